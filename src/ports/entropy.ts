@@ -1,0 +1,4 @@
+/** Cryptographically strong random octets. */
+export interface Entropy {
+  bytes(count: number): Uint8Array;
+}

@@ -1,0 +1,5 @@
+/** Repeats work in the background. The work runs again `everyMs` after it ended, so it never overlaps itself. */
+export interface Timers {
+  /** Returns a function that stops it; a run under way is not cut short. `work` must not reject. */
+  repeat(everyMs: number, work: () => Promise<void> | void): () => void;
+}

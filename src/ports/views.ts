@@ -1,0 +1,168 @@
+import type { Authority, AuthorityPurpose, KeyId } from '../domain/authority.ts';
+import type { Entry } from '../domain/entry.ts';
+import type { CredentialKind, CredentialRole, Fact, FactKind } from '../domain/fact.ts';
+import type { Instant } from '../domain/instant.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import type { Resource } from '../domain/resource.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { Cursor } from './ledger.ts';
+
+/** Reads are synchronous and see everything that was committed before they began. */
+export interface Page {
+  /** The last key of the page before; absent on the first. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface EntryFilter {
+  readonly spiffeId?: SpiffeId;
+  readonly parentId?: SpiffeId;
+  readonly selector?: string;
+  readonly owner?: string;
+  /** Whole path segments. */
+  readonly prefix?: SpiffeId;
+}
+
+export interface EntryReader {
+  get(id: string): Entry | undefined;
+  /** Was this id ever used, also by an entry that is deleted? */
+  used(id: string): boolean;
+  /** In order of id. */
+  list(filter: EntryFilter, page: Page): readonly Entry[];
+  count(filter: EntryFilter): number;
+  /** All entries under `parent` whose selectors are a subset of `selectors`; its cost does not grow with the number of entries. */
+  matching(parent: SpiffeId, selectors: readonly string[]): readonly Entry[];
+  /** All entries under one parent. */
+  under(parent: SpiffeId): readonly Entry[];
+  /** The SPIFFE ID that a common name belongs to (DEC-25). */
+  commonNameOwner(commonName: string): SpiffeId | undefined;
+}
+
+export interface ResourceReader {
+  get(identifier: string): Resource | undefined;
+  /** By identifier or logical name. */
+  named(name: string): Resource | undefined;
+  list(): readonly Resource[];
+}
+
+/** A credential's row: what its `issued` fact said, and its place. */
+export interface CredentialRow {
+  readonly id: RecordId;
+  readonly index: number;
+  readonly credential: CredentialKind;
+  readonly role: CredentialRole;
+  readonly spiffeId: SpiffeId;
+  readonly authority: KeyId;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** SHA-256 of the SPKI, hexadecimal. */
+  readonly spki?: string;
+  readonly entry?: string;
+  readonly agent?: SpiffeId;
+  readonly attestation?: RecordId;
+  readonly predecessor?: RecordId;
+  /** A successor was presented: not to be accepted on new connections. */
+  readonly superseded: boolean;
+}
+
+export interface CredentialFilter {
+  readonly spiffeId?: SpiffeId;
+  readonly prefix?: SpiffeId;
+  readonly agent?: SpiffeId;
+  readonly entry?: string;
+  /** Only those with `notAfter` above this, in Unix seconds. */
+  readonly liveAt?: number;
+}
+
+export interface CredentialReader {
+  get(id: RecordId): CredentialRow | undefined;
+  /** Newest first; `page.after` is an id. */
+  list(filter: CredentialFilter, page: Page): readonly CredentialRow[];
+  count(filter: CredentialFilter): number;
+}
+
+export interface AttestationRow {
+  readonly id: RecordId;
+  readonly index: number;
+  readonly attestor: string;
+  readonly role: 'agent' | 'agentless';
+  readonly spiffeId: SpiffeId;
+  readonly selectors: readonly string[];
+  readonly nodeKey?: string;
+  readonly attestedAt: Instant;
+  /** Unix seconds. */
+  readonly renewUntil: number;
+}
+
+export interface AttestationReader {
+  get(id: RecordId): AttestationRow | undefined;
+  /** The newest of an identity: an agent's selectors and node key are read here. */
+  newest(spiffeId: SpiffeId): AttestationRow | undefined;
+  agents(page: Page): readonly AttestationRow[];
+}
+
+export interface JoinTokenRow {
+  readonly id: RecordId;
+  readonly purpose: { readonly agent: SpiffeId | null } | { readonly entry: string };
+  readonly expiresAt: number;
+  readonly voided: boolean;
+}
+
+export interface JoinTokenReader {
+  byHash(hash: string): JoinTokenRow | undefined;
+}
+
+export interface AuthorityReader {
+  get(id: KeyId): Authority | undefined;
+  /** All but those that are gone, oldest generation first. */
+  list(purpose?: AuthorityPurpose): readonly Authority[];
+  /** `spiffe_sequence`: max(previous + 1, unix seconds) at the newest change of an authority (DEC-10). */
+  bundleSequence(): number;
+}
+
+/** A fact as the log holds it, with its opening while that is kept. */
+export interface RecordedFact {
+  readonly cursor: Cursor;
+  readonly time: Instant;
+  readonly kind: FactKind;
+  /** The leaf's members. */
+  readonly clear: Readonly<Record<string, unknown>>;
+  /** Absent once erased. */
+  readonly fact?: Fact;
+  /** SHA-256(0x00 ‖ entry), hexadecimal. */
+  readonly leafHash: string;
+}
+
+export interface LogReader {
+  head(): { readonly epoch: number; readonly size: number; readonly root: string; readonly logId: string };
+  at(index: number): RecordedFact | undefined;
+  /** Where a decision (serial, `jti` or decision id) is on record. */
+  find(id: RecordId): number | undefined;
+}
+
+/** One row of the change feed. `subject` is an entry id, a resource identifier, a revocation id or a key id. */
+export interface Change {
+  readonly cursor: Cursor;
+  readonly kind: FactKind;
+  readonly subject: string;
+}
+
+export interface ChangeReader {
+  /** The index of the newest change, or -1. Costs one look-up: asked on every request. */
+  newest(): number;
+  /** In order, from the first with an index above `after`. */
+  after(after: number, limit: number): readonly Change[];
+}
+
+export interface Views {
+  readonly entries: EntryReader;
+  readonly resources: ResourceReader;
+  readonly credentials: CredentialReader;
+  readonly attestations: AttestationReader;
+  readonly joinTokens: JoinTokenReader;
+  readonly authorities: AuthorityReader;
+  readonly revocations: { active(): readonly Revocation[]; get(id: RecordId): Revocation | undefined };
+  readonly log: LogReader;
+  readonly changes: ChangeReader;
+}
