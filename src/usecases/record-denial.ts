@@ -1,0 +1,110 @@
+import type { Denied, DenialsAggregated } from '../domain/fact.ts';
+import type { Instant } from '../domain/instant.ts';
+import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { Refusal } from '../domain/refusal.ts';
+import type { Issuer } from './issuer.ts';
+
+/** What a denial is about, as far as it was known when the answer was no. */
+export type DenialSubject = Omit<Denied, 'kind' | 'id' | 'code' | 'reason'>;
+
+type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
+
+/** The `denied` fact for a refusal. */
+export const denialOf = (
+  issuer: Pick<Issuer, 'clock' | 'entropy'>,
+  subject: DenialSubject,
+  refusal: Refusal,
+): Denied => ({
+  ...subject,
+  kind: 'denied',
+  id: recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+  code: refusal.code,
+  reason: refusal.reason ?? refusal.message,
+});
+
+/** The same refusal, naming the decision on record; `reason` and `detail` stay as they are. */
+export const withDecision = (refusal: Refusal, decisionId: string): Refusal =>
+  new Refusal(refusal.code, refusal.message, {
+    decisionId,
+    ...(refusal.reason !== undefined && { reason: refusal.reason }),
+    ...(refusal.retryAfter !== undefined && { retryAfter: refusal.retryAfter }),
+    ...(refusal.field !== undefined && { field: refusal.field }),
+  });
+
+/**
+ * Puts a refusal on record, then gives it back with its decision id, to be thrown (P1, DEC-5). Above the source's rate it
+ * is only counted, to be recorded together with others by `flushDenials`; then it has no decision id.
+ */
+export const recordDenial = async (issuer: Recorder, subject: DenialSubject, refusal: Refusal): Promise<Refusal> => {
+  const denial = denialOf(issuer, subject, refusal);
+  if (!issuer.denials.admit(denial, issuer.clock.now())) return refusal;
+  await issuer.ledger.append({ facts: [denial] });
+  return withDecision(refusal, denial.id);
+};
+
+interface Tally {
+  windowStart: Instant;
+  recorded: number;
+  /** Denials over the rate, by operation and reason. */
+  readonly over: Map<string, { denial: Denied; count: number; first: Instant; last: Instant }>;
+}
+
+/** How many denials of one source get a fact of their own in a minute. */
+const RECORDED_PER_MINUTE = 60;
+const WINDOW_MS = 60_000;
+/** Sources remembered at once; beyond it the oldest are dropped after their tally is flushed. */
+const SOURCES = 10_000;
+
+/** Decides which denials are recorded one by one and which together (DEC-5), so that a flood cannot fill the log. */
+export class DenialLimit {
+  readonly #bySource = new Map<string, Tally>();
+
+  /** True: record it on its own. False: it was counted. */
+  admit(denial: Denied, now: Instant): boolean {
+    const source = denial.source ?? 'unknown';
+    const tally = this.#bySource.get(source) ?? this.#start(source, now);
+    if (now - tally.windowStart >= WINDOW_MS) {
+      tally.windowStart = now;
+      tally.recorded = 0;
+    }
+    if (tally.recorded < RECORDED_PER_MINUTE) {
+      tally.recorded += 1;
+      return true;
+    }
+    const key = `${denial.operation} ${denial.reason}`;
+    const held = tally.over.get(key);
+    if (held) {
+      held.count += 1;
+      held.last = now;
+    } else {
+      tally.over.set(key, { denial, count: 1, first: now, last: now });
+    }
+    return false;
+  }
+
+  /** Hands over what was counted since the last call, and forgets sources that have gone quiet. */
+  drain(now: Instant): readonly DenialsAggregated[] {
+    const facts: DenialsAggregated[] = [];
+    for (const [source, tally] of this.#bySource) {
+      for (const { denial, count, first, last } of tally.over.values()) {
+        const { id, operation, reason } = denial;
+        facts.push({ kind: 'denials-aggregated', id, operation, reason, count, first, last, source });
+      }
+      tally.over.clear();
+      if (now - tally.windowStart >= WINDOW_MS) this.#bySource.delete(source);
+    }
+    return facts;
+  }
+
+  #start(source: string, now: Instant): Tally {
+    const known = this.#bySource.size >= SOURCES ? 'many sources' : source;
+    const tally = this.#bySource.get(known) ?? { windowStart: now, recorded: 0, over: new Map() };
+    this.#bySource.set(known, tally);
+    return tally;
+  }
+}
+
+/** Records what `DenialLimit` counted. Runs in the background and once more at shutdown. */
+export const flushDenials = async (issuer: Recorder): Promise<void> => {
+  for (const fact of issuer.denials.drain(issuer.clock.now())) await issuer.ledger.append({ facts: [fact] });
+};
