@@ -57,6 +57,14 @@ export interface RefusalOptions {
   readonly retryAfter?: number;
   /** The member of the input that is wrong, for example `selectors[2]`. */
   readonly field?: string;
+  /** Everything that is wrong with the input, where several members may be. */
+  readonly problems?: readonly FieldProblem[];
+}
+
+/** What is wrong with one member of an input, for example `selectors[2]`. Both are public. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly problem: string;
 }
 
 /** An expected "no". Anything else that is thrown is a bug or an outage, and becomes a bare 500. */
@@ -66,6 +74,7 @@ export class Refusal extends Error {
   readonly decisionId: string | undefined;
   readonly retryAfter: number | undefined;
   readonly field: string | undefined;
+  readonly problems: readonly FieldProblem[];
 
   /** `detail` is public: the caller reads it. */
   constructor(code: RefusalCode, detail: string, options: RefusalOptions = {}) {
@@ -76,5 +85,13 @@ export class Refusal extends Error {
     this.decisionId = options.decisionId;
     this.retryAfter = options.retryAfter;
     this.field = options.field;
+    this.problems = options.problems ?? [];
   }
 }
+
+/** The refusal that tells all `problems` of one input; its `field` is that of the first. */
+export const refuseProblems = (code: RefusalCode, problems: readonly FieldProblem[]): Refusal => {
+  const [first] = problems;
+  const detail = problems.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  return new Refusal(code, detail, { problems, ...(first !== undefined && { field: first.field }) });
+};
