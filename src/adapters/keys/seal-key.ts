@@ -1,0 +1,59 @@
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, realpathSync, writeSync } from 'node:fs';
+import { dirname, relative, isAbsolute, sep } from 'node:path';
+import { Refusal } from '../../domain/refusal.ts';
+import type { Entropy } from '../../ports/entropy.ts';
+import { readGuardedFile } from './guarded-file.ts';
+import { SEAL_KEY_BYTES } from './seal.ts';
+
+/**
+ * Reads the seal key: exactly 32 raw octets, in a regular file that only its owner may read (DEC-26). Refuses with
+ * `unavailable`, as `readGuardedFile` and for any other length.
+ */
+export const readSealKey = (path: string): Buffer => {
+  const key = readGuardedFile(path, { what: 'seal key', maxBytes: SEAL_KEY_BYTES });
+  if (key.length !== SEAL_KEY_BYTES) {
+    throw new Refusal('unavailable', `the seal key file ${path} does not hold ${SEAL_KEY_BYTES} bytes`, {
+      field: 'path',
+    });
+  }
+  return key;
+};
+
+const isInside = (folder: string, path: string): boolean => {
+  const steps = relative(folder, path);
+  return steps === '' || (!isAbsolute(steps) && steps !== '..' && !steps.startsWith(`..${sep}`));
+};
+
+/** Whether the seal key lies inside the data folder, where a copy of the data would take it along. Links are resolved. */
+export const isSealKeyInside = (dataFolder: string, path: string): boolean =>
+  isInside(realpathSync(dataFolder), realpathSync(dirname(path)));
+
+/**
+ * Makes the seal key with mode 0400 and makes it durable, with the folder (0700) where that is missing. Never overwrites:
+ * refuses with `conflict` when something, a dangling link too, lies at `path`.
+ */
+export const createSealKey = (path: string, entropy: Entropy): Buffer => {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const key = Buffer.from(entropy.bytes(SEAL_KEY_BYTES));
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o400);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Refusal('conflict', `there is a file at ${path} already`, { field: 'path' });
+  }
+  try {
+    writeSync(descriptor, key);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  const folderDescriptor = openSync(folder, constants.O_RDONLY);
+  try {
+    fsyncSync(folderDescriptor);
+  } finally {
+    closeSync(folderDescriptor);
+  }
+  return key;
+};
