@@ -29,6 +29,7 @@ export const withDecision = (refusal: Refusal, decisionId: string): Refusal =>
     ...(refusal.reason !== undefined && { reason: refusal.reason }),
     ...(refusal.retryAfter !== undefined && { retryAfter: refusal.retryAfter }),
     ...(refusal.field !== undefined && { field: refusal.field }),
+    ...(refusal.problems.length > 0 && { problems: refusal.problems }),
   });
 
 /**
