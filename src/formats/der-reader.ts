@@ -96,13 +96,16 @@ export class DerReader {
 /** A reader over the content of a constructed element. */
 export const inside = (element: DerElement): DerReader => new DerReader(element.content, element.depth + 1);
 
-/** A reader over bytes that are exactly one element with `tag`. */
-export const readWhole = (bytes: Uint8Array, tag: number): DerReader => {
+/** The one element that `bytes` are; it has `tag`, and nothing follows. */
+export const readSingle = (bytes: Uint8Array, tag: number): DerElement => {
   const reader = new DerReader(bytes);
   const element = reader.read(tag);
   reader.end();
-  return inside(element);
+  return element;
 };
+
+/** A reader over the content of the one constructed element that `bytes` are. */
+export const readWhole = (bytes: Uint8Array, tag: number): DerReader => inside(readSingle(bytes, tag));
 
 /** Walks everything below `element`: what is skipped still has to be DER. Primitive content is not judged. */
 export const checkWellFormed = (element: DerElement): void => {

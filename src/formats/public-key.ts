@@ -15,6 +15,8 @@ export interface PublicKeyInfo {
   readonly bits: number;
   /** RSA only; 0 when it has more than 48 bits. */
   readonly exponent?: number;
+  /** RSA only. */
+  readonly modulus?: Uint8Array;
   /** The octets inside the BIT STRING: what key identifiers are made from. */
   readonly keyBits: Uint8Array;
 }
@@ -39,7 +41,7 @@ const rsaKey = (parameters: DerElement | undefined, keyBits: Uint8Array): Public
   const [top = 0] = modulus;
   if (((modulus.at(-1) ?? 0) & 1) === 0) throw new DerError('an RSA modulus that is even');
   const exponent = exponentOctets.length > 6 ? 0 : exponentOctets.reduce((value, octet) => value * 256 + octet, 0);
-  return { kind: 'rsa', bits: modulus.length * 8 - (Math.clz32(top) - 24), exponent, keyBits };
+  return { kind: 'rsa', bits: modulus.length * 8 - (Math.clz32(top) - 24), exponent, modulus, keyBits };
 };
 
 const curveKey = (parameters: DerElement | undefined, keyBits: Uint8Array): PublicKeyInfo => {
