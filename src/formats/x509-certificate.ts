@@ -17,6 +17,7 @@ import {
   unsignedInteger,
   utf8String,
 } from './der.ts';
+import { ecdsaP1363ToDer } from './ecdsa-signature.ts';
 
 /** The parts that leaf and CA certificates have in common, as bytes (RFC 5280 §4). */
 
@@ -99,6 +100,10 @@ export const tbsCertificate = (parts: TbsParts): Buffer =>
 /** The certificate. `signature` is in the form of X.509: DER for ECDSA, the plain octets for RSA. */
 export const assembleCertificate = (tbs: Uint8Array, algorithm: SigningAlgorithm, signature: Uint8Array): Buffer =>
   sequence(tbs, algorithmIdentifier(algorithm), bitString(signature));
+
+/** What a `Signer` answers, in the form of X.509: r‖s becomes DER, RSA stays as it is. */
+export const x509Signature = (algorithm: SigningAlgorithm, signature: Uint8Array): Uint8Array =>
+  algorithm === 'RS256' ? signature : ecdsaP1363ToDer(signature, algorithm === 'ES256' ? 'p256' : 'p384');
 
 /** Where the BIT STRING of a SubjectPublicKeyInfo starts: after the outer header and the AlgorithmIdentifier. */
 const publicKeyOffset = (spki: Uint8Array): number => {

@@ -14,7 +14,7 @@ import {
   uriName,
 } from './x509-certificate.ts';
 
-export { assembleCertificate } from './x509-certificate.ts';
+export { assembleCertificate, x509Signature } from './x509-certificate.ts';
 
 const DIGITAL_SIGNATURE = bitString(Buffer.of(0b1000_0000), 7);
 const DIGITAL_SIGNATURE_AND_KEY_ENCIPHERMENT = bitString(Buffer.of(0b1010_0000), 5);
