@@ -3,6 +3,7 @@ import { Refusal } from '../domain/refusal.ts';
 import type { KeyType } from '../domain/x509-profile.ts';
 import { checkWellFormed, DerError, readWhole, wholeOctets, type DerReader } from './der-reader.ts';
 import { publicKeyPem, readPublicKey, type PublicKeyInfo } from './public-key.ts';
+import { isRocaModulus } from './roca.ts';
 import { readSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts';
 
 /** design.md §10. */
@@ -20,12 +21,12 @@ const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 4096;
 const RSA_EXPONENT = 65537;
 
-/** P-256, P-384, RSA 2048–4096 with e = 65537 (DEC-20). */
+/** P-256, P-384, RSA 2048–4096 with e = 65537 (DEC-20), and not from a generator whose private keys can be computed. */
 const workloadKeyType = (key: PublicKeyInfo): KeyType | undefined => {
   if (key.kind === 'p256' || key.kind === 'p384') return key.kind;
-  const isGoodRsa =
-    key.kind === 'rsa' && key.bits >= MIN_RSA_BITS && key.bits <= MAX_RSA_BITS && key.exponent === RSA_EXPONENT;
-  return isGoodRsa ? 'rsa' : undefined;
+  if (key.kind !== 'rsa' || key.modulus === undefined || key.exponent !== RSA_EXPONENT) return undefined;
+  const isGoodLength = key.bits >= MIN_RSA_BITS && key.bits <= MAX_RSA_BITS;
+  return isGoodLength && !isRocaModulus(key.modulus) ? 'rsa' : undefined;
 };
 
 interface RequestParts {
