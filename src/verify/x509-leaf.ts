@@ -1,0 +1,124 @@
+import { hash, type KeyObject } from 'node:crypto';
+import { isIPv4, SocketAddress } from 'node:net';
+import type { SigningAlgorithm } from '../domain/authority.ts';
+import type { KeyType, X509LeafPlan } from '../domain/x509-profile.ts';
+import { readCertificate, type Certificate } from '../formats/certificate.ts';
+import { readDistinguishedName } from '../formats/distinguished-name.ts';
+import type { SignatureAlgorithm } from '../formats/signature-algorithm.ts';
+import { isSignedBy } from './certificate-signature.ts';
+
+/** The issuer as it is on record. Validity in Unix seconds. */
+export interface LeafIssuer {
+  readonly publicKey: KeyObject;
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** A finished certificate is not what was planned. This is a bug of ours, never the caller's fault. */
+class LeafMismatch extends Error {
+  constructor(what: string) {
+    super(`the certificate differs from its plan: ${what}`);
+    this.name = 'LeafMismatch';
+  }
+}
+
+const demand = (isTrue: boolean, what: string): void => {
+  if (!isTrue) throw new LeafMismatch(what);
+};
+
+const isSame = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;
+
+const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
+
+/** The whole value of the extensions that never vary, written out by hand: a second opinion on the writer. */
+const BASIC_CONSTRAINTS_VALUE = '3000';
+const KEY_USAGE_VALUE: Record<KeyType, string> = { p256: '03020780', p384: '03020780', rsa: '030205a0' };
+const EXTENDED_KEY_USAGE_VALUE = '301406082b0601050507030106082b06010505070302';
+
+/** In this order, and no other. */
+const EXTENSION_ORDER = '2.5.29.19 2.5.29.15 2.5.29.37 2.5.29.14 2.5.29.35 2.5.29.17';
+
+const SIGNATURE_ALGORITHM: Record<SigningAlgorithm, SignatureAlgorithm> = {
+  ES256: { family: 'ecdsa', hash: 'sha256' },
+  ES384: { family: 'ecdsa', hash: 'sha384' },
+  RS256: { family: 'rsa', hash: 'sha256' },
+};
+
+const checkExtensions = ({ extensions, publicKey, authorityKeyId, subjectKeyId }: Certificate, plan: X509LeafPlan) => {
+  demand([...extensions.keys()].join(' ') === EXTENSION_ORDER, 'extensions');
+  const value = (type: string): string => hex(extensions.get(type)?.value);
+  const isCritical = (type: string): boolean | undefined => extensions.get(type)?.critical;
+  demand(value('2.5.29.19') === BASIC_CONSTRAINTS_VALUE && isCritical('2.5.29.19') === true, 'basic constraints');
+  demand(value('2.5.29.15') === KEY_USAGE_VALUE[plan.keyType] && isCritical('2.5.29.15') === true, 'key usage');
+  demand(value('2.5.29.37') === EXTENDED_KEY_USAGE_VALUE && isCritical('2.5.29.37') === false, 'extended key usage');
+
+  const keyId = hash('sha256', publicKey.keyBits, 'buffer').subarray(0, 20);
+  demand(isSame(subjectKeyId, keyId) && isCritical('2.5.29.14') === false, 'subject key identifier');
+  const authorityLength = extensions.get('2.5.29.35')?.value.length;
+  demand(
+    // Nothing but the key identifier: two headers of two octets stand before it.
+    isSame(authorityKeyId, plan.issuer.keyId) && authorityLength === plan.issuer.keyId.length + 4,
+    'authority key identifier',
+  );
+  demand(isCritical('2.5.29.35') === false, 'authority key identifier');
+};
+
+const addressText = (octets: Uint8Array): string =>
+  octets.length === 4 ? octets.join('.') : (hex(octets).match(/.{4}/g) ?? []).join(':');
+
+/** One spelling for each address, made by the runtime. */
+const canonicalAddress = (text: string): string =>
+  new SocketAddress({ address: text, family: isIPv4(text) ? 'ipv4' : 'ipv6' }).address;
+
+const checkNames = ({ alternativeNames, extensions, subjectName }: Certificate, plan: X509LeafPlan): void => {
+  const { organization, commonName } = plan.subject;
+  const expected = [
+    ...(organization === undefined ? [] : [`2.5.4.10=${organization}`]),
+    ...(commonName === undefined ? [] : [`2.5.4.3=${commonName}`]),
+  ];
+  const subject = readDistinguishedName(subjectName).map(({ type, text }) => `${type}=${text}`);
+  demand(subject.length === expected.length && subject.every((name, index) => name === expected[index]), 'subject');
+
+  const { uris = [], dnsNames = [], ipAddresses = [], others = 0 } = alternativeNames ?? {};
+  const [uri = new Uint8Array()] = uris;
+  demand(uris.length === 1 && Buffer.from(uri).toString('latin1') === plan.spiffeId, 'SPIFFE ID');
+  demand(
+    dnsNames.length === plan.dnsNames.length && dnsNames.every((name, i) => name === plan.dnsNames[i]),
+    'DNS names',
+  );
+  demand(
+    ipAddresses.length === plan.ipAddresses.length &&
+      ipAddresses.every(
+        (octets, i) => canonicalAddress(addressText(octets)) === canonicalAddress(plan.ipAddresses[i] ?? ''),
+      ),
+    'IP addresses',
+  );
+  demand(others === 0, 'names of other types');
+  demand(extensions.get('2.5.29.17')?.critical === (expected.length === 0), 'criticality of the alternative names');
+};
+
+/**
+ * Reads a finished leaf certificate back before it leaves, and holds every part against the plan that is on record. It shares
+ * no code with the writer. Throws an Error that names the first part that differs, bytes that are not DER included.
+ *
+ * A signature check and about 25 µs.
+ */
+export const checkX509Leaf = (der: Uint8Array, plan: X509LeafPlan, issuer: LeafIssuer): void => {
+  const certificate = readCertificate(der);
+  demand(certificate.serial === plan.serial, 'serial');
+  demand(isSame(certificate.issuerName, plan.issuer.nameDer), 'issuer');
+  demand(certificate.notBefore === plan.notBefore && certificate.notAfter === plan.notAfter, 'validity');
+  demand(
+    certificate.notBefore >= issuer.notBefore &&
+      certificate.notAfter <= issuer.notAfter &&
+      certificate.notBefore < certificate.notAfter,
+    'validity within the issuer’s',
+  );
+  demand(isSame(certificate.spki, plan.spki) && certificate.publicKey.kind === plan.keyType, 'public key');
+  checkNames(certificate, plan);
+  checkExtensions(certificate, plan);
+  const algorithm = SIGNATURE_ALGORITHM[plan.issuer.algorithm];
+  const found = certificate.signatureAlgorithm;
+  demand(found?.family === algorithm.family && found.hash === algorithm.hash, 'signature algorithm');
+  demand(isSignedBy(certificate, issuer.publicKey), 'signature');
+};
