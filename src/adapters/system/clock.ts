@@ -1,0 +1,14 @@
+import { instant } from '../../domain/instant.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/**
+ * The machine's clocks. `monotonic` counts from the same start in every thread of the machine, which
+ * `performance.now()` does not: limits that threads share depend on it.
+ */
+export const systemClock: Clock = {
+  now: () => instant(Date.now()),
+  monotonic: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
+};
