@@ -1,0 +1,75 @@
+import type { Authority, AuthorityPurpose, KeyId } from './authority.ts';
+import type { AuthorityPolicy } from './authority-policy.ts';
+import { unixSeconds, type Instant } from './instant.ts';
+
+/** An issuing CA that has no certificate yet: its offline root has not signed. */
+export const isWaiting = (authority: Authority): boolean =>
+  authority.purpose.startsWith('x509') && authority.certificate === undefined;
+
+/** Verifiers are told of it: not before it has a certificate, not after it was revoked or went. */
+export const isPublished = (authority: Authority): boolean =>
+  ['prepared', 'active', 'old'].includes(authority.state) && !isWaiting(authority);
+
+/** Unix seconds at which the next one takes over: five sixths of the life that it has as the active one. */
+export const rotatesAt = (authority: Authority, policy: AuthorityPolicy): number => {
+  const from = unixSeconds(authority.activatedAt ?? authority.preparedAt);
+  const life = Math.min(policy.life[authority.purpose], authority.notAfter - from);
+  return from + Math.floor((life * 5) / 6);
+};
+
+/** The root that an issuing CA hangs on is still trusted. */
+const hasGoodRoot = (authority: Authority, all: readonly Authority[]): boolean => {
+  if (authority.purpose !== 'x509-issuing') return true;
+  const root = all.find(({ id }) => id === authority.issuer);
+  return root !== undefined && isPublished(root) && !root.tainted;
+};
+
+/** May sign, or be made to: not tainted, has a certificate and a trusted root, and lives. */
+export const isUsable = (authority: Authority, all: readonly Authority[], now: Instant): boolean =>
+  (authority.state === 'active' || authority.state === 'prepared') &&
+  !authority.tainted &&
+  !isWaiting(authority) &&
+  authority.notAfter > unixSeconds(now) &&
+  hasGoodRoot(authority, all);
+
+/** Unix seconds from which a spare may sign: it, and the root it hangs on, are published for long enough. */
+export const publishedFor = (spare: Authority, all: readonly Authority[], policy: AuthorityPolicy): number => {
+  const root = all.find(({ id }) => id === spare.issuer);
+  const published = spare.purpose === 'x509-issuing' ? root : spare;
+  if (published === undefined || (published !== spare && published.activatedAt !== undefined)) return 0;
+  return unixSeconds(published.preparedAt) + policy.prepublish;
+};
+
+/** Nothing that it signed can still be in use. */
+export const isOver = (
+  authority: Authority,
+  all: readonly Authority[],
+  now: Instant,
+  policy: AuthorityPolicy,
+): boolean => {
+  const seconds = unixSeconds(now);
+  if (authority.state === 'prepared' && isWaiting(authority)) return false;
+  if (authority.state === 'prepared' || authority.state === 'revoked') return authority.notAfter <= seconds;
+  if (authority.state !== 'old') return false;
+  if (authority.purpose === 'x509-root') {
+    return !all.some((each) => each.issuer === authority.id && each.state !== 'gone' && each.state !== 'revoked');
+  }
+  return unixSeconds(authority.retiredAt ?? authority.preparedAt) + policy.retention[authority.purpose] <= seconds;
+};
+
+/** Counts from 1, and never backwards: the newest of a purpose is never let go (`nextAuthorityStep`). */
+export const nextGeneration = (all: readonly Authority[], purpose: AuthorityPurpose): number =>
+  1 + Math.max(0, ...all.filter((each) => each.purpose === purpose).map(({ generation }) => generation));
+
+export const activeOf = (
+  all: readonly Authority[],
+  purpose: AuthorityPurpose,
+  algorithm?: Authority['algorithm'],
+): Authority | undefined =>
+  all.find(
+    (each) =>
+      each.purpose === purpose && each.state === 'active' && (algorithm === undefined || each.algorithm === algorithm),
+  );
+
+export const withId = (all: readonly Authority[], id: KeyId): Authority | undefined =>
+  all.find((each) => each.id === id);
