@@ -1,6 +1,7 @@
 import { dnsNameProblem, entryCommonNameProblem } from './certificate-names.ts';
 import { ADMIN_ROLES, type AdminGrant, type AdminRole, type EntryFields } from './entry.ts';
 import { checkGrants, type FindResource, type GrantsDraft } from './grant-rules.ts';
+import { MIN_JWT_SVID_TTL_SECONDS } from './jwt-profile.ts';
 import { Problems, isWholeBetween, textProblem, type Checked } from './problems.ts';
 import { MAX_SELECTORS, selectorProblem } from './selector.ts';
 import { isMember, isReserved, parseOperatorSpiffeId, pathOf, serverId } from './spiffe-id.ts';
@@ -39,9 +40,8 @@ export interface EntryContext {
   readonly selectorsProblem: (selectors: readonly string[]) => string | undefined;
 }
 
-/** A JWT-SVID lives 30 seconds to one hour (JWT-SVIDs cannot be called back by who verifies them offline). */
-export const MIN_JWT_TTL_SECONDS = 30;
-export const MAX_JWT_TTL_SECONDS = 3600;
+/** What an entry may ask for. No more than an hour: who verifies a JWT-SVID offline does not hear of its revocation. */
+const MAX_ENTRY_JWT_TTL_SECONDS = 3600;
 
 const MAX_DNS_NAMES = 64;
 const MAX_FEDERATIONS = 64;
@@ -94,8 +94,11 @@ const checkAdmin = (problems: Problems, draft: EntryDraft, trustDomain: TrustDom
 const checkNumbers = (problems: Problems, draft: EntryDraft): void => {
   const { x509Ttl, jwtTtl, limits, expiresAt } = draft;
   if (x509Ttl !== undefined) problems.add('x509Ttl', x509TtlProblem(x509Ttl));
-  if (jwtTtl !== undefined && !isWholeBetween(jwtTtl, MIN_JWT_TTL_SECONDS, MAX_JWT_TTL_SECONDS)) {
-    problems.add('jwtTtl', `the TTL of a JWT-SVID is ${MIN_JWT_TTL_SECONDS} to ${MAX_JWT_TTL_SECONDS} seconds`);
+  if (jwtTtl !== undefined && !isWholeBetween(jwtTtl, MIN_JWT_SVID_TTL_SECONDS, MAX_ENTRY_JWT_TTL_SECONDS)) {
+    problems.add(
+      'jwtTtl',
+      `the TTL of a JWT-SVID is ${MIN_JWT_SVID_TTL_SECONDS} to ${MAX_ENTRY_JWT_TTL_SECONDS} seconds`,
+    );
   }
   const rate = limits?.signingsPerSecond;
   if (rate !== undefined && !isWholeBetween(rate, 1, MAX_SIGNINGS_PER_SECOND)) {

@@ -1,3 +1,4 @@
+import { MAX_ACCESS_TOKEN_TTL_SECONDS, MIN_ACCESS_TOKEN_TTL_SECONDS } from './access-token.ts';
 import type { Grant } from './entry.ts';
 import { isWholeBetween, type Problems } from './problems.ts';
 import type { Resource } from './resource.ts';
@@ -20,17 +21,13 @@ export interface GrantsDraft {
 
 export type FindResource = (identifier: string) => Resource | undefined;
 
-/** No access token lives longer (design.md §10). Seconds. */
-export const MAX_TOKEN_TTL_SECONDS = 3600;
-export const MIN_TOKEN_TTL_SECONDS = 30;
-
 const MAX_GRANTS = 64;
 
 /** Says what is wrong with the life of an access token in seconds, or nothing. */
 export const tokenTtlProblem = (seconds: number): string | undefined =>
-  isWholeBetween(seconds, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS)
+  isWholeBetween(seconds, MIN_ACCESS_TOKEN_TTL_SECONDS, MAX_ACCESS_TOKEN_TTL_SECONDS)
     ? undefined
-    : `the TTL of an access token is ${MIN_TOKEN_TTL_SECONDS} to ${MAX_TOKEN_TTL_SECONDS} seconds`;
+    : `the TTL of an access token is ${MIN_ACCESS_TOKEN_TTL_SECONDS} to ${MAX_ACCESS_TOKEN_TTL_SECONDS} seconds`;
 
 const checkScopes = (problems: Problems, field: string, scopes: readonly string[], resource: Resource): void => {
   const defined = new Set(resource.scopes.map(({ name }) => name));

@@ -1,3 +1,4 @@
+import { extraClaimsProblem, isScopeToken } from './access-token.ts';
 import { tokenTtlProblem } from './grant-rules.ts';
 import { Problems, textProblem, type Checked } from './problems.ts';
 import { BINDINGS, type Binding, type Resource, type ResourceFields, type ResourceScope } from './resource.ts';
@@ -35,21 +36,10 @@ const MAX_OWNER_BYTES = 128;
 /** RFC 3986 §4.3: scheme, colon, then only characters of a URI; `#` is not among them (RFC 8707 §2). */
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-/** RFC 6749 §3.3: scope-token. */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const CLAIM = /^[A-Za-z0-9_.:/-]{1,128}$/;
 
-/** Claims that we write or that verifiers read a meaning of their own into: no resource may set them. */
-const REGISTERED_CLAIMS: ReadonlySet<string> = new Set(
-  [
-    // RFC 7519 §4.1
-    'iss sub aud exp nbf iat jti',
-    // RFC 9068 §2.2, RFC 8693 §4, RFC 7800 §3.1, RFC 9396 §9.1
-    'client_id scope auth_time acr amr act may_act cnf authorization_details',
-    // OpenID Connect, token status list, transaction tokens, security events
-    'azp nonce at_hash c_hash sid status txn events toe sub_id',
-  ].flatMap((names) => names.split(' ')),
-);
+/** Further names that verifiers read a meaning of their own into: OpenID Connect and transaction tokens. */
+const FOREIGN_CLAIMS: ReadonlySet<string> = new Set(['nonce', 'at_hash', 'c_hash', 'toe', 'sub_id']);
 
 /** Says what is wrong with a resource's identifier, or nothing. It is compared as bytes, so nothing is normalised. */
 export const resourceIdentifierProblem = (identifier: string): string | undefined => {
@@ -83,7 +73,7 @@ const checkScopes = (problems: Problems, draft: ResourceDraft): readonly Resourc
   const seen = new Set<string>();
   const scopes = draft.scopes.slice(0, MAX_SCOPES).map(({ name, maxTtl }, at): ResourceScope => {
     const field = `scopes[${at}]`;
-    if (!SCOPE.test(name) || name.length > MAX_SCOPE_BYTES) {
+    if (!isScopeToken(name) || name.length > MAX_SCOPE_BYTES) {
       problems.add(
         `${field}.name`,
         `a scope is 1 to ${MAX_SCOPE_BYTES} printable ASCII characters without space, " and \\`,
@@ -110,7 +100,9 @@ const checkBindings = (problems: Problems, draft: ResourceDraft): readonly Bindi
 
 const claimProblem = (name: string, value: string | number | boolean): string | undefined => {
   if (!CLAIM.test(name)) return 'a claim name is 1 to 128 of A-Z, a-z, 0-9, "_", ".", ":", "/" and "-"';
-  if (REGISTERED_CLAIMS.has(name)) return 'is a registered claim, which a resource may not set';
+  if (FOREIGN_CLAIMS.has(name)) return 'is a registered claim, which a resource may not set';
+  const problem = extraClaimsProblem({ [name]: value });
+  if (problem !== undefined) return problem;
   if (typeof value === 'string') return value === '' ? undefined : textProblem(value, MAX_CLAIM_BYTES);
   return typeof value === 'number' && !Number.isSafeInteger(value) ? 'a number is whole and within 2^53' : undefined;
 };

@@ -1,3 +1,4 @@
+import type { OidcTenancy } from '../domain/oidc-selectors.ts';
 import type { TrustDomain } from '../domain/trust-domain.ts';
 import type { Follower } from '../ledger/follow.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -28,6 +29,8 @@ export interface IssuancePolicy {
   /** Patterns that common names and DNS names of entries must match; none by default (DEC-25). `*` stands for one or more characters. */
   readonly commonNames: readonly string[];
   readonly dnsNames: readonly string[];
+  /** Issuers whose tokens become selectors; entries on those with many tenants must pin an owner (DEC-17). */
+  readonly oidcIssuers?: readonly OidcTenancy[];
 }
 
 /** What one front end works with. A use case takes the slice that it uses: `Pick<Issuer, 'clock' | 'ledger'>`. */

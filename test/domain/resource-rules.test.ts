@@ -80,6 +80,8 @@ describe('a resource as an operator writes it', () => {
     ['a broken owner', { owners: ['nobody'] }, ['owners[0]']],
     ['a registered claim', { claims: { sub: 'root' } }, ['claims.sub']],
     ['the binding as a claim', { claims: { cnf: 'x' } }, ['claims.cnf']],
+    ['a claim of OpenID Connect', { claims: { nonce: 'x' } }, ['claims.nonce']],
+    ['groups, which resources trust', { claims: { groups: 'admins' } }, ['claims.groups']],
     ['a fraction', { claims: { level: 1.5 } }, ['claims.level']],
     ['a claim name with a space', { claims: { 'a b': 1 } }, ['claims.a b']],
     ['an empty owner label', { owner: '' }, ['owner']],
