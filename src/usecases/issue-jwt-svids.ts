@@ -1,0 +1,94 @@
+import type { Entry } from '../domain/entry.ts';
+import { planJwtSvid } from '../domain/jwt-profile.ts';
+import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { Refusal } from '../domain/refusal.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { Caller } from './authenticate-caller.ts';
+import { entryUnderAgent, ownEntry, parentsOf } from './entitlement.ts';
+import type { Issuer } from './issuer.ts';
+import { issueItem, type ItemOutcome } from './item-outcome.ts';
+import { type IssuedJwt, type JwtIntent, planJwt } from './jwt-issuance.ts';
+import { checkMayAskForSvids } from './svid-callers.ts';
+
+/** One JWT-SVID. Without `entryId` it is for the caller's own identity (agentless). */
+export interface JwtSvidItem {
+  readonly audience: readonly string[];
+  readonly entryId?: string;
+}
+
+const checkAllowed = (entry: Entry, audience: readonly string[]): void => {
+  if (entry.jwtAudiences.length === 0) return;
+  const refused = audience.filter((name) => !entry.jwtAudiences.includes(name));
+  if (refused.length > 0) {
+    throw new Refusal('forbidden', 'the entry does not allow this audience', {
+      reason: 'an audience is not among the jwtAudiences of the entry',
+    });
+  }
+};
+
+const intentFor = (caller: Caller, entry: Entry, isForOther: boolean): JwtIntent => ({
+  role: isForOther ? 'workload' : 'agentless',
+  entry: entry.id,
+  ...(isForOther && { agent: caller.spiffeId }),
+  ...(!isForOther && caller.row.attestation !== undefined && { attestation: caller.row.attestation }),
+  leans: {
+    caller: caller.serial,
+    ...(isForOther && { agent: caller.spiffeId }),
+    entry: { id: entry.id, revision: entry.revision },
+    policy: 1,
+  },
+  spends: [],
+});
+
+/**
+ * `POST /v1/svids/jwt`: a JWT-SVID for each item, on record before it is signed. Agents ask for entries under them,
+ * agentless identities for their own ID (DEC-14); audiences within the entry's `jwtAudiences` (DEC-27).
+ */
+export const issueJwtSvids = async (
+  issuer: Issuer,
+  caller: Caller,
+  items: readonly JwtSvidItem[],
+  source: string,
+): Promise<readonly ItemOutcome<IssuedJwt>[]> => {
+  let known: ReadonlySet<SpiffeId> | undefined;
+  const parents = () => (known ??= parentsOf(issuer, caller));
+
+  const decide = async (item: JwtSvidItem) => {
+    checkMayAskForSvids(caller, item.entryId);
+    if (item.entryId === undefined && caller.role === 'agent') {
+      throw new Refusal('no_identity', 'an agent names the entry', { reason: 'an agent has no JWT-SVID of its own' });
+    }
+    const entry =
+      item.entryId === undefined ? ownEntry(issuer, caller) : entryUnderAgent(issuer, parents(), item.entryId);
+    checkAllowed(entry, item.audience);
+    const key = await issuer.keys.jwt('jwt-svid');
+    const now = issuer.clock.now();
+    const claims = planJwtSvid({
+      spiffeId: entry.spiffeId,
+      audiences: item.audience,
+      jti: recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+      now,
+      ttl: entry.jwtTtl ?? issuer.policy.jwtTtl,
+      keyNotAfter: key.authority.notAfter,
+      ...(issuer.policy.jwtIssuer !== undefined && { issuer: issuer.policy.jwtIssuer }),
+    });
+    return planJwt(issuer, 'jwt-svid', key, claims, intentFor(caller, entry, item.entryId !== undefined));
+  };
+
+  return Promise.all(
+    items.map((item) =>
+      issueItem(
+        issuer,
+        {
+          operation: 'jwt-svid',
+          caller: caller.serial,
+          source,
+          asked: { audience: item.audience.join(' ').slice(0, 512) },
+          ...(caller.role === 'agent' && { agent: caller.spiffeId }),
+          ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
+        },
+        () => decide(item),
+      ),
+    ),
+  );
+};

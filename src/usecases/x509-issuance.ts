@@ -1,0 +1,155 @@
+import { hash } from 'node:crypto';
+import type { SigningAlgorithm } from '../domain/authority.ts';
+import type { CredentialRole, Issued, Leans, Spend } from '../domain/fact.ts';
+import { RECORD_ID_ENTROPY, recordId, type RecordId } from '../domain/record-id.ts';
+import { Refusal } from '../domain/refusal.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import { planX509Leaf, type X509LeafPlan } from '../domain/x509-profile.ts';
+import type { CertificationRequest } from '../formats/csr.ts';
+import { ecdsaP1363ToDer } from '../formats/ecdsa-signature.ts';
+import { assembleCertificate, leafTbs } from '../formats/x509-leaf.ts';
+import type { Appended } from '../ports/ledger.ts';
+import { checkX509Leaf } from '../verify/x509-leaf.ts';
+import type { Issuer } from './issuer.ts';
+import { checkRelease } from './release.ts';
+import type { IssuingCa } from './signing-keys.ts';
+
+/** One X.509-SVID that somebody was found entitled to. */
+export interface X509Request {
+  /** Only the key is taken from the CSR. */
+  readonly csr: CertificationRequest;
+  readonly spiffeId: SpiffeId;
+  readonly role: CredentialRole;
+  /** Seconds. */
+  readonly ttl: number;
+  /** Unix seconds: it ends here at the latest. */
+  readonly notAfterLimit?: number;
+  readonly commonName?: string;
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+  readonly entry?: string;
+  readonly agent?: SpiffeId;
+  readonly attestation?: RecordId;
+  readonly predecessor?: RecordId;
+  readonly leans: Omit<Leans, 'authority'>;
+  readonly spends: readonly Spend[];
+}
+
+/** Where a credential is on record. */
+export interface LedgerPlace {
+  readonly epoch: number;
+  readonly index: number;
+}
+
+export interface IssuedX509 {
+  readonly id: RecordId;
+  readonly spiffeId: SpiffeId;
+  /** DER; the leaf, then what leads to a root. */
+  readonly chain: readonly Uint8Array[];
+  /** Unix seconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly ledger: LedgerPlace;
+}
+
+/** An intent: the fact to record, and how to go on once it is durable (DEC-3). */
+export interface PlannedX509 {
+  readonly issued: Issued;
+  /** Sign, compare with the intent, read back, release. `index` is that of the `issued` fact. */
+  finish(place: LedgerPlace): Promise<IssuedX509>;
+}
+
+type Committed = Extract<Appended, { status: 'committed' }>;
+
+/** The place of the nth fact of a committed group. */
+export const placeOf = (appended: Committed, nth = 0): LedgerPlace => ({
+  epoch: appended.epoch,
+  index: appended.index + nth,
+});
+
+/** From the signer's form (raw r‖s) to the one inside certificates. */
+const certificateSignature = (algorithm: SigningAlgorithm, signature: Uint8Array): Uint8Array => {
+  if (algorithm === 'RS256') return signature;
+  return ecdsaP1363ToDer(signature, algorithm === 'ES256' ? 'p256' : 'p384');
+};
+
+const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request: X509Request, ca: IssuingCa) => {
+  const now = issuer.clock.now();
+  const plan = planX509Leaf({
+    now,
+    serial: recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+    spiffeId: request.spiffeId,
+    spki: request.csr.spki,
+    keyType: request.csr.keyType,
+    ttl: request.ttl,
+    backdate: issuer.policy.backdate,
+    issuer: {
+      nameDer: ca.subjectDer,
+      keyId: ca.subjectKeyId,
+      algorithm: ca.authority.algorithm,
+      notBefore: ca.authority.notBefore,
+      notAfter: Math.min(ca.authority.notAfter, request.notAfterLimit ?? Number.MAX_SAFE_INTEGER),
+    },
+    ...(request.commonName !== undefined && { commonName: request.commonName }),
+    ...(request.dnsNames && { dnsNames: request.dnsNames }),
+    ...(request.ipAddresses && { ipAddresses: request.ipAddresses }),
+  });
+  return plan;
+};
+
+const intent = (request: X509Request, ca: IssuingCa, plan: X509LeafPlan, digest: string): Issued => ({
+  kind: 'issued',
+  id: plan.serial,
+  credential: 'x509-svid',
+  role: request.role,
+  spiffeId: request.spiffeId,
+  digest,
+  algorithm: ca.authority.algorithm,
+  authority: ca.authority.id,
+  notBefore: plan.notBefore,
+  notAfter: plan.notAfter,
+  spki: hash('sha256', request.csr.spki, 'hex'),
+  ...(request.entry !== undefined && { entry: request.entry }),
+  ...(request.agent !== undefined && { agent: request.agent }),
+  ...(request.attestation !== undefined && { attestation: request.attestation }),
+  ...(request.predecessor !== undefined && { predecessor: request.predecessor }),
+  leans: { ...request.leans, authority: ca.authority.id },
+  spends: request.spends,
+});
+
+/**
+ * Plans one X.509-SVID: decides its content, writes the bytes to be signed and the fact that holds their digest. Signs
+ * nothing. Refuses as `planX509Leaf` does, and with `unavailable` without an active issuing CA.
+ */
+export const planX509 = async (
+  issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'keys' | 'follower'>,
+  request: X509Request,
+): Promise<PlannedX509> => {
+  const ca = await issuer.keys.issuing();
+  const plan = leafPlan(issuer, request, ca);
+  const tbs = leafTbs(plan);
+  const issued = intent(request, ca, plan, hash('sha256', tbs, 'hex'));
+  return {
+    issued,
+    finish: async (ledger) => {
+      const signature = certificateSignature(ca.authority.algorithm, await ca.signer.sign(tbs));
+      const leaf = assembleCertificate(tbs, ca.authority.algorithm, signature);
+      checkX509Leaf(leaf, {
+        ...plan,
+        digest: issued.digest,
+        issuerPublicKey: ca.publicKey,
+        issuerValidity: { notBefore: ca.authority.notBefore, notAfter: ca.authority.notAfter },
+      });
+      checkRelease(issuer, issued, ledger.index);
+      const { id, spiffeId, notBefore, notAfter } = issued;
+      return { id, spiffeId, chain: [leaf, ...ca.chain], notBefore, notAfter, ledger };
+    },
+  };
+};
+
+/** Turns the sequencer's answer into the place of the facts, or into the refusal that it recorded. */
+export const committedOr = (appended: Appended, decisionId: string): Committed | 'changed' => {
+  if (appended.status === 'committed') return appended;
+  if (appended.status === 'changed') return 'changed';
+  throw new Refusal(appended.code, 'the request was refused', { reason: appended.reason, decisionId });
+};

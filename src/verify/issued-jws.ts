@@ -1,0 +1,50 @@
+import { hash, type KeyObject, verify } from 'node:crypto';
+import { ecdsaP1363ToDer } from '../formats/ecdsa-signature.ts';
+
+/** What a token that we are about to hand out must say. */
+export interface JwsExpectation {
+  readonly algorithm: string;
+  readonly keyId: string;
+  readonly typ: string;
+  readonly publicKey: KeyObject;
+  /** SHA-256 of the signing input that is on record, hexadecimal. */
+  readonly digest: string;
+  readonly subject: string;
+  readonly jti: string;
+  /** Unix seconds. */
+  readonly expiresAt: number;
+}
+
+const json = (part: string): Record<string, unknown> =>
+  JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>;
+
+const isSigned = (input: string, signature: Buffer, expected: JwsExpectation): boolean => {
+  const bytes = Buffer.from(input, 'ascii');
+  if (expected.algorithm === 'RS256') return verify('sha256', bytes, expected.publicKey, signature);
+  // A bare key is much cheaper than one with `dsaEncoding` beside it, so the signature changes its form instead.
+  return expected.algorithm === 'ES384'
+    ? verify('sha384', bytes, expected.publicKey, ecdsaP1363ToDer(signature, 'p384'))
+    : verify('sha256', bytes, expected.publicKey, ecdsaP1363ToDer(signature, 'p256'));
+};
+
+/**
+ * Reads a token of ours back before it is released: the bytes signed are the bytes on record, header and claims say what
+ * was decided, and the signature verifies (DEC-3). It shares nothing with the writer. A mismatch is a bug and throws a
+ * plain Error that names the part, never the token.
+ */
+export const checkIssuedJws = (token: string, expected: JwsExpectation): void => {
+  const mismatch = (part: string): never => {
+    throw new Error(`the token that was signed differs from the intent: ${part}`);
+  };
+  const dot = token.lastIndexOf('.');
+  const input = token.slice(0, dot);
+  if (hash('sha256', input, 'hex') !== expected.digest) mismatch('digest');
+  const [headerPart = '', payloadPart = ''] = input.split('.');
+  const header = json(headerPart);
+  if (header['alg'] !== expected.algorithm || header['kid'] !== expected.keyId) mismatch('key');
+  if (header['typ'] !== expected.typ || Object.keys(header).length !== 3) mismatch('header');
+  const claims = json(payloadPart);
+  if (claims['sub'] !== expected.subject || claims['jti'] !== expected.jti) mismatch('subject');
+  if (claims['exp'] !== expected.expiresAt) mismatch('expiry');
+  if (!isSigned(input, Buffer.from(token.slice(dot + 1), 'base64url'), expected)) mismatch('signature');
+};
