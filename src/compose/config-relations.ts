@@ -1,0 +1,133 @@
+import { isIP } from 'node:net';
+import { relative, sep } from 'node:path';
+import { isLoopback } from './loopback.ts';
+import { formatDuration } from './config-values.ts';
+import type { Config } from './config.ts';
+
+/** A problem between keys that are each right on their own. */
+export interface RelationProblem {
+  readonly path: readonly string[];
+  readonly reason: string;
+  readonly right: string;
+}
+
+const isInside = (folder: string, file: string): boolean => {
+  const way = relative(folder, file);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
+};
+
+/** The shortest `sun_path` of the systems that we run on, without its final zero. */
+const MAX_SOCKET_PATH = 103;
+
+const listeners = ({ server }: Config): readonly RelationProblem[] => {
+  const problems: RelationProblem[] = [];
+  const named = [
+    { key: 'api', at: server.api },
+    { key: 'public', at: server.public },
+    { key: 'metrics', at: server.metrics },
+  ];
+  for (const [index, { key, at }] of named.entries()) {
+    const earlier = named.slice(0, index).find((other) => at.port !== 0 && other.at.port === at.port);
+    if (earlier !== undefined) {
+      const reason = `is the port of server.${earlier.key} too`;
+      problems.push({ path: ['server', key, 'port'], reason, right: 'a port of its own' });
+    }
+  }
+  if (!isLoopback(server.metrics.address)) {
+    const right = isIP(server.metrics.address) === 6 ? '::1' : '127.0.0.1';
+    problems.push({ path: ['server', 'metrics', 'address'], reason: 'is reachable from other machines', right });
+  }
+  if (Buffer.byteLength(server.admin.socket) > MAX_SOCKET_PATH) {
+    const right = `a path of at most ${MAX_SOCKET_PATH} bytes`;
+    problems.push({ path: ['server', 'admin', 'socket'], reason: 'is too long for a Unix socket', right });
+  }
+  return problems;
+};
+
+const lifetimes = ({ server: { ttl, session, retention } }: Config): readonly RelationProblem[] => {
+  const problems: RelationProblem[] = [];
+  const atLeast = (path: readonly string[], value: number, otherKey: string, other: number): void => {
+    if (value >= other) return;
+    const right = `at least ${formatDuration(other)}`;
+    problems.push({ path, reason: `is shorter than ${otherKey} (${formatDuration(other)})`, right });
+  };
+  atLeast(['server', 'session', 'agentless'], session.agentless, 'server.ttl.agentless', ttl.agentless);
+  atLeast(['server', 'session', 'nodeKey'], session.nodeKey, 'server.ttl.agent', ttl.agent);
+  atLeast(['server', 'retention', 'details'], retention.details, 'server.retention.hotRows', retention.hotRows);
+  return problems;
+};
+
+const files = ({ server }: Config): readonly RelationProblem[] => {
+  const problems: RelationProblem[] = [];
+  const { kind, certFile, keyFile } = server.root;
+  if (isInside(server.dataDir, server.sealKey)) {
+    const right = 'a path outside it, so that a copy of the data is not a copy of the keys';
+    problems.push({ path: ['server', 'sealKey'], reason: 'lies in the data folder', right });
+  }
+  if (kind !== 'generated' && certFile === undefined) {
+    problems.push({
+      path: ['server', 'root', 'certFile'],
+      reason: 'is missing',
+      right: `the certificate of the root, as kind is ${kind}`,
+    });
+  }
+  if (kind === 'files' && keyFile === undefined) {
+    problems.push({
+      path: ['server', 'root', 'keyFile'],
+      reason: 'is missing',
+      right: 'the key of the root, as kind is files',
+    });
+  }
+  if (kind === 'generated' && certFile !== undefined) {
+    problems.push({
+      path: ['server', 'root', 'certFile'],
+      reason: 'is never read',
+      right: 'kind: files or offline with it, or no such key',
+    });
+  }
+  if (kind !== 'files' && keyFile !== undefined) {
+    problems.push({
+      path: ['server', 'root', 'keyFile'],
+      reason: 'is never read',
+      right: 'kind: files with it, or no such key',
+    });
+  }
+  return problems;
+};
+
+const issuers = ({ attestors }: Config): readonly RelationProblem[] => {
+  const all = attestors.oidc?.issuers ?? [];
+  const problems: RelationProblem[] = [];
+  for (const [index, issuer] of all.entries()) {
+    const path = ['attestors', 'oidc', 'issuers', String(index)];
+    for (const member of ['name', 'url'] as const) {
+      if (all.slice(0, index).some((other) => other[member] === issuer[member])) {
+        problems.push({
+          path: [...path, member],
+          reason: 'stands at an earlier issuer too',
+          right: `each ${member} once`,
+        });
+      }
+    }
+    const fetched = (['host', 'caFile'] as const).find((member) => issuer[member] !== undefined);
+    if (issuer.jwksFile !== undefined && fetched !== undefined) {
+      problems.push({ path: [...path, fetched], reason: 'is never used', right: `either jwksFile or ${fetched}` });
+    }
+    if (issuer.ownerClaims !== undefined && !issuer.multiTenant) {
+      problems.push({
+        path: [...path, 'ownerClaims'],
+        reason: 'is never used',
+        right: 'multiTenant: true with it, or no such key',
+      });
+    }
+  }
+  return problems;
+};
+
+/** What does not fit together, all of it. */
+export const relationProblems = (config: Config): readonly RelationProblem[] => [
+  ...listeners(config),
+  ...lifetimes(config),
+  ...files(config),
+  ...issuers(config),
+];

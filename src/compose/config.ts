@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { configKeys, environmentName, isSettable } from './config-keys.ts';
+import type { ConfigKey } from './config-keys.ts';
+import { fromIssues, keyText } from './config-problems.ts';
+import type { ConfigProblem, ConfigSource, LocatedProblem } from './config-problems.ts';
+import { relationProblems } from './config-relations.ts';
+import { configSchema } from './config-schema.ts';
+import type { ConfigSchema } from './config-schema.ts';
+import { nearest } from './config-suggest.ts';
+import { readYaml } from './config-yaml.ts';
+
+type DeepReadonly<T> = T extends string | number | boolean | undefined
+  ? T
+  : { readonly [K in keyof T]: DeepReadonly<T[K]> };
+
+/** The configuration as it is proven: durations in seconds, paths absolute, every default in place. */
+export type Config = DeepReadonly<z.output<ConfigSchema>>;
+
+/** What a configuration is made of. Flags stand above environment, environment above file. */
+export interface ConfigInput {
+  /** The text of the file; empty when there is none. */
+  readonly text: string;
+  /** The file's folder: relative paths start there. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** By key, for example `server.api.port`. */
+  readonly flags: Readonly<Record<string, string | undefined>>;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+interface Setting {
+  readonly source: ConfigSource;
+  readonly key: ConfigKey;
+  readonly raw: string;
+}
+
+const settingsOf = (input: ConfigInput, keys: readonly ConfigKey[]): ReadonlyMap<string, Setting> => {
+  const settings = new Map<string, Setting>();
+  for (const key of keys.filter(isSettable)) {
+    const flag = input.flags[key.key];
+    const variable = input.environment[environmentName(key.key)];
+    if (flag !== undefined) settings.set(key.key, { source: 'flag', key, raw: flag });
+    else if (variable !== undefined) settings.set(key.key, { source: 'environment', key, raw: variable });
+  }
+  return settings;
+};
+
+const valueOf = ({ key, raw }: Setting): unknown => {
+  if (key.kind === 'number' && /^\d{1,15}$/.test(raw)) return Number(raw);
+  if (key.kind === 'boolean' && (raw === 'true' || raw === 'false')) return raw === 'true';
+  return raw;
+};
+
+const isSection = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A copy of `base` with one value set; whatever stands in the way and is no section is replaced. */
+const withValue = (base: unknown, [name, ...rest]: readonly string[], value: unknown): unknown => {
+  if (name === undefined) return value;
+  const section = isSection(base) ? base : {};
+  return { ...section, [name]: withValue(section[name], rest, value) };
+};
+
+/**
+ * Variables that look like a slip of the pen. Others are left alone: orchestrators put variables of their own making next
+ * to ours (Kubernetes gives every container `<SERVICE>_PORT` and more).
+ */
+const misspelt = (input: ConfigInput, keys: readonly ConfigKey[]): readonly ConfigProblem[] => {
+  const known = keys.filter(isSettable).map(({ key }) => environmentName(key));
+  return Object.keys(input.environment).flatMap((name) => {
+    if (!name.startsWith('MAYFLY_') || known.includes(name)) return [];
+    const sameShape = known.filter((other) => other.split('_').length === name.split('_').length);
+    const right = nearest(name, sameShape, 2);
+    return right === undefined ? [] : [{ key: name, source: 'environment' as const, reason: 'is not known', right }];
+  });
+};
+
+/**
+ * Turns what was written into a configuration, or says everything that is wrong with it at once. Pure: it reads no file, no
+ * environment and no clock.
+ */
+export const parseConfig = (input: ConfigInput): ConfigResult => {
+  const credentials = input.environment['CREDENTIALS_DIRECTORY'];
+  const schema = configSchema({ folder: input.folder, ...(credentials !== undefined && { credentials }) });
+  const keys = configKeys(schema);
+  const file = readYaml(input.text);
+  const settings = settingsOf(input, keys);
+
+  let merged: unknown = file.value ?? {};
+  for (const [key, setting] of settings) merged = withValue(merged, key.split('.'), valueOf(setting));
+
+  const locate = ({ path, reason, right }: LocatedProblem): ConfigProblem => {
+    const key = keyText(path);
+    const source = settings.get(key)?.source ?? 'file';
+    return {
+      key,
+      source,
+      ...(source === 'file' && { line: file.line(path) }),
+      reason,
+      ...(right !== undefined && { right }),
+    };
+  };
+
+  const broken = file.problems.map(({ line, reason }): ConfigProblem => ({ key: '', source: 'file', line, reason }));
+  if (broken.length > 0) return { ok: false, problems: broken };
+  const parsed = schema.safeParse(merged);
+  const wrong = parsed.success ? relationProblems(parsed.data) : fromIssues(parsed.error.issues, merged, keys);
+  const problems = [...wrong.map(locate), ...misspelt(input, keys)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  return parsed.success && problems.length === 0 ? { ok: true, config: parsed.data } : { ok: false, problems };
+};
+
+/** Only what is wrong; empty for a good configuration. */
+export const configProblems = (input: ConfigInput): readonly ConfigProblem[] => {
+  const result = parseConfig(input);
+  return result.ok ? [] : result.problems;
+};
+
+/** Where `server run` looks when nothing else is said. */
+export const DEFAULT_CONFIG_FILE = '/etc/mayfly/mayfly.yaml';
+
+/** Reads a configuration file. A missing file is a problem like any other. */
+export const loadConfig = (file: string, sources: Pick<ConfigInput, 'environment' | 'flags'>): ConfigResult => {
+  const path = resolve(file);
+  try {
+    return parseConfig({ ...sources, text: readFileSync(path, 'utf8'), folder: dirname(path) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    return {
+      ok: false,
+      problems: [{ key: '', source: 'file', reason, right: 'a file that `mayfly server init` writes' }],
+    };
+  }
+};

@@ -1,0 +1,16 @@
+/** A server that can issue. */
+export interface RunningServer {
+  readonly ready: {
+    readonly trustDomain: string;
+    /** `https://<address>:<port>`. */
+    readonly api: string;
+    readonly public: string;
+    readonly adminSocket: string;
+    readonly bundleFile: string;
+    readonly dataDir: string;
+  };
+  /** Stops accepting, finishes what was accepted (2 s at most), closes. A second call gives the first one's promise. */
+  stop(): Promise<void>;
+  /** Resolves when the server cannot go on, for example after a failed fsync (DEC-8). It never rejects. */
+  readonly fatal: Promise<Error>;
+}
