@@ -7,11 +7,13 @@ import { readDistinguishedName } from '../formats/distinguished-name.ts';
 import type { SignatureAlgorithm } from '../formats/signature-algorithm.ts';
 import { isSignedBy } from './certificate-signature.ts';
 
-/** The issuer as it is on record. Validity in Unix seconds. */
-export interface LeafIssuer {
-  readonly publicKey: KeyObject;
-  readonly notBefore: number;
-  readonly notAfter: number;
+/** What a finished leaf has to be: its plan, and what is on record of the plan and of the issuer. */
+export interface X509LeafExpectation extends X509LeafPlan {
+  /** SHA-256 of the bytes to be signed, hexadecimal, as the ledger holds it. */
+  readonly digest: string;
+  readonly issuerPublicKey: KeyObject;
+  /** Unix seconds. */
+  readonly issuerValidity: { readonly notBefore: number; readonly notAfter: number };
 }
 
 /** A finished certificate is not what was planned. This is a bug of ours, never the caller's fault. */
@@ -98,27 +100,29 @@ const checkNames = ({ alternativeNames, extensions, subjectName }: Certificate, 
 };
 
 /**
- * Reads a finished leaf certificate back before it leaves, and holds every part against the plan that is on record. It shares
- * no code with the writer. Throws an Error that names the first part that differs, bytes that are not DER included.
+ * Reads a finished leaf certificate back before it leaves, and holds every part against its plan and the whole against the
+ * digest on record. It shares no code with the writer. Throws an Error that names the first part that differs, bytes that are not DER included.
  *
  * A signature check and about 25 µs.
  */
-export const checkX509Leaf = (der: Uint8Array, plan: X509LeafPlan, issuer: LeafIssuer): void => {
+export const checkX509Leaf = (der: Uint8Array, expected: X509LeafExpectation): void => {
   const certificate = readCertificate(der);
-  demand(certificate.serial === plan.serial, 'serial');
-  demand(isSame(certificate.issuerName, plan.issuer.nameDer), 'issuer');
-  demand(certificate.notBefore === plan.notBefore && certificate.notAfter === plan.notAfter, 'validity');
+  const { issuerValidity } = expected;
+  demand(certificate.serial === expected.serial, 'serial');
+  demand(isSame(certificate.issuerName, expected.issuer.nameDer), 'issuer');
+  demand(certificate.notBefore === expected.notBefore && certificate.notAfter === expected.notAfter, 'validity');
   demand(
-    certificate.notBefore >= issuer.notBefore &&
-      certificate.notAfter <= issuer.notAfter &&
+    certificate.notBefore >= issuerValidity.notBefore &&
+      certificate.notAfter <= issuerValidity.notAfter &&
       certificate.notBefore < certificate.notAfter,
     'validity within the issuer’s',
   );
-  demand(isSame(certificate.spki, plan.spki) && certificate.publicKey.kind === plan.keyType, 'public key');
-  checkNames(certificate, plan);
-  checkExtensions(certificate, plan);
-  const algorithm = SIGNATURE_ALGORITHM[plan.issuer.algorithm];
+  demand(isSame(certificate.spki, expected.spki) && certificate.publicKey.kind === expected.keyType, 'public key');
+  checkNames(certificate, expected);
+  checkExtensions(certificate, expected);
+  const algorithm = SIGNATURE_ALGORITHM[expected.issuer.algorithm];
   const found = certificate.signatureAlgorithm;
   demand(found?.family === algorithm.family && found.hash === algorithm.hash, 'signature algorithm');
-  demand(isSignedBy(certificate, issuer.publicKey), 'signature');
+  demand(hash('sha256', certificate.tbs, 'hex') === expected.digest, 'digest on record');
+  demand(isSignedBy(certificate, expected.issuerPublicKey), 'signature');
 };
