@@ -1,0 +1,87 @@
+import type { Administrator } from '../domain/administrator.ts';
+import { checkEntry, type EntryContext, type EntryDraft } from '../domain/entry-rules.ts';
+import type { Entry, EntryFields } from '../domain/entry.ts';
+import type { Fact, Leans } from '../domain/fact.ts';
+import { multiTenantProblem } from '../domain/oidc-selectors.ts';
+import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
+import type { Appended } from '../ports/ledger.ts';
+import type { Issuer } from './issuer.ts';
+
+/** What the use cases that change records work with. */
+export type Registrar = Pick<Issuer, 'policy' | 'clock' | 'entropy' | 'ledger' | 'views'>;
+
+/** The rules that decide are at version 1 until policy is code. */
+const POLICY = 1;
+
+/** What an administrator's write leans on (DEC-4). */
+export const adminLeans = (admin: Administrator, more: Pick<Leans, 'entry' | 'resource'> = {}): Leans => ({
+  ...more,
+  ...(admin.credential !== undefined && { caller: admin.credential }),
+  policy: POLICY,
+});
+
+/** Resolves when the facts are durable, all of them. Refuses as the sequencer did; `precondition_failed` when a record changed. */
+export const record = async (
+  issuer: Pick<Issuer, 'ledger'>,
+  facts: readonly Fact[],
+): Promise<Extract<Appended, { status: 'committed' }>> => {
+  const appended = await issuer.ledger.append({ facts });
+  if (appended.status === 'committed') return appended;
+  if (appended.status === 'refused') {
+    throw new Refusal(appended.code, appended.reason, { reason: appended.reason });
+  }
+  throw new Refusal('precondition_failed', `the ${appended.what} was changed by someone else`);
+};
+
+export const entryContext = (issuer: Pick<Issuer, 'policy' | 'views'>): EntryContext => ({
+  trustDomain: issuer.policy.trustDomain,
+  commonNames: issuer.policy.commonNames,
+  dnsNames: issuer.policy.dnsNames,
+  resource: (identifier) => issuer.views.resources.get(identifier),
+  selectorsProblem: (selectors) => multiTenantProblem(selectors, issuer.policy.oidcIssuers ?? []),
+});
+
+/** The entry as it will be recorded. Refuses with `invalid_entry` and all problems. */
+export const requireEntry = (draft: EntryDraft, context: EntryContext): EntryFields => {
+  const checked = checkEntry(draft, context);
+  if (!checked.ok) throw refuseProblems('invalid_entry', checked.problems);
+  return checked.value;
+};
+
+/** DEC-25: a common name belongs to one SPIFFE ID. Refuses with `conflict`. */
+export const requireFreeCommonName = (issuer: Pick<Issuer, 'views'>, fields: EntryFields): void => {
+  const { commonName, spiffeId } = fields;
+  const holder = commonName === undefined ? undefined : issuer.views.entries.commonNameOwner(commonName);
+  if (holder === undefined || holder === spiffeId) return;
+  throw new Refusal('conflict', `commonName: belongs to ${holder}`, { field: 'commonName' });
+};
+
+/** The entry that is the same in who gets what where, if there is one. */
+export const twinOf = (issuer: Pick<Issuer, 'views'>, fields: EntryFields): Entry | undefined => {
+  const { spiffeId, parentId, selectors } = fields;
+  return issuer.views.entries
+    .list({ spiffeId, parentId }, { limit: MAX_TWINS })
+    .find((entry) => isSame(entry.selectors, selectors));
+};
+
+/** Entries of one SPIFFE ID under one parent that are looked through. */
+const MAX_TWINS = 1000;
+
+/** Are two recorded values equal, whatever the order of their members? Absent and undefined are the same. */
+export const isSame = (a: unknown, b: unknown): boolean => text(a) === text(b);
+
+const text = (value: unknown): string | undefined =>
+  value === undefined ? undefined : canonicalJson(value as CanonicalValue);
+
+/** What an operator wrote of an entry, without what the ledger added. */
+export const fieldsOf = (entry: Entry): EntryFields => {
+  const { id: _id, revision: _revision, createdAt: _createdAt, updatedAt: _updatedAt, ...fields } = entry;
+  return fields;
+};
+
+/** Refuses with `precondition_failed` unless the record stands at the revision that the caller saw. */
+export const requireRevision = (record: { readonly revision: number }, expected: number | undefined): void => {
+  if (expected === undefined || expected === record.revision) return;
+  throw new Refusal('precondition_failed', `the record has revision ${record.revision}, not ${expected}`);
+};

@@ -1,0 +1,57 @@
+import { requireMayWriteEntry, type Administrator } from '../domain/administrator.ts';
+import { entryIdProblem, type EntryDraft } from '../domain/entry-rules.ts';
+import type { Entry } from '../domain/entry.ts';
+import type { EntryWritten } from '../domain/fact.ts';
+import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import {
+  adminLeans,
+  entryContext,
+  record,
+  requireEntry,
+  requireFreeCommonName,
+  twinOf,
+  type Registrar,
+} from './admin-write.ts';
+
+/** A fresh id, or the one that the operator chose. Refuses one that any entry ever had (P3). */
+const entryId = (issuer: Registrar, chosen: string | undefined): string => {
+  if (chosen === undefined) return recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY));
+  const problem = entryIdProblem(chosen);
+  if (problem !== undefined) throw refuseProblems('invalid_entry', [{ field: 'id', problem }]);
+  if (issuer.views.entries.used(chosen)) throw new Refusal('conflict', 'an entry had this id before', { field: 'id' });
+  return chosen;
+};
+
+/** The first revision of an entry, and the fact that records it. */
+export const newEntry = (
+  issuer: Registrar,
+  admin: Administrator,
+  fields: ReturnType<typeof requireEntry>,
+  chosenId?: string,
+): { readonly entry: Entry; readonly fact: EntryWritten } => {
+  const now = issuer.clock.now();
+  const entry: Entry = { ...fields, id: entryId(issuer, chosenId), revision: 1, createdAt: now, updatedAt: now };
+  return { entry, fact: { kind: 'entry-created', entry, by: admin.name, leans: adminLeans(admin) } };
+};
+
+/**
+ * Records an entry. Refuses with `invalid_entry` (all problems, with their fields), `forbidden` outside the administrator's
+ * rights, `conflict` for an id that was ever used, a common name of another SPIFFE ID, or an entry that says the same.
+ */
+export const createEntry = async (
+  issuer: Registrar,
+  admin: Administrator,
+  draft: EntryDraft,
+  chosenId?: string,
+): Promise<Entry> => {
+  const context = entryContext(issuer);
+  const fields = requireEntry(draft, context);
+  requireMayWriteEntry(admin, undefined, fields, context.resource);
+  requireFreeCommonName(issuer, fields);
+  const twin = twinOf(issuer, fields);
+  if (twin) throw new Refusal('conflict', `the entry ${twin.id} has the same SPIFFE ID, parent and selectors`);
+  const { entry, fact } = newEntry(issuer, admin, fields, chosenId);
+  await record(issuer, [fact]);
+  return entry;
+};

@@ -1,0 +1,121 @@
+import { requireEverywhere, type Administrator } from '../domain/administrator.ts';
+import type { Entry } from '../domain/entry.ts';
+import type { ResourceWritten } from '../domain/fact.ts';
+import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { checkResource, type ResourceDraft } from '../domain/resource-rules.ts';
+import type { Resource, ResourceFields } from '../domain/resource.ts';
+import { adminLeans, isSame, record, requireRevision, type Registrar } from './admin-write.ts';
+import type { Issuer } from './issuer.ts';
+
+/** The resource as it will be recorded. Refuses with `invalid_resource` and all problems. */
+export const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: ResourceDraft): ResourceFields => {
+  const { policy, views } = issuer;
+  const checked = checkResource(draft, {
+    trustDomain: policy.trustDomain,
+    named: (name) => views.resources.named(name),
+  });
+  if (!checked.ok) throw refuseProblems('invalid_resource', checked.problems);
+  return checked.value;
+};
+
+/** The fact that writes a resource: its first revision, or the one after `before`. */
+export const resourceWrite = (
+  admin: Administrator,
+  fields: ResourceFields,
+  before: Resource | undefined,
+): ResourceWritten => ({
+  kind: before ? 'resource-updated' : 'resource-created',
+  resource: { ...fields, revision: (before?.revision ?? 0) + 1 },
+  by: admin.name,
+  leans: adminLeans(admin, before && { resource: { identifier: before.identifier, revision: before.revision } }),
+});
+
+export const resourceFieldsOf = (resource: Resource): ResourceFields => {
+  const { revision: _revision, ...fields } = resource;
+  return fields;
+};
+
+const held = (issuer: Pick<Issuer, 'views'>, identifier: string): Resource => {
+  const resource = issuer.views.resources.get(identifier);
+  if (!resource) throw new Refusal('not_found', 'no resource has this identifier');
+  return resource;
+};
+
+/** Refuses with `invalid_resource`, `conflict` for a known identifier, `forbidden` for an administrator with a prefix. */
+export const createResource = async (
+  issuer: Registrar,
+  admin: Administrator,
+  draft: ResourceDraft,
+): Promise<Resource> => {
+  requireEverywhere(admin);
+  const fields = requireResource(issuer, draft);
+  if (issuer.views.resources.get(fields.identifier)) {
+    throw new Refusal('conflict', 'there is a resource with this identifier', { field: 'identifier' });
+  }
+  const fact = resourceWrite(admin, fields, undefined);
+  await record(issuer, [fact]);
+  return fact.resource;
+};
+
+/**
+ * Replaces a resource's fields; writing what is there records nothing. A scope that is taken away is no longer given to
+ * entries that hold it. Refuses as `createResource` does, with `not_found`, and with `precondition_failed`.
+ */
+export const updateResource = async (
+  issuer: Registrar,
+  admin: Administrator,
+  draft: ResourceDraft,
+  expected?: number,
+): Promise<Resource> => {
+  requireEverywhere(admin);
+  const before = held(issuer, draft.identifier);
+  requireRevision(before, expected);
+  const fields = requireResource(issuer, draft);
+  if (isSame(fields, resourceFieldsOf(before))) return before;
+  const fact = resourceWrite(admin, fields, before);
+  await record(issuer, [fact]);
+  return fact.resource;
+};
+
+const PAGE = 500;
+
+/** Every entry that grants something at the resource, page by page: for the rare deletion, not for a request's path. */
+export const entriesGranting = function* (issuer: Pick<Issuer, 'views'>, identifier: string): Generator<Entry> {
+  let after: string | undefined;
+  for (;;) {
+    const page = issuer.views.entries.list({}, { limit: PAGE, ...(after !== undefined && { after }) });
+    yield* page.filter((entry) => entry.grants.some((grant) => grant.resource === identifier));
+    if (page.length < PAGE) return;
+    after = page.at(-1)?.id;
+  }
+};
+
+const NAMED = 5;
+
+/**
+ * Deletes a resource: no token names it from here on. Refuses with `conflict` while an entry grants it, since a later
+ * resource of the same identifier would find its grants waiting; also `not_found`, `forbidden`, `precondition_failed`.
+ */
+export const deleteResource = async (
+  issuer: Registrar,
+  admin: Administrator,
+  identifier: string,
+  expected?: number,
+): Promise<void> => {
+  requireEverywhere(admin);
+  const resource = held(issuer, identifier);
+  requireRevision(resource, expected);
+  const granting = [...entriesGranting(issuer, identifier).take(NAMED)].map(({ id }) => id);
+  if (granting.length > 0) throw new Refusal('conflict', `entries still grant this resource: ${granting.join(', ')}`);
+  const leans = adminLeans(admin, { resource: { identifier, revision: resource.revision } });
+  await record(issuer, [{ kind: 'resource-deleted', identifier, by: admin.name, leans }]);
+};
+
+/** By identifier or logical name. Refuses with `not_found`. */
+export const showResource = (issuer: Pick<Issuer, 'views'>, name: string): Resource => {
+  const resource = issuer.views.resources.named(name);
+  if (!resource) throw new Refusal('not_found', 'no resource has this identifier or name');
+  return resource;
+};
+
+export const listResources = (issuer: Pick<Issuer, 'views'>): readonly Resource[] => issuer.views.resources.list();
