@@ -53,7 +53,12 @@ export const ownEntry = (issuer: Reader, caller: Caller): Entry => {
   if (!entry) throw noIdentity('the entry of the caller is gone');
   if (entry.spiffeId !== caller.spiffeId) throw noIdentity('the entry of the caller now gives another SPIFFE ID');
   if (isExpired(issuer, entry)) throw noIdentity('the entry of the caller has expired');
-  if (!isSelectedBy(entry, attestationOf(issuer, caller).selectors)) {
+  if (entry.parentId !== serverId(issuer.policy.trustDomain)) {
+    throw noIdentity('the entry of the caller is now for workloads of an agent');
+  }
+  const { attestor, selectors } = attestationOf(issuer, caller);
+  // A join token names its entry itself: the operator's word stood in place of the entry's selectors (DEC-16).
+  if (attestor !== 'join_token' && !isSelectedBy(entry, selectors)) {
     throw noIdentity('the entry of the caller asks for selectors that were not proven');
   }
   return entry;
