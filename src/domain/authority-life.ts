@@ -1,4 +1,4 @@
-import type { Authority, AuthorityPurpose, KeyId } from './authority.ts';
+import type { Authority, AuthorityPurpose } from './authority.ts';
 import type { AuthorityPolicy } from './authority-policy.ts';
 import { unixSeconds, type Instant } from './instant.ts';
 
@@ -61,15 +61,18 @@ export const isOver = (
 export const nextGeneration = (all: readonly Authority[], purpose: AuthorityPurpose): number =>
   1 + Math.max(0, ...all.filter((each) => each.purpose === purpose).map(({ generation }) => generation));
 
+/** Whether two authorities stand in for each other: CAs of one purpose, JWT keys of one purpose and algorithm. */
+export const isSameLine = (
+  authority: Authority,
+  purpose: AuthorityPurpose,
+  algorithm: Authority['algorithm'] | undefined,
+): boolean =>
+  authority.purpose === purpose &&
+  (algorithm === undefined || purpose.startsWith('x509') || authority.algorithm === algorithm);
+
+/** The one that signs. A JWT purpose has one for each algorithm; without `algorithm` any of them. */
 export const activeOf = (
   all: readonly Authority[],
   purpose: AuthorityPurpose,
   algorithm?: Authority['algorithm'],
-): Authority | undefined =>
-  all.find(
-    (each) =>
-      each.purpose === purpose && each.state === 'active' && (algorithm === undefined || each.algorithm === algorithm),
-  );
-
-export const withId = (all: readonly Authority[], id: KeyId): Authority | undefined =>
-  all.find((each) => each.id === id);
+): Authority | undefined => all.find((each) => each.state === 'active' && isSameLine(each, purpose, algorithm));

@@ -6,7 +6,16 @@ import {
   type KeyId,
   type SigningAlgorithm,
 } from './authority.ts';
-import { activeOf, isOver, isUsable, isWaiting, nextGeneration, publishedFor, rotatesAt } from './authority-life.ts';
+import {
+  activeOf,
+  isOver,
+  isSameLine,
+  isUsable,
+  isWaiting,
+  nextGeneration,
+  publishedFor,
+  rotatesAt,
+} from './authority-life.ts';
 import type { AuthorityPolicy, RootOrigin } from './authority-policy.ts';
 import { unixSeconds, type Instant } from './instant.ts';
 
@@ -54,7 +63,7 @@ const isCandidate = ({ policy }: Scene, authority: Authority): boolean =>
 
 const preparedOf = (scene: Scene, purpose: AuthorityPurpose, algorithm: SigningAlgorithm): readonly Authority[] =>
   scene.all
-    .filter((each) => each.purpose === purpose && each.state === 'prepared' && each.algorithm === algorithm)
+    .filter((each) => each.state === 'prepared' && isSameLine(each, purpose, algorithm))
     .filter((each) => isCandidate(scene, each))
     .toSorted((a, b) => a.generation - b.generation);
 
@@ -141,9 +150,12 @@ const stepOfTrack = (
 };
 
 /** What is over may go, but never the newest of its purpose: the next generation counts on from it. */
-const letGo = ({ all, now, policy }: Scene): LetGoStep | undefined => {
+const letGo = ({ all, now, policy }: Scene, skip: ReadonlySet<AuthorityPurpose>): LetGoStep | undefined => {
   const over = all.find(
-    (each) => isOver(each, all, now, policy) && each.generation + 1 < nextGeneration(all, each.purpose),
+    (each) =>
+      !skip.has(each.purpose) &&
+      isOver(each, all, now, policy) &&
+      each.generation + 1 < nextGeneration(all, each.purpose),
   );
   return over && { kind: 'gone', id: over.id, purpose: over.purpose };
 };
@@ -155,19 +167,21 @@ const letGo = ({ all, now, policy }: Scene): LetGoStep | undefined => {
  * Promises: at most one active key per purpose and algorithm; a spare signs only after `prepublish` (the very first, and
  * one that replaces an expired or tainted key, excepted); the next is active at five sixths of life at the latest when
  * asked in time; no key goes while something that it signed may be in use (JK-07). It trusts `now`: after a jump of the
- * wall clock it is not to be asked (DEC-9).
+ * wall clock it is not to be asked (DEC-9). Purposes in `skip` are left as they are.
  */
 export const nextAuthorityStep = (
   all: readonly Authority[],
   now: Instant,
   policy: AuthorityPolicy,
+  skip: ReadonlySet<AuthorityPurpose> = new Set(),
 ): AuthorityStep | undefined => {
   const scene: Scene = { all, now, policy };
   for (const purpose of AUTHORITY_PURPOSES) {
+    if (skip.has(purpose)) continue;
     for (const algorithm of policy.algorithms[purpose]) {
       const step = stepOfTrack(scene, purpose, algorithm);
       if (step !== undefined) return step;
     }
   }
-  return letGo(scene);
+  return letGo(scene, skip);
 };
