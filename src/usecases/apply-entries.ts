@@ -1,0 +1,63 @@
+import { Refusal } from '../domain/refusal.ts';
+import type { Administrator } from '../domain/administrator.ts';
+import type { Fact } from '../domain/fact.ts';
+import { adminLeans, fieldsOf, isSame, record, type Registrar } from './admin-write.ts';
+import type { EntryStep, ResourceStep } from './apply-steps.ts';
+import { newEntry } from './create-entry.ts';
+import { entryDeletion } from './delete-entry.ts';
+import { resourceFieldsOf, resourceWrite } from './manage-resources.ts';
+import { planApply, type ApplyFile, type ApplyPlan } from './plan-apply.ts';
+import { nextEntry } from './update-entry.ts';
+
+/** Facts in one transaction. A larger plan takes several, in order. */
+const GROUP = 1000;
+
+const entryFact = (issuer: Registrar, admin: Administrator, step: EntryStep): readonly Fact[] => {
+  const { before, after, id } = step;
+  if (after === undefined) return before ? [entryDeletion(admin, before)] : [];
+  if (before === undefined) return [newEntry(issuer, admin, after, id).fact];
+  return isSame(fieldsOf(before), after) ? [] : [nextEntry(issuer, admin, before, after).fact];
+};
+
+const resourceFact = (admin: Administrator, { before, after }: ResourceStep): readonly Fact[] => {
+  if (after !== undefined) {
+    return before && isSame(resourceFieldsOf(before), after) ? [] : [resourceWrite(admin, after, before)];
+  }
+  if (before === undefined) return [];
+  const { identifier, revision } = before;
+  const leans = adminLeans(admin, { resource: { identifier, revision } });
+  return [{ kind: 'resource-deleted', identifier, by: admin.name, leans }];
+};
+
+/** Resources come before the entries that grant them, and go after them. */
+const ORDER: readonly Fact['kind'][] = [
+  'resource-created',
+  'resource-updated',
+  'entry-deleted',
+  'entry-updated',
+  'entry-created',
+  'resource-deleted',
+];
+
+/**
+ * Makes the records equal to the file. `digest` is that of the plan that the operator saw: when the plan is another one by
+ * now, nothing is done and the answer is `precondition_failed`. Applying the same file again records nothing. Up to 1,000
+ * changes stand or fall together; a larger file is applied in groups, and can be applied again after a failure.
+ */
+export const applyEntries = async (
+  issuer: Registrar,
+  admin: Administrator,
+  file: ApplyFile,
+  digest: string,
+): Promise<ApplyPlan> => {
+  const plan = planApply(issuer, admin, file);
+  if (plan.digest !== digest) {
+    throw new Refusal('precondition_failed', 'the plan is no longer the one that was shown; look at it again');
+  }
+  const facts = [
+    ...plan.resources.flatMap((step) => resourceFact(admin, step)),
+    ...plan.entries.flatMap((step) => entryFact(issuer, admin, step)),
+  ].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  for (let at = 0; at < facts.length; at += GROUP) await record(issuer, facts.slice(at, at + GROUP));
+  return { items: plan.items, digest: plan.digest };
+};

@@ -1,0 +1,85 @@
+import type { Entry } from '../domain/entry.ts';
+import type { Problems } from '../domain/problems.ts';
+import { checkResource } from '../domain/resource-rules.ts';
+import type { Resource } from '../domain/resource.ts';
+import { isSame, type Registrar } from './admin-write.ts';
+import { fieldChanges, type PlanItem, type ResourceStep } from './apply-steps.ts';
+import { entriesGranting, resourceFieldsOf } from './manage-resources.ts';
+import type { ApplyFile } from './plan-apply.ts';
+
+/** The resources as they would be once a file is applied. */
+export interface PlannedResources {
+  readonly steps: readonly ResourceStep[];
+  /** By identifier, as it would be then. */
+  readonly find: (identifier: string) => Resource | undefined;
+  readonly item: (step: ResourceStep) => PlanItem;
+  /** Entries that today grant a resource which would be deleted. */
+  readonly stillGranted: () => Iterable<{ readonly entry: Entry; readonly identifier: string }>;
+}
+
+const item = ({ before, after }: ResourceStep): PlanItem => {
+  const identifier = (after ?? before)?.identifier ?? '';
+  const isEqual = before !== undefined && after !== undefined && isSame(resourceFieldsOf(before), after);
+  return {
+    kind: 'resource',
+    action: after === undefined ? 'delete' : before === undefined ? 'create' : isEqual ? 'unchanged' : 'update',
+    id: identifier,
+    name: identifier,
+    ...(before && { revision: before.revision }),
+    changes: after === undefined ? [] : fieldChanges(before && resourceFieldsOf(before), after),
+  };
+};
+
+const writtenResources = (issuer: Registrar, file: ApplyFile, problems: Problems): ResourceStep[] => {
+  const { views, policy } = issuer;
+  const names = new Map<string, string>();
+  const steps: ResourceStep[] = [];
+  for (const [at, written] of (file.resources ?? []).entries()) {
+    const field = `resources[${at}]`;
+    const draft = { ...written, owner: written.owner ?? file.owner };
+    const context = { trustDomain: policy.trustDomain, named: (name: string) => views.resources.named(name) };
+    const checked = checkResource(draft, context);
+    if (!checked.ok) {
+      for (const { field: member, problem } of checked.problems) problems.add(`${field}.${member}`, problem);
+      continue;
+    }
+    for (const name of [checked.value.identifier, ...checked.value.names]) {
+      if (names.has(name)) problems.add(field, `names ${name}, as ${names.get(name)} does`);
+      names.set(name, field);
+    }
+    steps.push({ before: views.resources.get(written.identifier), after: checked.value });
+  }
+  return steps;
+};
+
+const prunedResources = (issuer: Registrar, file: ApplyFile, kept: readonly ResourceStep[]): ResourceStep[] => {
+  if (file.prune !== true || file.owner === undefined) return [];
+  const identifiers = new Set(kept.map(({ after }) => after?.identifier));
+  return issuer.views.resources
+    .list()
+    .filter((resource) => resource.owner === file.owner && !identifiers.has(resource.identifier))
+    .map((before) => ({ before, after: undefined }));
+};
+
+/** The steps for a file's resources; what is wrong with them goes to `problems`. */
+export const planResources = (issuer: Registrar, file: ApplyFile, problems: Problems): PlannedResources => {
+  const written = writtenResources(issuer, file, problems);
+  const pruned = prunedResources(issuer, file, written);
+  const planned = new Map(written.map(({ before, after }) => [after?.identifier, { before, after }]));
+  const gone = new Set(pruned.map(({ before }) => before?.identifier));
+  return {
+    steps: [...written, ...pruned],
+    find: (identifier) => {
+      const step = planned.get(identifier);
+      if (step?.after) return { ...step.after, revision: (step.before?.revision ?? 0) + 1 };
+      return gone.has(identifier) ? undefined : issuer.views.resources.get(identifier);
+    },
+    item,
+    stillGranted: function* () {
+      for (const identifier of gone) {
+        if (identifier === undefined) continue;
+        for (const entry of entriesGranting(issuer, identifier)) yield { entry, identifier };
+      }
+    },
+  };
+};
