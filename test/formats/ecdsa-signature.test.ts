@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { ecdsaDerToP1363, ecdsaP1363ToDer, type SignatureCurve } from '../../src/formats/ecdsa-signature.ts';
 

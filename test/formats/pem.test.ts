@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Refusal } from '../../src/domain/refusal.ts';
 import { encodePem, parsePem } from '../../src/formats/pem.ts';
 

@@ -112,9 +112,9 @@ export const leafPlan = (ca: TestCa, key: TestKey, changes: Partial<X509LeafPlan
 
 /** Signs the planned leaf with the CA's key. */
 export const issueLeaf = async (ca: TestCa, plan: X509LeafPlan): Promise<Buffer> => {
-  const { algorithm, sign: signBytes } = signerOf(ca.key);
+  const signer = signerOf(ca.key);
   const tbs = leafTbs(plan);
-  return assembleCertificate(tbs, algorithm, x509Signature(algorithm, await signBytes(tbs)));
+  return assembleCertificate(tbs, signer.algorithm, x509Signature(signer.algorithm, await signer.sign(tbs)));
 };
 
 /** What the read-back check is told about a planned leaf. */
