@@ -72,6 +72,9 @@ const start = () => {
   import(entry)
     .then((cli) => cli.main(process.argv.slice(2)))
     .catch((error) => {
+      if (error.code === 'ERR_MODULE_NOT_FOUND' && !packaged && !existsSync(join(root, 'node_modules'))) {
+        stop('the packages that it needs are not installed; run ' + join(root, 'scripts', 'install') + ' --run-only');
+      }
       // Thrown on its own turn, so that it ends the process with a trace like any other bug.
       setImmediate(() => {
         throw error;

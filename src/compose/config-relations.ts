@@ -109,7 +109,7 @@ const issuers = ({ attestors }: Config): readonly RelationProblem[] => {
         });
       }
     }
-    const fetched = (['host', 'caFile'] as const).find((member) => issuer[member] !== undefined);
+    const fetched = issuer.caFile !== undefined ? 'caFile' : issuer.hosts.length > 0 ? 'hosts' : undefined;
     if (issuer.jwksFile !== undefined && fetched !== undefined) {
       problems.push({ path: [...path, fetched], reason: 'is never used', right: `either jwksFile or ${fetched}` });
     }

@@ -3,7 +3,17 @@ import { isSelectorName } from '../domain/oidc-selectors.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { trustDomainProblem } from '../domain/trust-domain.ts';
 import type { TrustDomain } from '../domain/trust-domain.ts';
-import { address, duration, httpsUrl, path, port, secretReference, textValue, whole } from './config-values.ts';
+import {
+  address,
+  duration,
+  httpsUrl,
+  issuerUrl,
+  path,
+  port,
+  secretReference,
+  textValue,
+  whole,
+} from './config-values.ts';
 import type { ConfigPlace } from './config-values.ts';
 
 const selectorName = (form: string) =>
@@ -139,6 +149,8 @@ const server = (place: ConfigPlace) =>
     root: root(place).prefault({}).describe('The root of the trust domain.'),
   });
 
+const yesOrNo = () => z.boolean().default(false).meta({ form: 'true or false' });
+
 const claimPath = () =>
   z
     .union([
@@ -157,7 +169,7 @@ const oidcIssuer = (place: ConfigPlace) =>
     name: selectorName('a short name of letters, digits, ".", "-", "_" and "/"').describe(
       'Its name in selectors: `oidc:<name>:<claim>:<value>`.',
     ),
-    url: httpsUrl().describe('The issuer, exactly as it stands in `iss`.'),
+    url: issuerUrl().describe('The issuer, exactly as it stands in `iss`.'),
     audiences: z
       .array(z.string().min(1))
       .min(1)
@@ -170,24 +182,25 @@ const oidcIssuer = (place: ConfigPlace) =>
       .describe(
         'Which claims become selectors, by the name that they get. A built-in list for GitHub, GitLab and Kubernetes unless told.',
       ),
-    multiTenant: z
-      .boolean()
-      .default(false)
-      .meta({ form: 'true or false' })
-      .describe('Anyone in the world can get a token from it, as with GitHub: entries have to pin the id of an owner.'),
+    multiTenant: yesOrNo().describe(
+      'Anyone in the world can get a token from it, as with GitHub: entries have to pin the id of an owner.',
+    ),
     ownerClaims: z
       .array(z.string().min(1))
       .min(1)
       .optional()
       .describe('The claims that name an owner for good. `repository_owner_id`, `namespace_id` and `tid` unless told.'),
     jwksFile: path(place).optional().describe('A key set in a file; then nothing is fetched.'),
-    host: textValue('host:port or an IP address with a port', (raw) => raw)
-      .optional()
-      .describe('Connect here in place of the host of `url`.'),
+    hosts: z
+      .array(z.string().min(1).max(300))
+      .default([])
+      .meta({ form: 'a list of hosts, each with a port or without' })
+      .describe('Hosts beside that of `url` that its key set may lie on.'),
+    agents: yesOrNo().describe('Its tokens may attest agents too.'),
     caFile: path(place)
       .optional()
       .describe('Certificates in PEM that its server is checked against, in place of the well-known ones.'),
-    private: z.boolean().default(false).meta({ form: 'true or false' }).describe('Its address may be a private one.'),
+    private: yesOrNo().describe('Its address may be a private one.'),
   });
 
 const attestors = (place: ConfigPlace) =>

@@ -95,15 +95,20 @@ export const secretReference = (place: ConfigPlace) =>
     return join(place.credentials, name);
   });
 
-const URL_FORM = 'an https URL without query, fragment, user and last slash, like https://id.example.org';
+const checkHttpsUrl = (raw: string): string => {
+  const url = URL.parse(raw);
+  if (!url) return refuse('is not a URL');
+  if (url.protocol !== 'https:') return refuse('is not an https URL');
+  if (url.username !== '' || url.password !== '') return refuse('holds a user or a password');
+  return raw.includes('?') || raw.includes('#') ? refuse('holds a query or a fragment') : raw;
+};
 
 /** An https URL that other URLs are built on, as it was written. */
 export const httpsUrl = () =>
-  textValue(URL_FORM, (raw) => {
-    const url = URL.parse(raw);
-    if (!url) return refuse('is not a URL');
-    if (url.protocol !== 'https:') return refuse('is not an https URL');
-    if (url.username !== '' || url.password !== '') return refuse('holds a user or a password');
-    if (raw.includes('?') || raw.includes('#')) return refuse('holds a query or a fragment');
-    return raw.endsWith('/') ? refuse('ends with a slash') : raw;
-  });
+  textValue('an https URL without query, fragment, user and last slash, like https://id.example.org', (raw) =>
+    checkHttpsUrl(raw).endsWith('/') ? refuse('ends with a slash') : raw,
+  );
+
+/** The name of an issuer, as it was written; some end with a slash. */
+export const issuerUrl = () =>
+  textValue('an https URL without query, fragment and user, exactly as in `iss`', checkHttpsUrl);

@@ -80,6 +80,17 @@ const misspelt = (input: ConfigInput, keys: readonly ConfigKey[]): readonly Conf
   });
 };
 
+const unknownFlags = (input: ConfigInput, keys: readonly ConfigKey[]): readonly ConfigProblem[] => {
+  const known = keys.filter(isSettable).map(({ key }) => key);
+  return Object.keys(input.flags).flatMap((key) => {
+    if (known.includes(key)) return [];
+    const right = nearest(key, known);
+    const inFile = keys.some((other) => other.key === key);
+    const reason = inFile ? 'can only stand in the file' : 'is not a key';
+    return [{ key, source: 'flag' as const, reason, ...(right !== undefined && !inFile && { right }) }];
+  });
+};
+
 /**
  * Turns what was written into a configuration, or says everything that is wrong with it at once. Pure: it reads no file, no
  * environment and no clock.
@@ -110,7 +121,9 @@ export const parseConfig = (input: ConfigInput): ConfigResult => {
   if (broken.length > 0) return { ok: false, problems: broken };
   const parsed = schema.safeParse(merged);
   const wrong = parsed.success ? relationProblems(parsed.data) : fromIssues(parsed.error.issues, merged, keys);
-  const problems = [...wrong.map(locate), ...misspelt(input, keys)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const problems = [...wrong.map(locate), ...misspelt(input, keys), ...unknownFlags(input, keys)].sort(
+    (a, b) => (a.line ?? 0) - (b.line ?? 0),
+  );
   return parsed.success && problems.length === 0 ? { ok: true, config: parsed.data } : { ok: false, problems };
 };
 

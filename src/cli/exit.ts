@@ -1,0 +1,91 @@
+import { ServerRefusal, Unreachable } from '../adapters/http-client/admin.ts';
+import { Refusal } from '../domain/refusal.ts';
+import type { RefusalCode } from '../domain/refusal.ts';
+
+/** What every command ends with: 0 yes, 1 no, 2 used wrongly, 3 could not tell. */
+export const EXIT = { yes: 0, no: 1, usage: 2, unknown: 3 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The command was used wrongly, in a way that only it can know. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** The answer is no, and the command itself found out. */
+export class CommandRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'CommandRefused';
+  }
+}
+
+const REFUSAL_EXITS = {
+  invalid_request: EXIT.usage,
+  payload_too_large: EXIT.usage,
+  unsupported_media_type: EXIT.usage,
+  not_found: EXIT.no,
+  method_not_allowed: EXIT.usage,
+  unauthenticated: EXIT.no,
+  forbidden: EXIT.no,
+  rate_limited: EXIT.unknown,
+  attestation_refused: EXIT.no,
+  invalid_csr: EXIT.usage,
+  unsupported_key: EXIT.usage,
+  no_identity: EXIT.no,
+  ambiguous_identity: EXIT.no,
+  revoked: EXIT.no,
+  renewal_refused: EXIT.no,
+  invalid_svid: EXIT.no,
+  invalid_token: EXIT.no,
+  invalid_entry: EXIT.usage,
+  invalid_resource: EXIT.usage,
+  conflict: EXIT.no,
+  precondition_failed: EXIT.no,
+  confirmation_required: EXIT.no,
+  authority_state: EXIT.no,
+  busy: EXIT.unknown,
+  read_only: EXIT.unknown,
+  unavailable: EXIT.unknown,
+  invalid_client: EXIT.no,
+  invalid_grant: EXIT.no,
+  invalid_scope: EXIT.no,
+  invalid_target: EXIT.no,
+  unauthorized_client: EXIT.no,
+  unsupported_grant_type: EXIT.usage,
+  unsupported_response_type: EXIT.usage,
+} satisfies Record<RefusalCode, ExitCode>;
+
+/** How an expected failure is told; undefined for one that nobody expected. */
+export interface Failure {
+  readonly exit: ExitCode;
+  readonly code: string;
+  readonly message: string;
+  readonly hints: readonly string[];
+}
+
+const serverFailure = (error: ServerRefusal): Failure => ({
+  exit: error.code === 'internal' ? EXIT.unknown : REFUSAL_EXITS[error.code],
+  code: error.code,
+  message: error.problems.length > 0 ? `the server refuses (${error.code})` : `${error.message} (${error.code})`,
+  hints: [
+    ...error.problems.map(({ field, problem }) => `${field}: ${problem}`),
+    ...(error.decision === undefined ? [] : [`on record: mayfly explain ${error.decision}`]),
+    ...(error.retryAfter === undefined ? [] : [`try again in ${error.retryAfter} s`]),
+  ],
+});
+
+export const failureOf = (error: unknown): Failure | undefined => {
+  if (error instanceof ServerRefusal) return serverFailure(error);
+  if (error instanceof Unreachable)
+    return { exit: EXIT.unknown, code: 'unreachable', message: error.message, hints: [] };
+  if (error instanceof UsageError) return { exit: EXIT.usage, code: 'usage', message: error.message, hints: [] };
+  if (error instanceof CommandRefused) return { exit: EXIT.no, code: 'refused', message: error.message, hints: [] };
+  if (error instanceof Refusal) {
+    const hints = error.reason === undefined || error.reason === error.message ? [] : [error.reason];
+    return { exit: REFUSAL_EXITS[error.code], code: error.code, message: error.message, hints };
+  }
+  return undefined;
+};

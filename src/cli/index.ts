@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { devCommand } from './dev.ts';
+import { EXIT, failureOf } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { Output } from './output.ts';
+import { serverCommand } from './server.ts';
+import { processTerminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+import type { Cli } from './verb.ts';
+
+const NOUNS = [devCommand, serverCommand] as const;
+
+const version = (): string => {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+};
+
+/** Errors of use end with 2 (DEC-42), for every command and its subcommands. */
+const strict = (command: Command): Command => {
+  command.exitOverride().showHelpAfterError('(--help says more)').helpCommand(false);
+  for (const child of command.commands) strict(child);
+  return command;
+};
+
+/** The whole command line. */
+export const createProgram = (cli: Cli): Command => {
+  const program = new Command('mayfly')
+    .description('Short-lived credentials for workloads: SPIFFE identities and access tokens.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('--help', 'say what there is');
+  for (const noun of NOUNS) program.addCommand(noun(cli));
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeOut: (text) => cli.terminal.out(text), writeErr: (text) => cli.terminal.err(text) });
+  }
+  return strict(program);
+};
+
+/** Runs one command line, without the names of runtime and script, and gives the exit code. It never rejects. */
+export const run = async (args: readonly string[], terminal: Terminal): Promise<ExitCode> => {
+  const cli: Cli = { terminal, exit: EXIT.yes };
+  try {
+    await createProgram(cli).parseAsync([...args], { from: 'user' });
+    return cli.exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.usage;
+    const failure = failureOf(error);
+    if (failure) {
+      new Output(terminal, args.includes('--json')).fail(failure);
+      return failure.exit;
+    }
+    terminal.err(`mayfly: this is a bug in Mayfly, please report it\n${(error as Error).stack ?? String(error)}\n`);
+    return EXIT.unknown;
+  }
+};
+
+/** What the launcher calls. */
+export const main = async (args: readonly string[]): Promise<void> => {
+  process.exitCode = await run(args, processTerminal);
+};

@@ -1,0 +1,29 @@
+import type { RunningServer } from '../compose/running-server.ts';
+import { EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import type { Output } from './output.ts';
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/**
+ * Keeps the process until it is told to stop or cannot go on. A stop is orderly and answers yes (DEC-37); signals that come
+ * while it stops change nothing. A server that cannot go on answers "could not tell": what was asked last may be on record.
+ */
+export const serveUntilStopped = async (server: RunningServer, output: Output): Promise<ExitCode> => {
+  let asked: () => void = () => undefined;
+  const signal = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  for (const name of SIGNALS) process.on(name, asked);
+  try {
+    const fatal = await Promise.race([signal, server.fatal]);
+    if (fatal !== undefined) {
+      output.note(`cannot go on: ${fatal.message}`);
+      return EXIT.unknown;
+    }
+    await server.stop();
+    return EXIT.yes;
+  } finally {
+    for (const name of SIGNALS) process.off(name, asked);
+  }
+};

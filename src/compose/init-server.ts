@@ -1,0 +1,66 @@
+import { chmodSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { stringify } from 'yaml';
+import { createSealKey } from '../adapters/keys/seal-key.ts';
+import { systemEntropy } from '../adapters/system/entropy.ts';
+import { Refusal } from '../domain/refusal.ts';
+
+export interface InitOptions {
+  /** All paths absolute. */
+  readonly file: string;
+  readonly trustDomain: string;
+  readonly dataDir: string;
+  readonly sealKey: string;
+  readonly adminSocket: string;
+}
+
+const alreadyThere = (file: string): Refusal => new Refusal('conflict', `there is a file at ${file} already`);
+
+const refuseFullFolder = (folder: string): void => {
+  try {
+    if (readdirSync(folder).length > 0) throw new Refusal('conflict', `the data folder ${folder} is not empty`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+};
+
+/** Creates the file or refuses with `conflict`; it is durable when this returns. */
+const writeNew = (file: string, text: string): void => {
+  mkdirSync(dirname(file), { recursive: true });
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'wx', 0o644);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw alreadyThere(file);
+  }
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+const configText = ({ trustDomain, dataDir, sealKey, adminSocket }: InitOptions): string =>
+  `# Mayfly. docs/configuration.md has every key; \`mayfly server check\` says what is wrong.\n${stringify({
+    trustDomain,
+    server: { dataDir, sealKey, admin: { socket: adminSocket } },
+  })}`;
+
+/**
+ * Makes what a server needs before its first start: an empty data folder (0700), a seal key elsewhere (0400, DEC-26), and a
+ * configuration that names both. Refuses with `conflict` to overwrite anything; the configuration is written last, so that
+ * an interrupted run leaves none.
+ */
+export const initServer = (options: InitOptions): void => {
+  const taken = [options.file, options.sealKey].find(
+    (file) => lstatSync(file, { throwIfNoEntry: false }) !== undefined,
+  );
+  if (taken !== undefined) throw alreadyThere(taken);
+  refuseFullFolder(options.dataDir);
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  chmodSync(options.dataDir, 0o700);
+  createSealKey(options.sealKey, systemEntropy()).fill(0);
+  writeNew(options.file, configText(options));
+};
