@@ -64,6 +64,12 @@ export class RevocationIndex {
     if (revocation.predicates.includes('cutoff')) this.add({ ...revocation, predicates: ['cutoff'] });
   }
 
+  /** Forgets it whole, cutoff and all: for one that hits nothing any more, or that was never recorded. */
+  remove(id: RecordId): void {
+    const revocation = this.#byId.get(id);
+    if (revocation) this.#forget(revocation);
+  }
+
   get(id: RecordId): Revocation | undefined {
     return this.#byId.get(id);
   }

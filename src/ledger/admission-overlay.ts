@@ -1,0 +1,112 @@
+import type { KeyId } from '../domain/authority.ts';
+import type { Spend } from '../domain/fact.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import type { Revocation, RevocationIndex } from '../domain/revocation.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
+
+type Subject<Name extends keyof AdmissionReader> = AdmissionReader[Name] extends (...key: never[]) => infer Value
+  ? Value
+  : never;
+
+/**
+ * A state and what facts that are not committed yet changed in it. Overlays stack: one for the batch, one for each group,
+ * so that a refused group leaves nothing behind.
+ */
+export class AdmissionOverlay implements AdmissionReader {
+  readonly #under: AdmissionReader;
+  readonly #changes = new Map<string, unknown>();
+  readonly #takeBack: (() => void)[] = [];
+
+  constructor(under: AdmissionReader) {
+    this.#under = under;
+  }
+
+  get revocations(): RevocationIndex {
+    return this.#under.revocations;
+  }
+
+  credential(id: RecordId): Subject<'credential'> {
+    return this.#read('credential', id, () => this.#under.credential(id));
+  }
+
+  decided(id: RecordId): boolean {
+    return this.#read('decided', id, () => this.#under.decided(id));
+  }
+
+  entry(id: string): Subject<'entry'> {
+    return this.#read('entry', id, () => this.#under.entry(id));
+  }
+
+  entryUsed(id: string): boolean {
+    return this.#read('entryUsed', id, () => this.#under.entryUsed(id));
+  }
+
+  commonNameOwner(commonName: string): SpiffeId | undefined {
+    return this.#read('commonNameOwner', commonName, () => this.#under.commonNameOwner(commonName));
+  }
+
+  resource(identifier: string): Subject<'resource'> {
+    return this.#read('resource', identifier, () => this.#under.resource(identifier));
+  }
+
+  resourceNamed(name: string): string | undefined {
+    return this.#read('resourceNamed', name, () => this.#under.resourceNamed(name));
+  }
+
+  joinToken(id: RecordId): Subject<'joinToken'> {
+    return this.#read('joinToken', id, () => this.#under.joinToken(id));
+  }
+
+  joinTokenHashUsed(hash: string): boolean {
+    return this.#read('joinTokenHashUsed', hash, () => this.#under.joinTokenHashUsed(hash));
+  }
+
+  spent(kind: Spend['kind'], key: string): Subject<'spent'> {
+    return this.#read('spent', `${kind} ${key}`, () => this.#under.spent(kind, key));
+  }
+
+  authority(id: KeyId): AdmittedAuthority | undefined {
+    return this.#read('authority', id, () => this.#under.authority(id));
+  }
+
+  activeAuthority(slot: string): KeyId | undefined {
+    return this.#read('activeAuthority', slot, () => this.#under.activeAuthority(slot));
+  }
+
+  /** `undefined` says that the record is gone. */
+  set<Name extends Exclude<keyof AdmissionReader, 'revocations'>>(name: Name, key: string, value: Subject<Name>): void {
+    this.#changes.set(`${name} ${key}`, value);
+  }
+
+  revoke(revocation: Revocation): void {
+    this.revocations.add(revocation);
+    this.#takeBack.push(() => this.revocations.remove(revocation.id));
+  }
+
+  release(id: RecordId): void {
+    const before = this.revocations.get(id);
+    if (!before) return;
+    this.revocations.release(id);
+    this.#takeBack.push(() => {
+      this.revocations.remove(id);
+      this.revocations.add(before);
+    });
+  }
+
+  /** Makes the changes those of the overlay below. */
+  mergeInto(under: AdmissionOverlay): void {
+    for (const [key, value] of this.#changes) under.#changes.set(key, value);
+    under.#takeBack.push(...this.#takeBack);
+  }
+
+  /** Takes back what this overlay changed outside itself. */
+  drop(): void {
+    for (const undo of this.#takeBack.toReversed()) undo();
+  }
+
+  #read<Value>(name: string, key: string, below: () => Value): Value {
+    const at = `${name} ${key}`;
+    return this.#changes.has(at) ? (this.#changes.get(at) as Value) : below();
+  }
+}

@@ -1,0 +1,41 @@
+import type { AuthorityState, KeyId } from '../domain/authority.ts';
+import type { Spend } from '../domain/fact.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import type { RevocationIndex, RevocationSubject } from '../domain/revocation.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+
+/** An authority as far as admission needs it. */
+export interface AdmittedAuthority {
+  readonly state: AuthorityState;
+  readonly tainted: boolean;
+  /** What it is active for: at most one authority of a slot is active. */
+  readonly slot: string;
+  readonly purpose: string;
+  /** It has its certificate, or needs none. */
+  readonly complete: boolean;
+}
+
+/** What admission asks of the state before a fact, in single look-ups (P9). */
+export interface AdmissionReader {
+  credential(id: RecordId): (RevocationSubject & { readonly index: number; readonly superseded: boolean }) | undefined;
+  /** Is a decision on record under this id (denial, attestation, revocation, purged credential)? */
+  decided(id: RecordId): boolean;
+  entry(id: string): { readonly revision: number } | undefined;
+  /** Was this id ever used, also by an entry that is deleted? */
+  entryUsed(id: string): boolean;
+  commonNameOwner(commonName: string): SpiffeId | undefined;
+  resource(identifier: string): { readonly revision: number } | undefined;
+  /** The identifier of the resource that a logical name belongs to. */
+  resourceNamed(name: string): string | undefined;
+  joinToken(id: RecordId): { readonly voided: boolean } | undefined;
+  joinTokenHashUsed(hash: string): boolean;
+  spent(kind: Spend['kind'], key: string): { readonly spki?: string } | undefined;
+  authority(id: KeyId): AdmittedAuthority | undefined;
+  activeAuthority(slot: string): KeyId | undefined;
+  /** All in force; admission changes it as it goes and takes a refused group's changes back. */
+  readonly revocations: RevocationIndex;
+}
+
+/** One active CA of each purpose; keys for tokens stand beside each other by algorithm (design.md §6). */
+export const authoritySlot = (authority: { readonly purpose: string; readonly algorithm: string }): string =>
+  authority.purpose.startsWith('x509-') ? authority.purpose : `${authority.purpose} ${authority.algorithm}`;

@@ -1,0 +1,293 @@
+import type { Authority } from '../domain/authority.ts';
+import type { AuthorityChanged, EntryWritten, Fact, FactKind, ResourceWritten } from '../domain/fact.ts';
+import type { Instant } from '../domain/instant.ts';
+import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
+import { authoritySlot } from './admission-reader.ts';
+import type { AdmissionOverlay } from './admission-overlay.ts';
+import { adminObjection, grantObjection, refused } from './admit-leans.ts';
+import type { Objection } from './admit-leans.ts';
+
+/** Where a fact would stand. */
+export interface Place {
+  readonly index: number;
+  readonly time: Instant;
+}
+
+type Of<K extends FactKind> = Extract<Fact, { kind: K }>;
+
+/** What stands against a fact of one kind, and what it changes once nothing does. */
+interface KindRules<F> {
+  objection(reader: AdmissionReader, fact: F): Objection | undefined;
+  apply(state: AdmissionOverlay, fact: F, place: Place): void;
+}
+
+const conflict = (what: string): Objection => refused('conflict', what);
+
+const unused = (reader: AdmissionReader, fact: { readonly id: Of<'denied'>['id'] }): Objection | undefined =>
+  reader.decided(fact.id) ? conflict('this id is on record already') : undefined;
+
+const decide = (state: AdmissionOverlay, fact: { readonly id: Of<'denied'>['id'] }): void =>
+  state.set('decided', fact.id, true);
+
+const nothing: KindRules<unknown> = { objection: () => undefined, apply: () => {} };
+
+const decision: KindRules<Of<'denied'> | Of<'denials-aggregated'>> = { objection: unused, apply: decide };
+
+const spend = (state: AdmissionOverlay, fact: Of<'attested'> | Of<'issued'>): void => {
+  for (const one of fact.spends) {
+    state.set('spent', `${one.kind} ${one.key}`, one.spki === undefined ? {} : { spki: one.spki });
+  }
+};
+
+const attested: KindRules<Of<'attested'>> = {
+  objection: (reader, fact) => unused(reader, fact) ?? grantObjection(reader, fact),
+  apply: (state, fact) => {
+    decide(state, fact);
+    spend(state, fact);
+  },
+};
+
+const decided: KindRules<Of<'decided'>> = {
+  objection: (reader, fact) => unused(reader, fact) ?? grantObjection(reader, fact),
+  apply: decide,
+};
+
+const issued: KindRules<Of<'issued'>> = {
+  objection: (reader, fact) =>
+    reader.credential(fact.id) ? conflict('this serial is on record already') : grantObjection(reader, fact),
+  apply: (state, fact, { index }) => {
+    state.set('credential', fact.id, {
+      index,
+      superseded: false,
+      credential: fact.id,
+      spiffeId: fact.spiffeId,
+      ...(fact.entry !== undefined && { entry: fact.entry }),
+      ...(fact.agent !== undefined && { agent: fact.agent }),
+    });
+    spend(state, fact);
+  },
+};
+
+const commonNameObjection = (reader: AdmissionReader, { entry }: EntryWritten): Objection | undefined => {
+  if (entry.commonName === undefined) return undefined;
+  const owner = reader.commonNameOwner(entry.commonName);
+  return owner === undefined || owner === entry.spiffeId
+    ? undefined
+    : conflict('the common name belongs to another SPIFFE ID');
+};
+
+const revisionObjection = (
+  before: { readonly revision: number } | undefined,
+  after: { readonly revision: number },
+): Objection | undefined => {
+  if (!before) return refused('not_found', 'there is no such record');
+  return after.revision === before.revision + 1
+    ? undefined
+    : refused('precondition_failed', 'the record has another revision');
+};
+
+const writeEntry = (state: AdmissionOverlay, { entry }: EntryWritten): void => {
+  state.set('entry', entry.id, { revision: entry.revision });
+  state.set('entryUsed', entry.id, true);
+  if (entry.commonName !== undefined) state.set('commonNameOwner', entry.commonName, entry.spiffeId);
+};
+
+const entryWritten: KindRules<EntryWritten> = {
+  objection: (reader, fact) => {
+    const objection = adminObjection(reader, fact.leans);
+    if (objection) return objection;
+    if (fact.kind === 'entry-updated') {
+      return revisionObjection(reader.entry(fact.entry.id), fact.entry) ?? commonNameObjection(reader, fact);
+    }
+    return reader.entryUsed(fact.entry.id)
+      ? conflict('an entry had this id before')
+      : commonNameObjection(reader, fact);
+  },
+  apply: writeEntry,
+};
+
+const entryDeleted: KindRules<Of<'entry-deleted'>> = {
+  objection: (reader, fact) =>
+    reader.entry(fact.id) ? adminObjection(reader, fact.leans) : refused('not_found', 'there is no such entry'),
+  apply: (state, fact) => state.set('entry', fact.id, undefined),
+};
+
+const namesObjection = (reader: AdmissionReader, { resource }: ResourceWritten): Objection | undefined => {
+  const taken = resource.names.some(
+    (name) => (reader.resourceNamed(name) ?? resource.identifier) !== resource.identifier,
+  );
+  return taken ? conflict('a logical name belongs to another resource') : undefined;
+};
+
+const resourceWritten: KindRules<ResourceWritten> = {
+  objection: (reader, fact) => {
+    const before = reader.resource(fact.resource.identifier);
+    const objection =
+      adminObjection(reader, fact.leans) ??
+      (fact.kind === 'resource-updated' ? revisionObjection(before, fact.resource) : undefined);
+    if (objection) return objection;
+    if (fact.kind === 'resource-created' && before) return conflict('there is a resource with this identifier');
+    return namesObjection(reader, fact);
+  },
+  apply: (state, { resource }) => {
+    state.set('resource', resource.identifier, { revision: resource.revision });
+    for (const name of resource.names) state.set('resourceNamed', name, resource.identifier);
+  },
+};
+
+const resourceDeleted: KindRules<Of<'resource-deleted'>> = {
+  objection: (reader, fact) =>
+    reader.resource(fact.identifier)
+      ? adminObjection(reader, fact.leans)
+      : refused('not_found', 'there is no such resource'),
+  apply: (state, fact) => state.set('resource', fact.identifier, undefined),
+};
+
+const joinTokenCreated: KindRules<Of<'join-token-created'>> = {
+  objection: (reader, fact) =>
+    unused(reader, fact) ??
+    (reader.joinTokenHashUsed(fact.hash) ? conflict('this join token is on record already') : undefined),
+  apply: (state, fact) => {
+    decide(state, fact);
+    state.set('joinToken', fact.id, { voided: false });
+    state.set('joinTokenHashUsed', fact.hash, true);
+  },
+};
+
+const revoked: KindRules<Of<'revoked'>> = {
+  objection: unused,
+  apply: (state, fact, { index, time }) => {
+    decide(state, fact);
+    const { id, target, predicates, reason } = fact;
+    state.revoke({ id, target, predicates, index, at: time, reason });
+  },
+};
+
+const released: KindRules<Of<'revocation-released'>> = {
+  objection: (reader, fact) =>
+    reader.revocations.get(fact.id) ? undefined : refused('not_found', 'no such revocation is in force'),
+  apply: (state, fact) => state.release(fact.id),
+};
+
+const superseded: KindRules<Of<'superseded'>> = {
+  objection: (reader, fact) =>
+    reader.credential(fact.predecessor) ? undefined : refused('not_found', 'the predecessor is not on record'),
+  apply: (state, fact) => {
+    const row = state.credential(fact.predecessor);
+    if (row) state.set('credential', fact.predecessor, { ...row, superseded: true });
+  },
+};
+
+const wrongState = (why: string): Objection => refused('authority_state', why);
+
+const admitted = (authority: Authority): AdmittedAuthority => ({
+  state: authority.state,
+  tainted: authority.tainted,
+  slot: authoritySlot(authority),
+  purpose: authority.purpose,
+  complete: authority.certificate !== undefined || !authority.purpose.startsWith('x509-'),
+});
+
+const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
+  objection: (reader, { authority }) => {
+    if (reader.authority(authority.id)) return conflict('this key is on record already');
+    return authority.state === 'prepared' ? undefined : wrongState('an authority starts prepared');
+  },
+  apply: (state, { authority }) => state.set('authority', authority.id, admitted(authority)),
+};
+
+const authorityInstalled: KindRules<Of<'authority-installed'>> = {
+  objection: (reader, fact) => {
+    const authority = reader.authority(fact.id);
+    if (!authority) return refused('not_found', 'there is no such authority');
+    const waits = authority.state === 'prepared' && !authority.complete;
+    return waits ? undefined : wrongState('the authority does not wait for a certificate');
+  },
+  apply: (state, fact) => {
+    const authority = state.authority(fact.id);
+    if (authority) state.set('authority', fact.id, { ...authority, complete: true });
+  },
+};
+
+type Transition = (
+  reader: AdmissionReader,
+  fact: AuthorityChanged,
+  authority: AdmittedAuthority,
+) => Objection | undefined;
+
+const TRANSITIONS: { readonly [K in AuthorityChanged['kind']]: Transition } = {
+  'authority-activated': (reader, fact, authority) => {
+    if (authority.state !== 'prepared') return wrongState('only a prepared authority becomes active');
+    if (!authority.complete) return wrongState('the authority has no certificate yet');
+    return reader.activeAuthority(authority.slot) === fact.replaces
+      ? undefined
+      : { status: 'changed', what: 'authority' };
+  },
+  'authority-tainted': (_reader, _fact, authority) =>
+    authority.tainted || authority.state === 'gone' ? wrongState('the authority is tainted or gone') : undefined,
+  'authority-revoked': (_reader, _fact, { state }) =>
+    state === 'revoked' || state === 'gone' ? wrongState(`the authority is ${state}`) : undefined,
+  'authority-gone': (_reader, _fact, { state }) =>
+    state === 'active' || state === 'gone' ? wrongState(`the authority is ${state}`) : undefined,
+};
+
+const authorityObjection = (reader: AdmissionReader, fact: AuthorityChanged): Objection | undefined => {
+  const authority = reader.authority(fact.id);
+  if (!authority) return refused('not_found', 'there is no such authority');
+  if (authority.purpose !== fact.purpose) return wrongState('the authority has another purpose');
+  return TRANSITIONS[fact.kind](reader, fact, authority);
+};
+
+const authorityChanged = (after: (before: AdmittedAuthority) => AdmittedAuthority): KindRules<AuthorityChanged> => ({
+  objection: authorityObjection,
+  apply: (state, fact) => {
+    const before = state.authority(fact.id);
+    if (!before) return;
+    const now = after(before);
+    const active = state.activeAuthority(now.slot);
+    if (now.state === 'active') {
+      const old = active === undefined ? undefined : state.authority(active);
+      if (active !== undefined && old) state.set('authority', active, { ...old, state: 'old' });
+      state.set('activeAuthority', now.slot, fact.id);
+    } else if (active === fact.id) {
+      state.set('activeAuthority', now.slot, undefined);
+    }
+    state.set('authority', fact.id, now);
+  },
+});
+
+const epochOpened: KindRules<Of<'epoch-opened'>> = {
+  objection: () => conflict('an epoch is opened with the store, never through the ledger'),
+  apply: () => {},
+};
+
+const RULES: { readonly [K in FactKind]: KindRules<Of<K>> } = {
+  'epoch-opened': epochOpened,
+  'server-started': nothing,
+  'server-stopped': nothing,
+  attested,
+  decided,
+  issued,
+  denied: decision,
+  'denials-aggregated': decision,
+  'entry-created': entryWritten,
+  'entry-updated': entryWritten,
+  'entry-deleted': entryDeleted,
+  'resource-created': resourceWritten,
+  'resource-updated': resourceWritten,
+  'resource-deleted': resourceDeleted,
+  'join-token-created': joinTokenCreated,
+  revoked,
+  'revocation-released': released,
+  superseded,
+  'authority-prepared': authorityPrepared,
+  'authority-installed': authorityInstalled,
+  'authority-activated': authorityChanged((before) => ({ ...before, state: 'active' })),
+  'authority-tainted': authorityChanged((before) => ({ ...before, tainted: true })),
+  'authority-revoked': authorityChanged((before) => ({ ...before, state: 'revoked' })),
+  'authority-gone': authorityChanged((before) => ({ ...before, state: 'gone' })),
+  'details-erased': nothing,
+};
+
+/** The rules of the fact's kind. */
+export const rulesFor = (fact: Fact): KindRules<Fact> => RULES[fact.kind] as KindRules<Fact>;

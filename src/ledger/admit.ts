@@ -1,0 +1,82 @@
+import type { Fact } from '../domain/fact.ts';
+import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import type { RefusalCode } from '../domain/refusal.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { Append } from '../ports/ledger.ts';
+import { AdmissionOverlay } from './admission-overlay.ts';
+import type { AdmissionReader } from './admission-reader.ts';
+import { rulesFor } from './admit-kinds.ts';
+import type { Place } from './admit-kinds.ts';
+import type { Objection } from './admit-leans.ts';
+
+/** What becomes of a group: the facts to record, and the answer. */
+export type Verdict =
+  | { readonly status: 'admitted'; readonly facts: readonly Fact[] }
+  | { readonly status: 'changed'; readonly what: 'entry' | 'resource' | 'authority'; readonly facts: readonly [] }
+  | {
+      readonly status: 'refused';
+      readonly code: RefusalCode;
+      readonly reason: string;
+      readonly facts: readonly Fact[];
+    };
+
+/**
+ * Admits or refuses groups one after the other; each sees what the groups before it changed (DEC-4). Pure over its reader
+ * but for the revocations, whose changes are taken back when a group is dropped.
+ */
+export class Admission {
+  readonly #batch: AdmissionOverlay;
+  #group: AdmissionOverlay;
+
+  constructor(reader: AdmissionReader) {
+    this.#batch = new AdmissionOverlay(reader);
+    this.#group = new AdmissionOverlay(this.#batch);
+  }
+
+  /** `keep` or `drop` must follow before the next group. `place` is where its first fact would stand. */
+  consider(append: Append, place: Place, entropy: Entropy): Verdict {
+    const objection = this.#admitAll(append.facts, place);
+    if (!objection) return { status: 'admitted', facts: append.facts };
+    this.drop();
+    if (objection.status === 'changed') return { ...objection, facts: [] };
+    const { code, reason, clone } = objection;
+    const facts: Fact[] = append.denial ? [{ ...append.denial, code, reason }] : [];
+    if (clone !== undefined) facts.push(lock(clone, place, entropy));
+    const objectionToRefusal = this.#admitAll(facts, place);
+    if (objectionToRefusal) throw new Error('a denial cannot be recorded: its id is on record already');
+    return { status: 'refused', code, reason, facts };
+  }
+
+  /** The group's changes hold from here on. */
+  keep(): void {
+    this.#group.mergeInto(this.#batch);
+    this.#group = new AdmissionOverlay(this.#batch);
+  }
+
+  /** As if the group had never been asked about. */
+  drop(): void {
+    this.#group.drop();
+    this.#group = new AdmissionOverlay(this.#batch);
+  }
+
+  #admitAll(facts: readonly Fact[], place: Place): Objection | undefined {
+    for (const [at, fact] of facts.entries()) {
+      const rules = rulesFor(fact);
+      const objection = rules.objection(this.#group, fact);
+      if (objection) return objection;
+      rules.apply(this.#group, fact, { index: place.index + at, time: place.time });
+    }
+    return undefined;
+  }
+}
+
+/** DEC-12: a clone was seen, so renewal stops for the identity until an operator unlocks it. */
+const lock = (spiffeId: SpiffeId, { time }: Place, entropy: Entropy): Fact => ({
+  kind: 'revoked',
+  id: recordId(time, entropy.bytes(RECORD_ID_ENTROPY)),
+  target: { kind: 'identity', value: spiffeId },
+  predicates: ['lock'],
+  reason: 'clone',
+  by: 'mayfly',
+});

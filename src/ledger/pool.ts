@@ -1,0 +1,128 @@
+import { Refusal } from '../domain/refusal.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { Append, Appended, Ledger } from '../ports/ledger.ts';
+import { SEED_BYTES } from './seeded-entropy.ts';
+import type { Answer } from './sequencer.ts';
+
+/** Groups that may wait in one front end; beyond it callers hear `busy` (TL-17). */
+export const MAX_WAITING = 8192;
+
+/** All waiting groups of a front end. `groups` is JSON in UTF-8, in a buffer that is handed over. */
+export interface AppendMessage {
+  readonly kind: 'append';
+  readonly now: number;
+  readonly seed: Uint8Array;
+  readonly groups: Uint8Array<ArrayBuffer>;
+}
+
+/** A front end's line to the writer. */
+export interface WriterLink {
+  send(message: AppendMessage): void;
+  /** Answers come in the order of the groups, in one or more pieces. */
+  onAnswers(listener: (answers: readonly Answer[]) => void): void;
+  /** The writer is gone: it answers nothing more. */
+  onGone(listener: () => void): void;
+}
+
+interface Waiter {
+  /** The group as JSON: written when it comes, so that a fact that cannot be written fails its own caller. */
+  readonly json: string;
+  resolve(appended: Appended): void;
+  reject(reason: Error): void;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * The front end's side of the ledger. Whatever waits goes as one message as soon as the last one is answered: no timer, and
+ * the busier it is, the larger the batches.
+ */
+export class LedgerPool implements Ledger {
+  readonly #link: WriterLink;
+  readonly #clock: Clock;
+  readonly #entropy: Entropy;
+  #waiting: Waiter[] = [];
+  #sent: Waiter[] = [];
+  #answered = 0;
+  #gone = false;
+  #scheduled = false;
+
+  constructor(link: WriterLink, clock: Clock, entropy: Entropy) {
+    this.#link = link;
+    this.#clock = clock;
+    this.#entropy = entropy;
+    link.onAnswers((answers) => this.#settle(answers));
+    link.onGone(() => this.#fail());
+  }
+
+  /** How many groups wait for an answer. */
+  get waiting(): number {
+    return this.#waiting.length + this.#sent.length - this.#answered;
+  }
+
+  async append(append: Append): Promise<Appended> {
+    if (this.#gone) throw outcomeUnknown();
+    if (append.facts.length === 0) throw new RangeError('a group has at least one fact');
+    if (this.waiting >= MAX_WAITING) {
+      throw new Refusal('busy', 'too many requests wait for the ledger', {
+        retryAfter: 1,
+        reason: `${MAX_WAITING} groups wait for the writer`,
+      });
+    }
+    const json = JSON.stringify(append);
+    const appended = new Promise<Appended>((resolve, reject) => {
+      this.#waiting.push({ json, resolve, reject });
+    });
+    this.#schedule();
+    return appended;
+  }
+
+  /** Appends made in one turn of the event loop travel together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#sent.length > 0) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#gone || this.#sent.length > 0 || this.#waiting.length === 0) return;
+    this.#sent = this.#waiting;
+    this.#waiting = [];
+    this.#answered = 0;
+    this.#link.send({
+      kind: 'append',
+      now: this.#clock.now(),
+      seed: this.#entropy.bytes(SEED_BYTES),
+      groups: encoder.encode(`[${this.#sent.map((waiter) => waiter.json).join(',')}]`),
+    });
+  }
+
+  #settle(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      const waiter = this.#sent[this.#answered];
+      if (!waiter) throw new Error('the writer answered more than it was asked');
+      this.#answered += 1;
+      if (answer.status === 'failed') waiter.reject(new Error(`the ledger cannot record this: ${answer.message}`));
+      else waiter.resolve(answer);
+    }
+    if (this.#answered < this.#sent.length) return;
+    this.#sent = [];
+    this.#answered = 0;
+    this.#send();
+  }
+
+  #fail(): void {
+    this.#gone = true;
+    const left = [...this.#sent.slice(this.#answered), ...this.#waiting];
+    this.#sent = [];
+    this.#answered = 0;
+    this.#waiting = [];
+    for (const waiter of left) waiter.reject(outcomeUnknown());
+  }
+}
+
+const outcomeUnknown = (): Error => new Error('the ledger stopped: whether the facts were recorded is unknown');

@@ -1,0 +1,79 @@
+import { EMPTY_ROOT, hashLeaf, treeRoot } from '../domain/merkle.ts';
+import type { LogState } from './store.ts';
+import { nodesFromTiles, TiledTree, TILE_WIDTH } from './tiles.ts';
+import type { TileReader } from './tiles.ts';
+
+/** The head of a log as someone outside the store remembers it (DEC-11). */
+export interface RememberedHead {
+  readonly logId: string;
+  readonly epoch: number;
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly root: string;
+}
+
+/** The log as the store holds it. */
+export interface LogSource {
+  readonly tile: TileReader;
+  leaf(index: number): Uint8Array | undefined;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+const damaged = (what: string): Error => new Error(`the ledger is damaged: ${what}; it is left as it is`);
+
+const checkRoot = (state: LogState, tree: TiledTree): void => {
+  if (Buffer.compare(tree.root(), state.root) !== 0)
+    throw damaged(`its tiles do not give the root of size ${state.size}`);
+};
+
+/** The newest leaves, at most a tile of them: what the last transactions before a crash wrote. */
+const checkNewestLeaves = (state: LogState, log: LogSource): void => {
+  const node = nodesFromTiles(log.tile);
+  for (let index = Math.max(0, state.size - TILE_WIDTH); index < state.size; index++) {
+    const leaf = log.leaf(index);
+    if (!leaf) throw damaged(`entry ${index} is missing`);
+    if (Buffer.compare(hashLeaf(leaf), node(0, index)) !== 0)
+      throw damaged(`entry ${index} is not the one in the tree`);
+  }
+  if (log.leaf(state.size)) throw damaged(`it holds entries above its size ${state.size}`);
+};
+
+/** The root that the log had at an earlier size. */
+export const rootAt = (size: number, tile: TileReader): Uint8Array =>
+  size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile));
+
+/** DEC-11: a store that knows less than the head file was rolled back; going on would fork the log. */
+export const checkRemembered = (state: LogState, log: LogSource, head: RememberedHead): void => {
+  const at = `epoch ${head.epoch}, size ${head.size}`;
+  if (head.logId !== state.logId) {
+    throw new Error(`the head file is of log ${head.logId}, the store of log ${state.logId}`);
+  }
+  if (head.epoch > state.epoch || (head.epoch === state.epoch && head.size > state.size)) {
+    throw new Error(
+      `the head file knows more than the store: ${at} against epoch ${state.epoch}, size ${state.size}; the store was rolled back`,
+    );
+  }
+  if (head.epoch === state.epoch && hex(rootAt(head.size, log.tile)) !== head.root) {
+    throw new Error(`the store and the head file hold different logs at ${at}`);
+  }
+};
+
+/**
+ * The self-check of every start (transparency-log §12): root from the tiles' right edge, newest leaves, head file. Throws
+ * with what is wrong and who knows more; repairs nothing. Returns the tree to go on from.
+ */
+export const recover = (state: LogState, log: LogSource, head: RememberedHead | undefined): TiledTree => {
+  if (head) checkRemembered(state, log, head);
+  let tree: TiledTree;
+  try {
+    tree = TiledTree.load(state.size, log.tile);
+  } catch (error) {
+    throw new Error(damaged(Error.isError(error) ? error.message : 'its tiles cannot be read').message, {
+      cause: error,
+    });
+  }
+  checkRoot(state, tree);
+  checkNewestLeaves(state, log);
+  return tree;
+};
