@@ -1,0 +1,120 @@
+import type { KeyId } from '../../domain/authority.ts';
+import type { RecordId } from '../../domain/record-id.ts';
+import type { RevocationIndex } from '../../domain/revocation.ts';
+import type { SpiffeId } from '../../domain/spiffe-id.ts';
+import { authoritySlot } from '../../ledger/admission-reader.ts';
+import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-reader.ts';
+import { CredentialRows } from './credential-rows.ts';
+import type { SqliteDatabase } from './open.ts';
+import { blobToHex, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
+
+/** The state that admission reads, over the writer's connection. Every look-up is by a key. */
+export class SqliteAdmissionReader implements AdmissionReader {
+  readonly revocations: RevocationIndex;
+  readonly #credentials;
+  readonly #decision;
+  readonly #entry;
+  readonly #tombstone;
+  readonly #commonName;
+  readonly #resource;
+  readonly #resourceName;
+  readonly #joinToken;
+  readonly #joinTokenHash;
+  readonly #spent;
+  readonly #authorities;
+  #authoritiesRead: Map<KeyId, AdmittedAuthority> | undefined;
+
+  constructor(db: SqliteDatabase, revocations: RevocationIndex) {
+    this.revocations = revocations;
+    this.#credentials = new CredentialRows(db);
+    this.#decision = db.prepare<[Buffer]>('SELECT 1 FROM decision WHERE id = ?').pluck();
+    this.#entry = db.prepare<[string], number>('SELECT revision FROM entry WHERE id = ?').pluck();
+    this.#tombstone = db.prepare<[string]>('SELECT 1 FROM entry_tombstone WHERE id = ?').pluck();
+    this.#commonName = db
+      .prepare<[string], SpiffeId>(
+        'SELECT spiffe_id FROM entry INDEXED BY entry_common_name WHERE common_name = ? LIMIT 1',
+      )
+      .pluck();
+    this.#resource = db.prepare<[string], number>('SELECT revision FROM resource WHERE identifier = ?').pluck();
+    this.#resourceName = db.prepare<[string], string>('SELECT identifier FROM resource_name WHERE name = ?').pluck();
+    this.#joinToken = db.prepare<[Buffer], number>('SELECT voided FROM join_token WHERE id = ?').pluck();
+    this.#joinTokenHash = db.prepare<[Buffer]>('SELECT 1 FROM join_token WHERE hash = ?').pluck();
+    this.#spent = db.prepare<[string, string], { spki: Buffer | null }>(
+      'SELECT spki FROM spent WHERE kind = ? AND key = ?',
+    );
+    this.#authorities = db.prepare<[], string>('SELECT data FROM authority').pluck();
+  }
+
+  credential(id: RecordId): ReturnType<AdmissionReader['credential']> {
+    const row = this.#credentials.get(id);
+    return row && { ...row, credential: row.id };
+  }
+
+  decided(id: RecordId): boolean {
+    return this.#decision.get(idToBlob(id)) !== undefined;
+  }
+
+  entry(id: string): { readonly revision: number } | undefined {
+    const revision = this.#entry.get(id);
+    return revision === undefined ? undefined : { revision };
+  }
+
+  entryUsed(id: string): boolean {
+    return this.#entry.get(id) !== undefined || this.#tombstone.get(id) !== undefined;
+  }
+
+  commonNameOwner(commonName: string): SpiffeId | undefined {
+    return this.#commonName.get(commonName);
+  }
+
+  resource(identifier: string): { readonly revision: number } | undefined {
+    const revision = this.#resource.get(identifier);
+    return revision === undefined ? undefined : { revision };
+  }
+
+  resourceNamed(name: string): string | undefined {
+    return this.#resourceName.get(name);
+  }
+
+  joinToken(id: RecordId): { readonly voided: boolean } | undefined {
+    const voided = this.#joinToken.get(idToBlob(id));
+    return voided === undefined ? undefined : { voided: voided !== 0 };
+  }
+
+  joinTokenHashUsed(hash: string): boolean {
+    return this.#joinTokenHash.get(hexToBlob(hash) ?? Buffer.alloc(0)) !== undefined;
+  }
+
+  spent(kind: string, key: string): { readonly spki?: string } | undefined {
+    const row = this.#spent.get(kind, key);
+    return row && (row.spki ? { spki: blobToHex(row.spki) } : {});
+  }
+
+  authority(id: KeyId): AdmittedAuthority | undefined {
+    return this.#authoritiesNow().get(id);
+  }
+
+  activeAuthority(slot: string): KeyId | undefined {
+    for (const [id, authority] of this.#authoritiesNow()) {
+      if (authority.state === 'active' && authority.slot === slot) return id;
+    }
+    return undefined;
+  }
+
+  /** A committed batch changed an authority: there are a handful, so all are read again. */
+  forgetAuthorities(): void {
+    this.#authoritiesRead = undefined;
+  }
+
+  #authoritiesNow(): Map<KeyId, AdmittedAuthority> {
+    this.#authoritiesRead ??= new Map(
+      this.#authorities.all().map((data) => {
+        const authority = parseAuthority(data);
+        const { state, tainted, purpose } = authority;
+        const complete = authority.certificate !== undefined || !purpose.startsWith('x509-');
+        return [authority.id, { state, tainted, purpose, slot: authoritySlot(authority), complete }];
+      }),
+    );
+    return this.#authoritiesRead;
+  }
+}

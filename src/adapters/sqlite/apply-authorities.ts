@@ -1,0 +1,67 @@
+import type { Authority } from '../../domain/authority.ts';
+import type { AuthorityChanged, Fact } from '../../domain/fact.ts';
+import type { Instant } from '../../domain/instant.ts';
+import { unixSeconds } from '../../domain/instant.ts';
+import type { LedgerRecord } from '../../ledger/store.ts';
+import type { SqliteDatabase } from './open.ts';
+import { parseAuthority } from './rows.ts';
+
+type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
+
+const after = (authority: Authority, fact: AuthorityChanged, time: Instant): Authority => {
+  switch (fact.kind) {
+    case 'authority-activated':
+      return { ...authority, state: 'active', activatedAt: time };
+    case 'authority-tainted':
+      return { ...authority, tainted: true };
+    case 'authority-revoked':
+      return { ...authority, state: 'revoked', retiredAt: authority.retiredAt ?? time };
+    case 'authority-gone':
+      // Nothing will be signed or unsealed with it again.
+      return { ...authority, state: 'gone', retiredAt: authority.retiredAt ?? time, key: { kind: 'absent' } };
+  }
+};
+
+/** Rows of authorities. Every change moves the bundle's sequence (DEC-10). */
+export class AuthorityWriter {
+  readonly #find;
+  readonly #upsert;
+  readonly #advance;
+
+  constructor(db: SqliteDatabase) {
+    this.#find = db.prepare<[string], string>('SELECT data FROM authority WHERE id = ?').pluck();
+    this.#upsert = db.prepare(
+      `INSERT INTO authority (id, purpose, algorithm, generation, state, tainted, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, tainted = excluded.tainted, data = excluded.data`,
+    );
+    this.#advance = db.prepare('UPDATE bundle SET sequence = max(sequence + 1, ?) WHERE id = 1');
+  }
+
+  prepared(fact: Of<'authority-prepared'>, { time }: LedgerRecord): void {
+    this.#write(fact.authority, time);
+  }
+
+  installed(fact: Of<'authority-installed'>, { time }: LedgerRecord): void {
+    const { certificate, issuer, notBefore, notAfter } = fact;
+    this.#write({ ...this.#get(fact.id), certificate, issuer, notBefore, notAfter }, time);
+  }
+
+  changed(fact: AuthorityChanged, { time }: LedgerRecord): void {
+    if (fact.kind === 'authority-activated' && fact.replaces !== undefined) {
+      this.#write({ ...this.#get(fact.replaces), state: 'old', retiredAt: time }, time);
+    }
+    this.#write(after(this.#get(fact.id), fact, time), time);
+  }
+
+  #get(id: string): Authority {
+    const data = this.#find.get(id);
+    if (data === undefined) throw new Error('an admitted change names an authority that is not on record');
+    return parseAuthority(data);
+  }
+
+  #write(authority: Authority, time: Instant): void {
+    const { id, purpose, algorithm, generation, state, tainted } = authority;
+    this.#upsert.run(id, purpose, algorithm, generation, state, tainted ? 1 : 0, JSON.stringify(authority));
+    this.#advance.run(unixSeconds(time));
+  }
+}

@@ -1,0 +1,83 @@
+import type { Fact } from '../../domain/fact.ts';
+import type { LedgerRecord } from '../../ledger/store.ts';
+import type { Names } from './names.ts';
+import type { SqliteDatabase } from './open.ts';
+import { hexToBlob, idToBlob, kindToCode, roleToCode } from './rows.ts';
+
+type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
+
+/** Rows of what was attested, decided, issued and spent. */
+export class CredentialWriter {
+  readonly #names: Names;
+  readonly #credential;
+  readonly #supersede;
+  readonly #spend;
+  readonly #attestation;
+  readonly #agent;
+
+  constructor(db: SqliteDatabase, names: Names) {
+    this.#names = names;
+    this.#credential = db.prepare(
+      `INSERT INTO credential (id, idx, kind, role, subject, authority, not_before, not_after, spki, entry, agent,
+         attestation, predecessor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#supersede = db.prepare('UPDATE credential SET superseded = 1 WHERE id = ?');
+    // The same key may spend again (DEC-12): the memory then lasts as long as the longer of both.
+    this.#spend = db.prepare(
+      `INSERT INTO spent (kind, key, spki, until) VALUES (?, ?, ?, ?)
+         ON CONFLICT (kind, key) DO UPDATE SET until = max(until, excluded.until)`,
+    );
+    this.#attestation = db.prepare(
+      `INSERT INTO attestation (id, idx, attestor, role, spiffe_id, selectors, node_key, attested_at_ms, renew_until)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#agent = db.prepare(
+      `INSERT INTO agent (spiffe_id, attestation) VALUES (?, ?)
+         ON CONFLICT (spiffe_id) DO UPDATE SET attestation = excluded.attestation`,
+    );
+  }
+
+  issued(fact: Of<'issued'>, { index }: LedgerRecord): void {
+    this.#credential.run(
+      idToBlob(fact.id),
+      index,
+      kindToCode(fact.credential),
+      roleToCode(fact.role),
+      this.#names.numberOf(fact.spiffeId),
+      this.#names.numberOf(fact.authority),
+      fact.notBefore,
+      fact.notAfter,
+      hexToBlob(fact.spki),
+      this.#names.optional(fact.entry),
+      this.#names.optional(fact.agent),
+      hexToBlob(fact.attestation),
+      hexToBlob(fact.predecessor),
+    );
+    this.#spendAll(fact);
+  }
+
+  attested(fact: Of<'attested'>, { index, time }: LedgerRecord): void {
+    const id = idToBlob(fact.id);
+    this.#attestation.run(
+      id,
+      index,
+      fact.attestor,
+      fact.role,
+      fact.spiffeId,
+      JSON.stringify(fact.selectors),
+      fact.nodeKey ?? null,
+      time,
+      fact.renewUntil,
+    );
+    if (fact.role === 'agent') this.#agent.run(fact.spiffeId, id);
+    this.#spendAll(fact);
+  }
+
+  superseded(fact: Of<'superseded'>): void {
+    this.#supersede.run(idToBlob(fact.predecessor));
+  }
+
+  #spendAll({ spends }: Of<'attested'> | Of<'issued'>): void {
+    for (const { kind, key, spki, until } of spends) this.#spend.run(kind, key, hexToBlob(spki), until);
+  }
+}

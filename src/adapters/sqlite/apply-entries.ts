@@ -1,0 +1,106 @@
+import type { Entry } from '../../domain/entry.ts';
+import type { Resource } from '../../domain/resource.ts';
+import type { SqliteDatabase } from './open.ts';
+
+/** How far the siblings under one selector are counted when an anchor is chosen. */
+const COUNTED_SIBLINGS = 1000;
+
+/** Rows of entries. */
+export class EntryWriter {
+  readonly #upsert;
+  readonly #delete;
+  readonly #bury;
+  readonly #addSelector;
+  readonly #removeSelectors;
+  readonly #countAnchored;
+
+  constructor(db: SqliteDatabase) {
+    this.#upsert = db.prepare(
+      `INSERT INTO entry (id, revision, spiffe_id, parent_id, anchor, owner, common_name, data)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, spiffe_id = excluded.spiffe_id,
+           parent_id = excluded.parent_id, anchor = excluded.anchor, owner = excluded.owner,
+           common_name = excluded.common_name, data = excluded.data`,
+    );
+    this.#delete = db.prepare('DELETE FROM entry WHERE id = ?');
+    this.#bury = db.prepare('INSERT INTO entry_tombstone (id) VALUES (?)');
+    this.#addSelector = db.prepare('INSERT OR IGNORE INTO entry_selector (selector, entry) VALUES (?, ?)');
+    this.#removeSelectors = db.prepare('DELETE FROM entry_selector WHERE selector = ? AND entry = ?');
+    this.#countAnchored = db
+      .prepare<[string, string], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM entry INDEXED BY entry_parent_anchor
+           WHERE parent_id = ? AND anchor = ? LIMIT ${COUNTED_SIBLINGS})`,
+      )
+      .pluck();
+  }
+
+  /** `before` is the entry as it stood, if it did. */
+  write(entry: Entry, before: Entry | undefined): void {
+    if (before) this.#forgetSelectors(before);
+    this.#upsert.run(
+      entry.id,
+      entry.revision,
+      entry.spiffeId,
+      entry.parentId,
+      this.#anchorOf(entry),
+      entry.owner ?? null,
+      entry.commonName ?? null,
+      JSON.stringify(entry),
+    );
+    for (const selector of entry.selectors) this.#addSelector.run(selector, entry.id);
+  }
+
+  delete(entry: Entry): void {
+    this.#forgetSelectors(entry);
+    this.#delete.run(entry.id);
+    this.#bury.run(entry.id);
+  }
+
+  #forgetSelectors(entry: Entry): void {
+    for (const selector of entry.selectors) this.#removeSelectors.run(selector, entry.id);
+  }
+
+  /**
+   * An entry matches only if all its selectors do, so that filing it under one of them is enough to find it; under the one
+   * that the fewest siblings are filed under, a look-up stays short however many entries share the others (P9).
+   */
+  #anchorOf(entry: Entry): string {
+    let anchor = entry.selectors[0] ?? '';
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const selector of entry.selectors) {
+      const count = this.#countAnchored.get(entry.parentId, selector) ?? 0;
+      if (count < fewest) [anchor, fewest] = [selector, count];
+      if (count === 0) break;
+    }
+    return anchor;
+  }
+}
+
+/** Rows of resources. */
+export class ResourceWriter {
+  readonly #upsert;
+  readonly #delete;
+  readonly #addName;
+  readonly #removeNames;
+
+  constructor(db: SqliteDatabase) {
+    this.#upsert = db.prepare(
+      `INSERT INTO resource (identifier, revision, data) VALUES (?, ?, ?)
+         ON CONFLICT (identifier) DO UPDATE SET revision = excluded.revision, data = excluded.data`,
+    );
+    this.#delete = db.prepare('DELETE FROM resource WHERE identifier = ?');
+    this.#addName = db.prepare('INSERT INTO resource_name (name, identifier) VALUES (?, ?)');
+    this.#removeNames = db.prepare('DELETE FROM resource_name WHERE identifier = ?');
+  }
+
+  write(resource: Resource): void {
+    this.#removeNames.run(resource.identifier);
+    this.#upsert.run(resource.identifier, resource.revision, JSON.stringify(resource));
+    for (const name of new Set(resource.names)) this.#addName.run(name, resource.identifier);
+  }
+
+  delete(identifier: string): void {
+    this.#removeNames.run(identifier);
+    this.#delete.run(identifier);
+  }
+}

@@ -1,0 +1,145 @@
+import type { Fact } from '../../domain/fact.ts';
+import { CHANGE_KINDS } from '../../domain/fact.ts';
+import type { RecordId } from '../../domain/record-id.ts';
+import type { LedgerRecord } from '../../ledger/store.ts';
+import { AuthorityWriter } from './apply-authorities.ts';
+import { CredentialWriter } from './apply-credentials.ts';
+import { EntryWriter, ResourceWriter } from './apply-entries.ts';
+import { Names } from './names.ts';
+import type { SqliteDatabase } from './open.ts';
+import { hexToBlob, idToBlob, parseEntry } from './rows.ts';
+
+/** What a row of the change feed is about. */
+const changeSubject = (fact: Fact): string => {
+  switch (fact.kind) {
+    case 'entry-created':
+    case 'entry-updated':
+      return fact.entry.id;
+    case 'resource-created':
+    case 'resource-updated':
+      return fact.resource.identifier;
+    case 'resource-deleted':
+      return fact.identifier;
+    case 'authority-prepared':
+      return fact.authority.id;
+    default:
+      return 'id' in fact ? fact.id : '';
+  }
+};
+
+/** Turns facts into the rows that are views of them. Runs inside the batch's transaction. */
+export class FactRows {
+  readonly names: Names;
+  readonly #credentials;
+  readonly #entries;
+  readonly #resources;
+  readonly #authorities;
+  readonly #entry;
+  readonly #decision;
+  readonly #joinToken;
+  readonly #revocation;
+  readonly #release;
+  readonly #change;
+
+  constructor(db: SqliteDatabase) {
+    this.names = new Names(db);
+    this.#credentials = new CredentialWriter(db, this.names);
+    this.#entries = new EntryWriter(db);
+    this.#resources = new ResourceWriter(db);
+    this.#authorities = new AuthorityWriter(db);
+    this.#entry = db.prepare<[string], string>('SELECT data FROM entry WHERE id = ?').pluck();
+    this.#decision = db.prepare('INSERT INTO decision (id, idx) VALUES (?, ?)');
+    this.#joinToken = db.prepare('INSERT INTO join_token (id, hash, purpose, expires_at) VALUES (?, ?, ?, ?)');
+    this.#revocation = db.prepare(
+      `INSERT INTO revocation (id, target_kind, target_value, predicates, idx, at_ms, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#release = db.prepare('UPDATE revocation SET released_ms = ? WHERE id = ?');
+    this.#change = db.prepare('INSERT INTO change_feed (idx, kind, subject) VALUES (?, ?, ?)');
+  }
+
+  apply(record: LedgerRecord): void {
+    const { fact, index } = record;
+    this.#applyKind(fact, record);
+    if (CHANGE_KINDS.has(fact.kind)) this.#change.run(index, fact.kind, changeSubject(fact));
+  }
+
+  #applyKind(fact: Fact, record: LedgerRecord): void {
+    switch (fact.kind) {
+      case 'issued':
+        return this.#credentials.issued(fact, record);
+      case 'attested':
+        this.#decide(fact.id, record);
+        return this.#credentials.attested(fact, record);
+      case 'decided':
+      case 'denied':
+      case 'denials-aggregated':
+        return this.#decide(fact.id, record);
+      case 'superseded':
+        return this.#credentials.superseded(fact);
+      case 'entry-created':
+      case 'entry-updated':
+        return this.#entries.write(fact.entry, this.#entryNow(fact.entry.id));
+      case 'entry-deleted':
+        return this.#deleteEntry(fact.id);
+      case 'resource-created':
+      case 'resource-updated':
+        return this.#resources.write(fact.resource);
+      case 'resource-deleted':
+        return this.#resources.delete(fact.identifier);
+      case 'join-token-created':
+        this.#decide(fact.id, record);
+        this.#joinToken.run(idToBlob(fact.id), hexToBlob(fact.hash), JSON.stringify(fact.purpose), fact.expiresAt);
+        return;
+      case 'revoked':
+        return this.#revoke(fact, record);
+      case 'revocation-released':
+        this.#release.run(record.time, idToBlob(fact.id));
+        return;
+      case 'authority-prepared':
+        return this.#authorities.prepared(fact, record);
+      case 'authority-installed':
+        return this.#authorities.installed(fact, record);
+      case 'authority-activated':
+      case 'authority-tainted':
+      case 'authority-revoked':
+      case 'authority-gone':
+        return this.#authorities.changed(fact, record);
+      case 'epoch-opened':
+      case 'server-started':
+      case 'server-stopped':
+      case 'details-erased':
+        return;
+      default:
+        fact satisfies never;
+    }
+  }
+
+  #decide(id: RecordId, { index }: LedgerRecord): void {
+    this.#decision.run(idToBlob(id), index);
+  }
+
+  #entryNow(id: string): ReturnType<typeof parseEntry> | undefined {
+    const data = this.#entry.get(id);
+    return data === undefined ? undefined : parseEntry(data);
+  }
+
+  #deleteEntry(id: string): void {
+    const entry = this.#entryNow(id);
+    if (!entry) throw new Error('an admitted deletion names an entry that is not on record');
+    this.#entries.delete(entry);
+  }
+
+  #revoke(fact: Extract<Fact, { kind: 'revoked' }>, record: LedgerRecord): void {
+    this.#decide(fact.id, record);
+    this.#revocation.run(
+      idToBlob(fact.id),
+      fact.target.kind,
+      fact.target.value,
+      JSON.stringify(fact.predicates),
+      record.index,
+      record.time,
+      fact.reason,
+    );
+  }
+}

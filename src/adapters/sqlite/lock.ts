@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { sqliteCode } from './errors.ts';
+
+/**
+ * Makes this process the only one that writes to a data folder, for as long as it lives or until the returned function is
+ * called. A database of its own, since the ledger's must stay open to readers. Throws when another process holds it.
+ */
+export const holdFolder = (dataDir: string): (() => void) => {
+  const db = new Database(join(dataDir, 'lock.db'), { timeout: 0 });
+  try {
+    db.pragma('busy_timeout = 0');
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (sqliteCode(error)?.startsWith('SQLITE_BUSY')) {
+      throw new Error(`another Mayfly server is running on ${dataDir}`, { cause: error });
+    }
+    throw error;
+  }
+  return () => {
+    db.exec('ROLLBACK');
+    db.close();
+  };
+};

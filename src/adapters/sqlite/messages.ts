@@ -1,0 +1,59 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { AppendMessage } from '../../ledger/pool.ts';
+import type { RememberedHead } from '../../ledger/recover.ts';
+import type { Answer } from '../../ledger/sequencer.ts';
+
+/** Where a test stops the writer or slows it down; set through composition only, never from outside (TL-8, TL-17). */
+export interface Failpoint {
+  readonly name: 'before-commit' | 'after-commit';
+  readonly action: 'kill' | 'delay' | 'throw';
+  /** Commits that pass before it acts; then it acts at each. */
+  readonly after?: number;
+  readonly delayMs?: number;
+}
+
+/** What the writer's thread is started with. */
+export interface WriterOptions {
+  readonly dataDir: string;
+  readonly migrationsDir: string;
+  readonly trustDomain: string;
+  /** Wall time at start, and random octets for a new log's id: the thread has neither clock nor source of its own. */
+  readonly now: number;
+  readonly seed: Uint8Array;
+  readonly head?: RememberedHead;
+  readonly detailLifeMs?: number;
+  readonly failpoint?: Failpoint;
+  /** Makes the disk full for tests. */
+  readonly maxPages?: number;
+}
+
+export interface PurgeCounts {
+  readonly credentials: number;
+  readonly openings: number;
+  readonly spent: number;
+  readonly attestations: number;
+  readonly joinTokens: number;
+  readonly decisions: number;
+  readonly revocations: number;
+}
+
+/** Work that is not an append. */
+export type ChoreRequest =
+  | { readonly chore: 'probe'; readonly now: number }
+  | { readonly chore: 'purge'; readonly now: number }
+  | { readonly chore: 'checkpoint' }
+  | { readonly chore: 'close' };
+
+export type ControlMessage =
+  | { readonly kind: 'connect'; readonly port: MessagePort }
+  | ({ readonly kind: 'chore'; readonly id: number } & ChoreRequest);
+
+export type WriterMessage =
+  | { readonly kind: 'ready' }
+  /** The store does not open; the message is for the operator. */
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'done'; readonly id: number; readonly purged?: PurgeCounts };
+
+/** On a front end's port. */
+export type ToWriter = AppendMessage;
+export type FromWriter = readonly Answer[];

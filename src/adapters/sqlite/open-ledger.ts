@@ -1,0 +1,130 @@
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { MessagePort } from 'node:worker_threads';
+import { LedgerPool } from '../../ledger/pool.ts';
+import type { AppendMessage, WriterLink } from '../../ledger/pool.ts';
+import { SEED_BYTES } from '../../ledger/seeded-entropy.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Entropy } from '../../ports/entropy.ts';
+import type { Ledger } from '../../ports/ledger.ts';
+import type { Views } from '../../ports/views.ts';
+import { readHeadFile, writeHeadFile } from './head-file.ts';
+import type { Failpoint, FromWriter, PurgeCounts } from './messages.ts';
+import { ledgerFile, openForReading } from './open.ts';
+import { sqliteViews } from './views.ts';
+import { LedgerWriter } from './writer.ts';
+
+/** One front end's ledger: writes through the writer thread, reads over a connection of its own. */
+export interface FrontEndLedger {
+  readonly ledger: Ledger;
+  readonly views: Views;
+  /** Closes the port and the connection; what still waits for an answer is rejected. */
+  close(): void;
+}
+
+export interface LedgerOptions {
+  readonly dataDir: string;
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** The newest head is kept here too, outside the store; best on another disk (DEC-11). */
+  readonly headFile?: string;
+  /** The package's own unless told. */
+  readonly migrationsDir?: string;
+  /** How long openings are kept; 400 days unless told. */
+  readonly detailLifeMs?: number;
+  /** The writer died: whether its last batch is durable is unknown, so the process must end. */
+  onFatal(error: Error): void;
+  /** For tests of crashes. */
+  readonly testing?: { readonly failpoint?: Failpoint; readonly maxPages?: number };
+}
+
+export interface OpenLedger {
+  /** A front end in this thread. */
+  connect(): FrontEndLedger;
+  /** For a front end in another thread: transfer the port, then call `openFrontEndLedger` there. */
+  port(): MessagePort;
+  /** DEC-34. */
+  probe(): Promise<void>;
+  /** Retention of hot rows and openings. */
+  purge(): Promise<PurgeCounts>;
+  /** Empties the write-ahead log. */
+  checkpoint(): Promise<void>;
+  /** Writes the head file if the log has grown; to be called every second. */
+  writeHead(): void;
+  /** Finishes what was sent, writes the head, lets go of the store. */
+  close(): Promise<void>;
+}
+
+const packageMigrations = (): string => fileURLToPath(new URL('../../../migrations/sqlite', import.meta.url));
+
+const linkOver = (port: MessagePort): WriterLink => ({
+  send: (message: AppendMessage) => port.postMessage(message, [message.groups.buffer]),
+  onAnswers: (listener) => port.on('message', (answers: FromWriter) => listener(answers)),
+  onGone: (listener) => port.on('close', listener),
+});
+
+/** The ledger of a front end, from the port that the writer gave and the folder. Works in any thread of the process. */
+export const openFrontEndLedger = (
+  port: MessagePort,
+  dataDir: string,
+  { clock, entropy }: Pick<LedgerOptions, 'clock' | 'entropy'>,
+): FrontEndLedger => {
+  const db = openForReading(ledgerFile(dataDir));
+  return {
+    ledger: new LedgerPool(linkOver(port), clock, entropy),
+    views: sqliteViews(db),
+    close: () => {
+      port.close();
+      db.close();
+    },
+  };
+};
+
+/**
+ * Opens the ledger of a data folder, making it when it is empty, and starts its one writer thread. Rejects with a sentence
+ * for the operator when another server holds the folder, when the store is newer, damaged, of another trust domain, or
+ * knows less than the head file.
+ */
+export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> => {
+  const { dataDir, headFile, clock, entropy, testing } = options;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const head = headFile === undefined ? undefined : readHeadFile(headFile);
+  const writer = await LedgerWriter.start(
+    {
+      dataDir,
+      trustDomain: options.trustDomain,
+      migrationsDir: options.migrationsDir ?? packageMigrations(),
+      now: clock.now(),
+      seed: entropy.bytes(SEED_BYTES),
+      ...(head && { head }),
+      ...(options.detailLifeMs !== undefined && { detailLifeMs: options.detailLifeMs }),
+      ...testing,
+    },
+    options.onFatal,
+  );
+  const db = openForReading(ledgerFile(dataDir));
+  const { log } = sqliteViews(db);
+  let written = '';
+  const writeHead = (): void => {
+    if (headFile === undefined) return;
+    const now = log.head();
+    const mark = `${now.epoch} ${now.size}`;
+    if (mark === written) return;
+    writeHeadFile(headFile, now);
+    written = mark;
+  };
+  return {
+    connect: () => openFrontEndLedger(writer.connect(), dataDir, options),
+    port: () => writer.connect(),
+    probe: () => writer.probe(clock.now()),
+    purge: () => writer.purge(clock.now()),
+    checkpoint: () => writer.checkpoint(),
+    writeHead,
+    close: async () => {
+      await writer.close();
+      writeHead();
+      db.close();
+    },
+  };
+};

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+
+export type SqliteDatabase = Database.Database;
+
+export const ledgerFile = (dataDir: string): string => join(dataDir, 'ledger.db');
+
+const BUSY_TIMEOUT_MS = 5000;
+/** Negative: KiB. */
+const WRITER_CACHE_KIB = -65_536;
+const READER_CACHE_KIB = -16_384;
+
+/**
+ * The writer's connection. The order matters (DEC-8): two processes that start together must wait for each other before
+ * anything else, and `auto_vacuum` and `secure_delete` only take hold before the first table exists.
+ */
+export const openForWriting = (file: string): SqliteDatabase => {
+  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('secure_delete = ON');
+  db.pragma('journal_mode = WAL');
+  // A commit that power loss may forget would be a credential in the world without a record (P1).
+  db.pragma('synchronous = FULL');
+  db.pragma('fullfsync = ON');
+  db.pragma('foreign_keys = ON');
+  db.pragma('temp_store = MEMORY');
+  db.pragma(`cache_size = ${WRITER_CACHE_KIB}`);
+  return db;
+};
+
+/** A reader's connection: each statement sees everything that was committed before it began. */
+export const openForReading = (file: string): SqliteDatabase => {
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  db.pragma('query_only = ON');
+  db.pragma(`cache_size = ${READER_CACHE_KIB}`);
+  return db;
+};

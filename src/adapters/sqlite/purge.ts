@@ -1,0 +1,188 @@
+import type { Instant } from '../../domain/instant.ts';
+import { recordIdFloor } from '../../domain/record-id.ts';
+import type { RevocationIndex } from '../../domain/revocation.ts';
+import type { PurgeCounts } from './messages.ts';
+import type { Names } from './names.ts';
+import type { SqliteDatabase } from './open.ts';
+import { blobToId, idToBlob } from './rows.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Hot rows stay this long past their end (design.md §10). */
+const GRACE_MS = 7 * DAY_MS;
+/** Rows that only say where a decision is on record. */
+const DECISION_LIFE_MS = 400 * DAY_MS;
+/** Small enough that issuing goes on between two of them. */
+const CHUNK = 500;
+const VACUUM_PAGES = 1000;
+
+type Step = () => number;
+
+/** One run of retention, in chunks: `step` does one, in a transaction of its own, and says whether more is left. */
+export class Purge {
+  readonly #db: SqliteDatabase;
+  readonly #names: Names;
+  readonly #revocations: RevocationIndex;
+  readonly #now: number;
+  readonly #counts: { -readonly [K in keyof PurgeCounts]: number } = {
+    credentials: 0,
+    openings: 0,
+    spent: 0,
+    attestations: 0,
+    joinTokens: 0,
+    decisions: 0,
+    revocations: 0,
+  };
+  #at = 0;
+  #afterCredential: Buffer = Buffer.alloc(16);
+
+  constructor(db: SqliteDatabase, names: Names, revocations: RevocationIndex, now: Instant) {
+    this.#db = db;
+    this.#names = names;
+    this.#revocations = revocations;
+    this.#now = now;
+  }
+
+  get counts(): PurgeCounts {
+    return this.#counts;
+  }
+
+  step(): boolean {
+    const steps: readonly Step[] = [
+      () => this.#credentials(),
+      () => this.#openings(),
+      () => this.#expired('spent', 'spent', '(kind, key)', 'kind, key', 'until', this.#seconds(0)),
+      () => this.#attestations(),
+      () => this.#expired('joinTokens', 'join_token', 'id', 'id', 'expires_at', this.#seconds(GRACE_MS)),
+      () => this.#decisions(),
+      () => this.#revocationsOfNothing(),
+    ];
+    const step = steps[this.#at];
+    if (!step) return false;
+    const done = this.#db.transaction(step).immediate();
+    if (done < CHUNK) this.#at += 1;
+    return this.#at < steps.length;
+  }
+
+  #seconds(ago: number): number {
+    return Math.floor((this.#now - ago) / 1000);
+  }
+
+  #floor(ago: number): Buffer {
+    return idToBlob(recordIdFloor(Math.max(0, this.#now - ago) as Instant));
+  }
+
+  /** Ids sort by time, so that whatever may be old enough lies in one range (DEC-7). */
+  #credentials(): number {
+    const rows = this.#db
+      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; not_after: number; names: string }>(
+        `SELECT id, idx, not_after, json_array(subject, entry, agent) AS names FROM credential
+           WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`,
+      )
+      .all(this.#afterCredential, this.#floor(GRACE_MS));
+    this.#afterCredential = rows.at(-1)?.id ?? this.#afterCredential;
+    const due = rows.filter((row) => row.not_after < this.#seconds(GRACE_MS));
+    const remove = this.#db.prepare('DELETE FROM credential WHERE id = ?');
+    const keep = this.#db.prepare('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)');
+    for (const { id, idx } of due) {
+      keep.run(id, idx);
+      remove.run(id);
+    }
+    this.#forgetNames(due.flatMap((row) => JSON.parse(row.names) as (number | null)[]));
+    this.#counts.credentials += due.length;
+    return rows.length;
+  }
+
+  #forgetNames(numbers: readonly (number | null)[]): void {
+    const forget = this.#db.prepare(
+      `DELETE FROM name WHERE id = ?
+         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_subject WHERE subject = name.id)
+         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_agent WHERE agent = name.id)
+         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_entry WHERE entry = name.id)
+         AND NOT EXISTS (SELECT 1 FROM authority WHERE authority.id = name.text)`,
+    );
+    for (const number of new Set(numbers)) if (number !== null) forget.run(number);
+    this.#names.forget();
+  }
+
+  /** Openings fall due in the order in which they were written. */
+  #openings(): number {
+    const rows = this.#db
+      .prepare<[], { idx: number; erase_after: number }>(
+        `SELECT idx, erase_after FROM audit_detail ORDER BY idx LIMIT ${CHUNK}`,
+      )
+      .all();
+    const left = rows.findIndex((row) => row.erase_after > this.#now);
+    const due = left < 0 ? rows : rows.slice(0, left);
+    const erase = this.#db.prepare('DELETE FROM audit_detail WHERE idx = ?');
+    for (const { idx } of due) erase.run(idx);
+    this.#counts.openings += due.length;
+    return due.length;
+  }
+
+  #expired(
+    count: 'spent' | 'joinTokens',
+    table: string,
+    key: string,
+    columns: string,
+    until: string,
+    before: number,
+  ): number {
+    const { changes } = this.#db
+      .prepare(
+        `DELETE FROM ${table} WHERE ${key} IN
+           (SELECT ${columns} FROM ${table} INDEXED BY ${table}_${until} WHERE ${until} < ? LIMIT ${CHUNK})`,
+      )
+      .run(before);
+    this.#counts[count] += changes;
+    return changes;
+  }
+
+  #attestations(): number {
+    const due = this.#db
+      .prepare<[number], { id: Buffer; spiffe_id: string }>(
+        `SELECT id, spiffe_id FROM attestation INDEXED BY attestation_renew_until WHERE renew_until < ? LIMIT ${CHUNK}`,
+      )
+      .all(this.#seconds(GRACE_MS));
+    const forgetAgent = this.#db.prepare('DELETE FROM agent WHERE spiffe_id = ? AND attestation = ?');
+    const remove = this.#db.prepare('DELETE FROM attestation WHERE id = ?');
+    for (const { id, spiffe_id } of due) {
+      forgetAgent.run(spiffe_id, id);
+      remove.run(id);
+    }
+    this.#counts.attestations += due.length;
+    return due.length;
+  }
+
+  #decisions(): number {
+    const { changes } = this.#db
+      .prepare(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE id < ? ORDER BY id LIMIT ${CHUNK})`)
+      .run(this.#floor(DECISION_LIFE_MS));
+    this.#counts.decisions += changes;
+    return changes;
+  }
+
+  /** Those whose one credential is gone, and those released so long ago that nobody asks. */
+  #revocationsOfNothing(): number {
+    const due = this.#db
+      .prepare<[number, number], { id: Buffer }>(
+        `SELECT id FROM revocation WHERE
+             (target_kind = 'credential' AND at_ms < ?
+               AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.id = unhex(target_value)))
+           OR (released_ms < ? AND predicates NOT LIKE '%"cutoff"%') LIMIT ${CHUNK}`,
+      )
+      .all(this.#now - GRACE_MS, this.#now - DECISION_LIFE_MS);
+    const remove = this.#db.prepare('DELETE FROM revocation WHERE id = ?');
+    for (const { id } of due) {
+      remove.run(id);
+      this.#revocations.remove(blobToId(id));
+    }
+    this.#counts.revocations += due.length;
+    return due.length;
+  }
+}
+
+/** Gives freed pages back to the file system, a few at a time. Returns whether more are left. */
+export const vacuumSome = (db: SqliteDatabase): boolean => {
+  db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+  return Number(db.pragma('freelist_count', { simple: true })) > 0;
+};

@@ -1,0 +1,71 @@
+import type { RevocationIndex } from '../../domain/revocation.ts';
+import type { Batch, LedgerRecord, LedgerStore } from '../../ledger/store.ts';
+import { SqliteAdmissionReader } from './admission.ts';
+import { FactRows } from './apply.ts';
+import type { SqliteDatabase } from './open.ts';
+
+/** How long openings are kept: 400 days (design.md §10). */
+export const DETAIL_LIFE_MS = 400 * 24 * 60 * 60 * 1000;
+
+/** Called around a commit; tests stop the process or slow it down here (TL-8, TL-17). */
+export interface CommitHooks {
+  beforeCommit?(): void;
+  afterCommit?(): void;
+}
+
+export interface StoreOptions {
+  readonly hooks?: CommitHooks;
+  readonly detailLifeMs?: number;
+}
+
+/** The writer's store: one transaction for each batch, on the one connection that writes. */
+export class SqliteLedgerStore implements LedgerStore {
+  readonly admission: SqliteAdmissionReader;
+  readonly rows: FactRows;
+  readonly #db;
+  readonly #hooks;
+  readonly #detailLifeMs;
+  readonly #entry;
+  readonly #detail;
+  readonly #tile;
+  readonly #swap;
+
+  constructor(db: SqliteDatabase, revocations: RevocationIndex, options: StoreOptions = {}) {
+    this.#db = db;
+    this.#hooks = options.hooks ?? {};
+    this.#detailLifeMs = options.detailLifeMs ?? DETAIL_LIFE_MS;
+    this.admission = new SqliteAdmissionReader(db, revocations);
+    this.rows = new FactRows(db);
+    this.#entry = db.prepare('INSERT INTO log_entry (idx, leaf) VALUES (?, ?)');
+    this.#detail = db.prepare('INSERT INTO audit_detail (idx, salt, detail, erase_after) VALUES (?, ?, ?, ?)');
+    this.#tile = db.prepare(
+      `INSERT INTO log_tile (level, n, hashes) VALUES (?, ?, ?)
+         ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes`,
+    );
+    this.#swap = db.prepare(
+      'UPDATE log_state SET size = ?, root = ?, time_ms = ? WHERE id = 1 AND epoch = ? AND size = ? AND root = ?',
+    );
+  }
+
+  commit({ before, after, records, tiles }: Batch): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    const swapped = this.#swap.run(after.size, after.root, after.time, before.epoch, before.size, before.root);
+    if (swapped.changes !== 1) {
+      this.#db.exec('ROLLBACK');
+      throw new Error(`another writer moved the log from size ${before.size}`);
+    }
+    for (const record of records) this.#write(record);
+    for (const { level, n, hashes } of tiles) this.#tile.run(level, n, hashes);
+    this.#hooks.beforeCommit?.();
+    this.#db.exec('COMMIT');
+    this.#hooks.afterCommit?.();
+    if (records.some(({ fact }) => fact.kind.startsWith('authority-'))) this.admission.forgetAuthorities();
+  }
+
+  #write(record: LedgerRecord): void {
+    const { index, leaf, opening, time } = record;
+    this.#entry.run(index, leaf);
+    if (opening) this.#detail.run(index, opening.salt, opening.detail, time + this.#detailLifeMs);
+    this.rows.apply(record);
+  }
+}

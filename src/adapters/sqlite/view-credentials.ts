@@ -1,0 +1,111 @@
+import type { SpiffeId } from '../../domain/spiffe-id.ts';
+import type { AttestationReader, AttestationRow, CredentialFilter, CredentialReader } from '../../ports/views.ts';
+import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, CredentialRows, toCredentialRow } from './credential-rows.ts';
+import type { StoredCredential } from './credential-rows.ts';
+import type { SqliteDatabase } from './open.ts';
+import { blobToId, idToBlob } from './rows.ts';
+import { belowPrefix } from './view-entries.ts';
+
+const NUMBER_OF = '(SELECT id FROM name WHERE text = ?)';
+
+/** The index that leads the search, and the conditions with their values. */
+const search = (filter: CredentialFilter): { index: string; where: string[]; values: (string | number)[] } => {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  const indexes: string[] = [];
+  if (filter.spiffeId !== undefined) {
+    indexes.push('credential_subject');
+    where.push(`c.subject = ${NUMBER_OF}`);
+    values.push(filter.spiffeId);
+  }
+  if (filter.entry !== undefined) {
+    indexes.push('credential_entry');
+    where.push(`c.entry = ${NUMBER_OF}`);
+    values.push(filter.entry);
+  }
+  if (filter.agent !== undefined) {
+    indexes.push('credential_agent');
+    where.push(`c.agent = ${NUMBER_OF}`);
+    values.push(filter.agent);
+  }
+  if (filter.prefix !== undefined) {
+    const below = belowPrefix('text', filter.prefix);
+    indexes.push('credential_subject');
+    where.push(`c.subject IN (SELECT id FROM name WHERE ${below.sql})`);
+    values.push(...below.values);
+  }
+  if (filter.liveAt !== undefined) {
+    where.push('c.not_after > ?');
+    values.push(filter.liveAt);
+  }
+  return { index: indexes[0] === undefined ? '' : `INDEXED BY ${indexes[0]}`, where, values };
+};
+
+const clause = (where: readonly string[]): string => (where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`);
+
+export const credentialReader = (db: SqliteDatabase): CredentialReader => {
+  const rows = new CredentialRows(db);
+  return {
+    get: (id) => rows.get(id),
+    list: (filter, { after, limit }) => {
+      const { index, where, values } = search(filter);
+      const paged = after === undefined ? where : [...where, 'c.id < ?'];
+      const statement = db.prepare<unknown[], StoredCredential>(
+        `SELECT ${CREDENTIAL_COLUMNS} FROM credential c ${index} ${CREDENTIAL_NAMES} ${clause(paged)}
+           ORDER BY c.id DESC LIMIT ?`,
+      );
+      const start = after === undefined ? [] : [idToBlob(after)];
+      return statement.all(...values, ...start, limit).map(toCredentialRow);
+    },
+    count: (filter) => {
+      const { index, where, values } = search(filter);
+      const statement = db.prepare<unknown[], number>(`SELECT count(*) FROM credential c ${index} ${clause(where)}`);
+      return statement.pluck().get(...values) ?? 0;
+    },
+  };
+};
+
+interface StoredAttestation {
+  readonly id: Buffer;
+  readonly idx: number;
+  readonly attestor: string;
+  readonly role: AttestationRow['role'];
+  readonly spiffe_id: SpiffeId;
+  readonly selectors: string;
+  readonly node_key: string | null;
+  readonly attested_at_ms: AttestationRow['attestedAt'];
+  readonly renew_until: number;
+}
+
+const ATTESTATION = `SELECT t.id, t.idx, t.attestor, t.role, t.spiffe_id, t.selectors, t.node_key, t.attested_at_ms,
+  t.renew_until FROM attestation t`;
+
+const toAttestation = (row: StoredAttestation): AttestationRow => ({
+  id: blobToId(row.id),
+  index: row.idx,
+  attestor: row.attestor,
+  role: row.role,
+  spiffeId: row.spiffe_id,
+  selectors: JSON.parse(row.selectors) as string[],
+  attestedAt: row.attested_at_ms,
+  renewUntil: row.renew_until,
+  ...(row.node_key !== null && { nodeKey: row.node_key }),
+});
+
+/** Pages of agents go by SPIFFE ID. */
+export const attestationReader = (db: SqliteDatabase): AttestationReader => {
+  const byId = db.prepare<[Buffer], StoredAttestation>(`${ATTESTATION} WHERE t.id = ?`);
+  const newest = db.prepare<[string], StoredAttestation>(
+    `${ATTESTATION} INDEXED BY attestation_spiffe_id WHERE t.spiffe_id = ? ORDER BY t.idx DESC LIMIT 1`,
+  );
+  const agents = db.prepare<[string, number], StoredAttestation>(
+    `${ATTESTATION} JOIN (SELECT attestation FROM agent WHERE spiffe_id > ? ORDER BY spiffe_id LIMIT ?) n
+       ON n.attestation = t.id ORDER BY t.spiffe_id`,
+  );
+  const read = (row: StoredAttestation | undefined) => row && toAttestation(row);
+  return {
+    get: (id) => read(byId.get(idToBlob(id))),
+    newest: (spiffeId) => read(newest.get(spiffeId)),
+    agents: ({ after, limit }) => agents.all(after ?? '', limit).map(toAttestation),
+  };
+};

@@ -1,0 +1,115 @@
+import type { Entry } from '../../domain/entry.ts';
+import type { SpiffeId } from '../../domain/spiffe-id.ts';
+import type { EntryFilter, EntryReader, Page, ResourceReader } from '../../ports/views.ts';
+import type { SqliteDatabase } from './open.ts';
+import { parseEntry, parseResource } from './rows.ts';
+
+/** A condition and the index that serves it; the first that a filter has leads the search. */
+interface Condition {
+  readonly index: string;
+  readonly sql: string;
+  readonly values: readonly string[];
+}
+
+/** Whole segments below a prefix: one range of the index (`/` is the octet before `0`), less what `-` and `.` bring in. */
+export const belowPrefix = (column: string, prefix: SpiffeId): { sql: string; values: string[] } => ({
+  sql: `${column} >= ? AND ${column} < ? AND (${column} = ? OR ${column} >= ?)`,
+  values: [prefix, `${prefix}0`, prefix, `${prefix}/`],
+});
+
+const conditions = (filter: EntryFilter): Condition[] => {
+  const found: Condition[] = [];
+  if (filter.spiffeId !== undefined) {
+    found.push({ index: 'INDEXED BY entry_spiffe_id', sql: 'spiffe_id = ?', values: [filter.spiffeId] });
+  }
+  if (filter.selector !== undefined) {
+    const sql = 'id IN (SELECT entry FROM entry_selector WHERE selector = ?)';
+    found.push({ index: '', sql, values: [filter.selector] });
+  }
+  if (filter.parentId !== undefined) {
+    found.push({ index: 'INDEXED BY entry_parent_anchor', sql: 'parent_id = ?', values: [filter.parentId] });
+  }
+  if (filter.owner !== undefined) {
+    found.push({ index: 'INDEXED BY entry_owner', sql: 'owner = ?', values: [filter.owner] });
+  }
+  if (filter.prefix !== undefined) {
+    found.push({ index: 'INDEXED BY entry_spiffe_id', ...belowPrefix('spiffe_id', filter.prefix) });
+  }
+  return found;
+};
+
+export const entryReader = (db: SqliteDatabase): EntryReader => {
+  const get = db.prepare<[string], string>('SELECT data FROM entry WHERE id = ?').pluck();
+  const buried = db.prepare<[string]>('SELECT 1 FROM entry_tombstone WHERE id = ?').pluck();
+  const filed = db
+    .prepare<[string, string], string>(
+      'SELECT data FROM entry INDEXED BY entry_parent_anchor WHERE parent_id = ? AND anchor = ?',
+    )
+    .pluck();
+  const under = db
+    .prepare<[string], string>('SELECT data FROM entry INDEXED BY entry_parent_anchor WHERE parent_id = ?')
+    .pluck();
+  const commonName = db
+    .prepare<[string], SpiffeId>(
+      'SELECT spiffe_id FROM entry INDEXED BY entry_common_name WHERE common_name = ? LIMIT 1',
+    )
+    .pluck();
+
+  const search = (columns: string, filter: EntryFilter, tail: string, values: readonly (string | number)[]) => {
+    const found = conditions(filter);
+    const where = ['id > ?', ...found.map(({ sql }) => sql)].join(' AND ');
+    const statement = db
+      .prepare<unknown[], string | number>(
+        `SELECT ${columns} FROM entry ${found[0]?.index ?? ''} WHERE ${where} ${tail}`,
+      )
+      .pluck();
+    const [after = '', ...rest] = values;
+    return statement.all(after, ...found.flatMap((condition) => condition.values), ...rest);
+  };
+
+  return {
+    get: (id) => {
+      const data = get.get(id);
+      return data === undefined ? undefined : parseEntry(data);
+    },
+    used: (id) => get.get(id) !== undefined || buried.get(id) !== undefined,
+    list: (filter, page: Page) =>
+      search('data', filter, 'ORDER BY id LIMIT ?', [page.after ?? '', page.limit]).map((data) =>
+        parseEntry(String(data)),
+      ),
+    count: (filter) => Number(search('count(*)', filter, '', [''])[0] ?? 0),
+    matching: (parent, selectors) => {
+      const held = new Set(selectors);
+      const found: Entry[] = [];
+      for (const selector of held) {
+        for (const data of filed.iterate(parent, selector)) {
+          const entry = parseEntry(data);
+          if (entry.selectors.every((one) => held.has(one))) found.push(entry);
+        }
+      }
+      return found;
+    },
+    under: (parent) => under.all(parent).map(parseEntry),
+    commonNameOwner: (name) => commonName.get(name),
+  };
+};
+
+export const resourceReader = (db: SqliteDatabase): ResourceReader => {
+  const get = db.prepare<[string], string>('SELECT data FROM resource WHERE identifier = ?').pluck();
+  const owner = db.prepare<[string], string>('SELECT identifier FROM resource_name WHERE name = ?').pluck();
+  const list = db.prepare<[], string>('SELECT data FROM resource ORDER BY identifier').pluck();
+  const find = (identifier: string) => {
+    const data = get.get(identifier);
+    return data === undefined ? undefined : parseResource(data);
+  };
+  return {
+    get: find,
+    named: (name) => {
+      const byIdentifier = find(name);
+      if (byIdentifier) return byIdentifier;
+      const identifier = owner.get(name);
+      return identifier === undefined ? undefined : find(identifier);
+    },
+    list: () => list.all().map(parseResource),
+  };
+};

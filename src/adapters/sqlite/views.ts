@@ -1,0 +1,113 @@
+import type { Authority } from '../../domain/authority.ts';
+import type { Fact } from '../../domain/fact.ts';
+import { hashLeaf } from '../../domain/merkle.ts';
+import { openFact, readFactLeaf } from '../../formats/fact-leaf.ts';
+import type { AuthorityReader, Change, ChangeReader, JoinTokenReader, LogReader, Views } from '../../ports/views.ts';
+import { LogRows } from './log-rows.ts';
+import type { SqliteDatabase } from './open.ts';
+import { RevocationRows } from './revocation-rows.ts';
+import { blobToId, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
+import { attestationReader, credentialReader } from './view-credentials.ts';
+import { entryReader, resourceReader } from './view-entries.ts';
+
+const authorityReader = (db: SqliteDatabase): AuthorityReader => {
+  const get = db.prepare<[string], string>('SELECT data FROM authority WHERE id = ?').pluck();
+  const list = db
+    .prepare<[], string>(`SELECT data FROM authority WHERE state <> 'gone' ORDER BY purpose, generation, id`)
+    .pluck();
+  const sequence = db.prepare<[], number>('SELECT sequence FROM bundle WHERE id = 1').pluck();
+  return {
+    get: (id) => {
+      const data = get.get(id);
+      return data === undefined ? undefined : parseAuthority(data);
+    },
+    list: (purpose): readonly Authority[] =>
+      list
+        .all()
+        .map(parseAuthority)
+        .filter((authority) => purpose === undefined || authority.purpose === purpose),
+    bundleSequence: () => sequence.get() ?? 0,
+  };
+};
+
+const joinTokenReader = (db: SqliteDatabase): JoinTokenReader => {
+  const byHash = db.prepare<[Buffer | null], { id: Buffer; purpose: string; expires_at: number; voided: number }>(
+    'SELECT id, purpose, expires_at, voided FROM join_token WHERE hash = ?',
+  );
+  return {
+    byHash: (hash) => {
+      const row = byHash.get(hexToBlob(hash));
+      return (
+        row && {
+          id: blobToId(row.id),
+          purpose: JSON.parse(row.purpose) as Extract<Fact, { kind: 'join-token-created' }>['purpose'],
+          expiresAt: row.expires_at,
+          voided: row.voided !== 0,
+        }
+      );
+    },
+  };
+};
+
+const logReader = (db: SqliteDatabase): LogReader => {
+  const rows = new LogRows(db);
+  const credential = db.prepare<[Buffer], number>('SELECT idx FROM credential WHERE id = ?').pluck();
+  const decision = db.prepare<[Buffer], number>('SELECT idx FROM decision WHERE id = ?').pluck();
+  const head = () => {
+    const state = rows.state();
+    if (!state) throw new Error('the store holds no log');
+    const { epoch, size, root, logId } = state;
+    return { epoch, size, root: Buffer.from(root).toString('hex'), logId };
+  };
+  return {
+    head,
+    at: (index) => {
+      const bytes = rows.leaf(index);
+      if (!bytes) return undefined;
+      const leaf = readFactLeaf(bytes);
+      const fact = openFact(leaf, rows.opening(index));
+      return {
+        cursor: { epoch: head().epoch, index },
+        time: leaf.time,
+        kind: leaf.kind,
+        clear: leaf.clear,
+        leafHash: hashLeaf(bytes).toString('hex'),
+        ...(fact && { fact }),
+      };
+    },
+    find: (id) => credential.get(idToBlob(id)) ?? decision.get(idToBlob(id)),
+  };
+};
+
+const changeReader = (db: SqliteDatabase): ChangeReader => {
+  const newest = db.prepare<[], number | null>('SELECT max(idx) FROM change_feed').pluck();
+  const epoch = db.prepare<[], number>('SELECT epoch FROM log_state WHERE id = 1').pluck();
+  const after = db.prepare<[number, number], { idx: number; kind: Change['kind']; subject: string }>(
+    'SELECT idx, kind, subject FROM change_feed WHERE idx > ? ORDER BY idx LIMIT ?',
+  );
+  return {
+    newest: () => newest.get() ?? -1,
+    after: (index, limit) => {
+      const now = epoch.get() ?? 1;
+      return after
+        .all(index, limit)
+        .map(({ idx, kind, subject }) => ({ cursor: { epoch: now, index: idx }, kind, subject }));
+    },
+  };
+};
+
+/** Every reader of `ports/views`, over one read-only connection with statements prepared once. */
+export const sqliteViews = (db: SqliteDatabase): Views => {
+  const revocations = new RevocationRows(db);
+  return {
+    entries: entryReader(db),
+    resources: resourceReader(db),
+    credentials: credentialReader(db),
+    attestations: attestationReader(db),
+    joinTokens: joinTokenReader(db),
+    authorities: authorityReader(db),
+    revocations: { active: () => revocations.active(), get: (id) => revocations.get(id) },
+    log: logReader(db),
+    changes: changeReader(db),
+  };
+};

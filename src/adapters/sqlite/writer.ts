@@ -1,0 +1,119 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import type { ChoreRequest, ControlMessage, PurgeCounts, WriterMessage, WriterOptions } from './messages.ts';
+
+interface Pending {
+  resolve(purged: PurgeCounts | undefined): void;
+  reject(reason: Error): void;
+}
+
+/** Node does not say in which realm an error was made; what is thrown may be anything. */
+const asError = (thrown: unknown): Error =>
+  Error.isError(thrown) ? (thrown as Error) : new Error('the writer threw something that is no error');
+
+/** The process's side of the writer thread. */
+export class LedgerWriter {
+  readonly #worker: Worker;
+  readonly #onFatal: (error: Error) => void;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #closing = false;
+  #ended = false;
+
+  private constructor(worker: Worker, onFatal: (error: Error) => void) {
+    this.#worker = worker;
+    this.#onFatal = onFatal;
+  }
+
+  /**
+   * Starts the thread and waits until the store is open. Rejects with a sentence for the operator when it must not open.
+   * `onFatal` is called when the thread dies later: whether its last batch is durable is then unknown, so the process
+   * must end and recover at the next start (DEC-8).
+   */
+  static async start(options: WriterOptions, onFatal: (error: Error) => void): Promise<LedgerWriter> {
+    // From source this file ends in .ts, from the package in .js; so does the thread's.
+    const entry = new URL(`./writer-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+    const worker = new Worker(entry, { workerData: options, name: 'mayfly-writer' });
+    const writer = new LedgerWriter(worker, onFatal);
+    await writer.#opened();
+    worker.on('message', (message: WriterMessage) => writer.#hear(message));
+    worker.on('error', (error) => writer.#end(asError(error)));
+    worker.on('exit', () => writer.#end(new Error('the writer thread ended')));
+    return writer;
+  }
+
+  /** A line for one front end; the port may be handed to another thread. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const message: ControlMessage = { kind: 'connect', port: port2 };
+    this.#worker.postMessage(message, [port2]);
+    return port1;
+  }
+
+  /** Commits a row that is no fact: the store takes writes (DEC-34). */
+  async probe(now: number): Promise<void> {
+    await this.#ask({ chore: 'probe', now });
+  }
+
+  /** Retention, in chunks between which issuing goes on. */
+  async purge(now: number): Promise<PurgeCounts> {
+    const purged = await this.#ask({ chore: 'purge', now });
+    if (!purged) throw new Error('the writer did not say what it purged');
+    return purged;
+  }
+
+  /** Moves the write-ahead log into the store and empties it. */
+  async checkpoint(): Promise<void> {
+    await this.#ask({ chore: 'checkpoint' });
+  }
+
+  /** Finishes what front ends have sent, empties the write-ahead log, lets go of the folder. */
+  async close(): Promise<void> {
+    if (this.#closing || this.#ended) return;
+    this.#closing = true;
+    await this.#ask({ chore: 'close' });
+    await this.#worker.terminate();
+  }
+
+  #opened(): Promise<void> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        worker.removeAllListeners();
+        if (!error) return resolve();
+        void worker.terminate().then(() => reject(error));
+      };
+      worker.once('message', (message: WriterMessage) =>
+        settle(message.kind === 'refused' ? new Error(message.message) : undefined),
+      );
+      worker.once('error', (error) => settle(asError(error)));
+      worker.once('exit', () => settle(new Error('the writer thread ended before the store was open')));
+    });
+  }
+
+  #ask(request: ChoreRequest): Promise<PurgeCounts | undefined> {
+    if (this.#ended) return Promise.reject(new Error('the writer thread has ended'));
+    const id = this.#nextId++;
+    const message: ControlMessage = { kind: 'chore', id, ...request };
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage(message);
+    });
+  }
+
+  #hear(message: WriterMessage): void {
+    if (message.kind !== 'done') return;
+    this.#pending.get(message.id)?.resolve(message.purged);
+    this.#pending.delete(message.id);
+  }
+
+  #end(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    if (!this.#closing) this.#onFatal(error);
+  }
+}
