@@ -1,0 +1,182 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import express from 'express';
+import type { NextFunction, Request, Response } from 'express';
+import { Refusal } from '../../domain/refusal.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Admission } from './admission.ts';
+import { PeerGone } from './body.ts';
+import { readInput } from './input.ts';
+import type { RateLimits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
+import type { Peer } from './peer.ts';
+import { internalAnswer, refusalAnswer, sendAnswer } from './render.ts';
+import type { ErrorStyle } from './render.ts';
+import { RequestContext } from './request-context.ts';
+import type { CallerChecks } from './request-context.ts';
+import type { Answer, Listener, Route } from './route.ts';
+
+/** What all listeners of a front end share. */
+export interface AppServices {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly logger: Logger;
+  readonly limits: RateLimits;
+  readonly admission: Admission;
+  readonly metrics: Metrics;
+  readonly callers: CallerChecks;
+}
+
+interface PathRoutes {
+  readonly byMethod: ReadonlyMap<string, Route>;
+  /** For `Allow`. */
+  readonly allow: string;
+  readonly errorStyle: ErrorStyle;
+}
+
+/** The routes of one listener by their path. Throws when two have the same method and path. */
+const groupByPath = (routes: readonly Route[], listener: Listener): ReadonlyMap<string, PathRoutes> => {
+  const paths = new Map<string, Map<string, Route>>();
+  for (const route of routes.filter((each) => each.listeners.includes(listener))) {
+    const byMethod = paths.get(route.path) ?? new Map<string, Route>();
+    if (byMethod.has(route.method)) throw new Error(`${route.method} ${route.path} is in the route table twice`);
+    byMethod.set(route.method, route);
+    if (route.method === 'GET') byMethod.set('HEAD', route);
+    paths.set(route.path, byMethod);
+  }
+  return new Map(
+    [...paths].map(([path, byMethod]) => [
+      path,
+      {
+        byMethod,
+        allow: [...byMethod.keys()].sort().join(', '),
+        errorStyle: byMethod.values().next().value?.errorStyle ?? 'problem',
+      },
+    ]),
+  );
+};
+
+/** Fixed paths before patterns, so that `/x/:id` never takes what belongs to `/x/all`. */
+const fixedFirst = (left: string, right: string): number => Number(left.includes(':')) - Number(right.includes(':'));
+
+const describeError = (error: unknown): Record<string, unknown> =>
+  Error.isError(error) ? { name: error.name, stack: error.stack } : { name: typeof error };
+
+/** Answers the requests of one listener from the route table. */
+class Dispatcher {
+  readonly #listener: Listener;
+  readonly #services: AppServices;
+  readonly #peerOf: (socket: Socket) => Peer;
+
+  constructor(listener: Listener, services: AppServices, peerOf: (socket: Socket) => Peer) {
+    this.#listener = listener;
+    this.#services = services;
+    this.#peerOf = peerOf;
+  }
+
+  async run(path: PathRoutes, request: Request, response: Response): Promise<void> {
+    const { clock, metrics } = this.#services;
+    const start = clock.monotonic();
+    const route = path.byMethod.get(request.method);
+    if (route === undefined) {
+      response.setHeader('allow', path.allow);
+      this.#refuse(
+        path.errorStyle,
+        new Refusal('method_not_allowed', `allowed here: ${path.allow}`),
+        request,
+        response,
+      );
+    } else {
+      await this.#serve(route, request, response);
+    }
+    const pattern = route?.path ?? 'unmatched';
+    metrics.request(this.#listener, route?.method ?? 'other', pattern, response.statusCode, clock.monotonic() - start);
+  }
+
+  /** There is no such path. */
+  notFound(request: IncomingMessage, response: ServerResponse): void {
+    this.#refuse('problem', new Refusal('not_found', 'no such path'), request, response);
+    this.#services.metrics.request(this.#listener, 'other', 'unmatched', response.statusCode, 0);
+  }
+
+  /** Any failure, told as `style` has it. */
+  fail(style: ErrorStyle, error: unknown, request: IncomingMessage, response: ServerResponse, operation: string): void {
+    if (error instanceof Refusal) {
+      this.#refuse(style, error, request, response);
+    } else if (error instanceof PeerGone) {
+      response.destroy();
+    } else {
+      this.#services.logger.error('a request failed', { operation, error: describeError(error) });
+      sendAnswer(response, internalAnswer(style));
+    }
+  }
+
+  async #serve(route: Route, request: Request, response: Response): Promise<void> {
+    try {
+      sendAnswer(response, await this.#answer(route, request), request.method === 'HEAD');
+    } catch (error) {
+      const operation = `${route.method} ${route.path}`;
+      this.fail(route.errorStyle ?? 'problem', error, request, response, operation);
+    }
+  }
+
+  /** Cheap refusals first: rate, room, caller, body, then the work (AS-08, DEC-54). */
+  async #answer(route: Route, request: Request): Promise<Answer> {
+    const { limits, admission, callers, metrics } = this.#services;
+    const peer = this.#peerOf(request.socket);
+    if (route.sourceLimit) limits.source(route.sourceLimit, peer.source);
+    admission.enter(route.admission ?? 'ordinary');
+    metrics.inFlight(admission.inFlight);
+    try {
+      const [path, query] = splitTarget(request.url);
+      const context = new RequestContext(this.#listener, route, request, path, peer, callers);
+      await context.authorize(route.access);
+      return await route.handle(context, await readInput(route, request, query, request.params));
+    } finally {
+      admission.leave();
+      metrics.inFlight(admission.inFlight);
+    }
+  }
+
+  #refuse(style: ErrorStyle, refusal: Refusal, request: IncomingMessage, response: ServerResponse): void {
+    this.#services.metrics.refused(this.#listener, refusal.code);
+    sendAnswer(response, refusalAnswer(style, refusal, request.headers.authorization), request.method === 'HEAD');
+  }
+}
+
+const splitTarget = (target: string): readonly [string, string] => {
+  const mark = target.indexOf('?');
+  return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
+};
+
+/**
+ * The express application of one listener. A known path with another method gets 405 and `Allow`, an unknown one 404
+ * (AS-05); every error is JSON, whatever `Accept` says (AS-06).
+ */
+export const buildApp = (
+  routes: readonly Route[],
+  listener: Listener,
+  services: AppServices,
+  peerOf: (socket: Socket) => Peer,
+): RequestListener => {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.enable('strict routing');
+  app.enable('case sensitive routing');
+  const dispatcher = new Dispatcher(listener, services, peerOf);
+  const paths = groupByPath(routes, listener);
+  for (const path of [...paths.keys()].sort(fixedFirst)) {
+    const pathRoutes = paths.get(path);
+    if (pathRoutes) app.route(path).all((request, response) => dispatcher.run(pathRoutes, request, response));
+  }
+  app.use((request: Request, response: Response) => dispatcher.notFound(request, response));
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const known = error instanceof URIError || (Error.isError(error) && 'status' in error && error.status === 400);
+    const refusal = known ? new Refusal('invalid_request', 'the path is not well-formed') : error;
+    dispatcher.fail('problem', refusal, request, response, 'routing');
+  });
+  return app;
+};

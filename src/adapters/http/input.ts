@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http';
+import type { z } from 'zod';
+import { Refusal, refuseProblems } from '../../domain/refusal.ts';
+import { parseJson } from '../../formats/json.ts';
+import { DEFAULT_MAX_BODY_BYTES, hasBody, readBody } from './body.ts';
+import { formText, parseForm, parseQuery } from './form.ts';
+import type { BodyKind, Route, RouteInput } from './route.ts';
+
+const MEDIA_TYPES: Record<Exclude<BodyKind, 'raw'>, string> = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+};
+
+/** The media types that a route takes. */
+export const acceptedTypes = (route: Pick<Route, 'bodyKind' | 'contentTypes'>): readonly string[] => {
+  if (route.bodyKind === undefined) return [];
+  return route.bodyKind === 'raw'
+    ? (route.contentTypes ?? ['application/octet-stream'])
+    : [MEDIA_TYPES[route.bodyKind]];
+};
+
+const PARAMETER = /^\s*charset\s*=\s*"?utf-8"?\s*$/i;
+
+const isAccepted = (contentType: string, accepted: readonly string[]): boolean => {
+  const [type = '', ...parameters] = contentType.split(';');
+  return accepted.includes(type.trim().toLowerCase()) && parameters.every((parameter) => PARAMETER.test(parameter));
+};
+
+const checkMediaType = (request: IncomingMessage, route: Route): void => {
+  const accepted = acceptedTypes(route);
+  if (!isAccepted(request.headers['content-type'] ?? '', accepted)) {
+    throw new Refusal('unsupported_media_type', `the content type has to be ${accepted.join(' or ')}`);
+  }
+  if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted');
+  }
+};
+
+const MAX_PROBLEMS = 16;
+
+/** `selectors[2].type`. */
+const fieldName = (path: readonly PropertyKey[], whole: string): string =>
+  path.reduce<string>(
+    (name, part) =>
+      typeof part === 'number' ? `${name}[${part}]` : name === '' ? String(part) : `${name}.${String(part)}`,
+    '',
+  ) || whole;
+
+/** Applies a schema, if there is one. Refuses with `invalid_request`, each wrong member by its name. */
+const applySchema = (schema: z.ZodType | undefined, value: unknown, whole: string): unknown => {
+  if (schema === undefined) return undefined;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw refuseProblems(
+    'invalid_request',
+    result.error.issues
+      .slice(0, MAX_PROBLEMS)
+      .map(({ path, message }) => ({ field: fieldName(path, whole), problem: message })),
+  );
+};
+
+const parseBody = (route: Route, kind: BodyKind, octets: Buffer): unknown => {
+  if (kind === 'raw') return octets;
+  const value =
+    kind === 'form'
+      ? parseForm(formText(octets), route.repeatable)
+      : parseJson(octets, { maxBytes: route.maxBytes ?? DEFAULT_MAX_BODY_BYTES });
+  return applySchema(route.body, value, 'body');
+};
+
+/**
+ * Reads and checks everything that a request brings: media type, size, syntax, then the route's schemas. Refuses with
+ * `unsupported_media_type`, `payload_too_large` or `invalid_request`.
+ */
+export const readInput = async (
+  route: Route,
+  request: IncomingMessage,
+  query: string,
+  params: unknown,
+): Promise<RouteInput> => {
+  const input = {
+    params: applySchema(route.params, params, 'path'),
+    query: applySchema(route.query, route.query && parseQuery(query), 'query'),
+  };
+  if (route.bodyKind === undefined) {
+    if (hasBody(request)) throw new Refusal('invalid_request', 'no body is expected here');
+    return { ...input, body: undefined };
+  }
+  checkMediaType(request, route);
+  const octets = await readBody(request, route.maxBytes ?? DEFAULT_MAX_BODY_BYTES);
+  return { ...input, body: parseBody(route, route.bodyKind, octets) };
+};

@@ -1,0 +1,59 @@
+import { isIPv6 } from 'node:net';
+import { Refusal } from '../../domain/refusal.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Route } from './route.ts';
+import type { TokenBuckets } from './token-buckets.ts';
+
+export type SourceLimit = NonNullable<Route['sourceLimit']>;
+
+/** Items a second (DEC-21). */
+export interface LimitOptions {
+  readonly perSource: Readonly<Record<SourceLimit, number>>;
+  readonly workload: number;
+  readonly agent: number;
+}
+
+export const DEFAULT_LIMITS: LimitOptions = { perSource: { attest: 10 }, workload: 50, agent: 500 };
+
+/** An IPv6 host owns 2^64 addresses, so the first four groups count; an IPv4 address in IPv6 form is an IPv4 address. */
+export const sourceKey = (source: string): string => {
+  if (source.startsWith('::ffff:')) return source.slice('::ffff:'.length);
+  if (!isIPv6(source)) return source;
+  const [head = '', tail] = source.split('%', 1).join('').split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - front.length - back.length;
+  const groups = [...front, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...back];
+  return groups.slice(0, 4).join(':');
+};
+
+/** Who has asked how often lately, in all front ends together. Each method throws `Refusal('rate_limited')` when it was too often. */
+export class RateLimits {
+  readonly #buckets: TokenBuckets;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #options: LimitOptions;
+
+  constructor(buckets: TokenBuckets, clock: Pick<Clock, 'monotonic'>, options: LimitOptions = DEFAULT_LIMITS) {
+    this.#buckets = buckets;
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** One request of a network address, before it is authenticated. */
+  source(limit: SourceLimit, source: string): void {
+    this.#take(`${limit} ${sourceKey(source)}`, this.#options.perSource[limit], 1);
+  }
+
+  /** `items` signings for an identity; `override` is its entry's own rate. */
+  signings(identity: string, kind: 'workload' | 'agent', items: number, override?: number): void {
+    this.#take(`sign ${identity}`, override ?? this.#options[kind], items);
+  }
+
+  #take(key: string, perSecond: number, items: number): void {
+    const waitMs = this.#buckets.take(key, { perSecond }, items, this.#clock.monotonic());
+    if (waitMs <= 0) return;
+    throw new Refusal('rate_limited', 'you ask more often than you may', {
+      retryAfter: Math.max(1, Math.ceil(waitMs / 1000)),
+    });
+  }
+}

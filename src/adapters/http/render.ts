@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http';
+import { Refusal } from '../../domain/refusal.ts';
+import { INTERNAL_OAUTH_ERROR, OAUTH_ERRORS, oauthErrorOf } from './oauth-error.ts';
+import { INTERNAL_PROBLEM, PROBLEM_TYPE, PROBLEMS, problemOf } from './problem.ts';
+import type { Answer, Route } from './route.ts';
+
+export type ErrorStyle = NonNullable<Route['errorStyle']>;
+
+const JSON_TYPE = 'application/json';
+
+const isOctets = (body: object): body is Uint8Array => ArrayBuffer.isView(body);
+
+const payloadOf = (body: Answer['body']): { payload: string | Uint8Array; type: string } | undefined => {
+  if (body === undefined) return undefined;
+  if (typeof body === 'string') return { payload: body, type: 'text/plain; charset=utf-8' };
+  if (isOctets(body)) return { payload: body, type: 'application/octet-stream' };
+  return { payload: JSON.stringify(body), type: JSON_TYPE };
+};
+
+/** What every answer carries, unless its route says otherwise. */
+const BASE_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+/** Sends an answer. A peer that has gone is not an error. */
+export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
+  if (response.headersSent || response.destroyed) return;
+  const content = payloadOf(answer.body);
+  const status = answer.status ?? (content === undefined ? 204 : 200);
+  const headers: Record<string, string | number | readonly string[]> = { ...BASE_HEADERS };
+  if (content !== undefined) {
+    headers['content-type'] = answer.contentType ?? content.type;
+    headers['content-length'] = Buffer.byteLength(content.payload);
+  } else if (status !== 204 && status !== 304) {
+    headers['content-length'] = 0;
+  }
+  for (const name in answer.headers) headers[name.toLowerCase()] = answer.headers[name] ?? '';
+  response.writeHead(status, headers as Record<string, string | number | string[]>);
+  response.end(head ? undefined : content?.payload);
+};
+
+const retryHeader = (refusal: Refusal, status: number): Record<string, string> =>
+  status === 429 || status === 503 ? { 'retry-after': String(Math.max(1, Math.ceil(refusal.retryAfter ?? 1))) } : {};
+
+const problemAnswer = (refusal: Refusal): Answer => {
+  const { status } = PROBLEMS[refusal.code];
+  return { status, headers: retryHeader(refusal, status), body: problemOf(refusal), contentType: PROBLEM_TYPE };
+};
+
+/** An authentication scheme is a token (RFC 9110 §11.1); anything else is not repeated to the peer. */
+const SCHEME = /^(?<scheme>[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32})(?: |$)/;
+
+const oauthAnswer = (refusal: Refusal, authorization: string | undefined): Answer => {
+  const { status, error } = OAUTH_ERRORS[refusal.code];
+  const headers: Record<string, string> = { pragma: 'no-cache', ...retryHeader(refusal, status) };
+  // The decision id stands in a header, since the body is the same for each way of failing (CC-21).
+  if (refusal.decisionId !== undefined) headers['mayfly-decision'] = refusal.decisionId;
+  if (status === 401 && authorization !== undefined) {
+    const scheme = SCHEME.exec(authorization)?.groups?.['scheme'] ?? 'Bearer';
+    headers['www-authenticate'] = `${scheme} realm="mayfly", error="${error}"`;
+  }
+  return { status, headers, body: oauthErrorOf(refusal) };
+};
+
+/** A refusal as its edge tells it. `authorization` is the request's header of that name, if it had one (CC-18). */
+export const refusalAnswer = (style: ErrorStyle, refusal: Refusal, authorization?: string): Answer =>
+  style === 'oauth' ? oauthAnswer(refusal, authorization) : problemAnswer(refusal);
+
+/** A failure of ours: nothing of it is told. */
+export const internalAnswer = (style: ErrorStyle): Answer =>
+  style === 'oauth'
+    ? { status: OAUTH_ERRORS.internal.status, body: INTERNAL_OAUTH_ERROR }
+    : { status: PROBLEMS.internal.status, body: INTERNAL_PROBLEM, contentType: PROBLEM_TYPE };

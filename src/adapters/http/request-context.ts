@@ -1,0 +1,76 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Refusal } from '../../domain/refusal.ts';
+import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
+import { roleCovers } from './admin-scope.ts';
+import type { Peer } from './peer.ts';
+import type { Admin, Listener, Route, RouteContext } from './route.ts';
+
+/** What the record of a refused caller says about the request. */
+export interface CallerRequest {
+  readonly operation: string;
+  admin?: Admin;
+  readonly source: string;
+}
+
+/** Checks callers. Each refusal is on record when it is thrown. */
+export interface CallerChecks {
+  /** `Refusal('unauthenticated')` without a good X509-SVID. */
+  caller(presented: PresentedChain | undefined, request: CallerRequest): Promise<Caller>;
+  /** `Refusal('forbidden')` unless the caller's entry makes it an admin; the role is checked by the route. */
+  admin(caller: Caller, request: CallerRequest): Promise<Admin>;
+  /** Puts the refusal of an admin whose role does not suffice on record. */
+  refuse(refusal: Refusal, request: CallerRequest): Promise<Refusal>;
+}
+
+/** One request, as its handler sees it. */
+export class RequestContext implements RouteContext {
+  readonly listener: Listener;
+  readonly source: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly certificate?: PresentedChain;
+  readonly operation: string;
+  admin?: Admin;
+  readonly #checks: CallerChecks;
+  #caller: Promise<Caller> | undefined;
+
+  constructor(
+    listener: Listener,
+    route: Route,
+    request: IncomingMessage,
+    path: string,
+    peer: Peer,
+    checks: CallerChecks,
+  ) {
+    this.listener = listener;
+    this.source = peer.source;
+    this.method = route.method;
+    this.path = path;
+    this.headers = request.headers;
+    if (peer.certificate) this.certificate = peer.certificate;
+    this.operation = `${route.method} ${route.path}`;
+    if (peer.admin) this.admin = peer.admin;
+    this.#checks = checks;
+  }
+
+  caller(): Promise<Caller> {
+    this.#caller ??= this.#checks.caller(this.certificate, this);
+    return this.#caller;
+  }
+
+  /** Lets in whom the route lets in. */
+  async authorize(access: Route['access']): Promise<void> {
+    if (access.kind === 'none') return;
+    if (access.kind === 'svid') {
+      await this.caller();
+      return;
+    }
+    this.admin ??= await this.#checks.admin(await this.caller(), this);
+    if (roleCovers(this.admin.role, access.role)) return;
+    const refusal = new Refusal('forbidden', `this needs the admin role ${access.role}`, {
+      reason: `${this.admin.name} has the role ${this.admin.role}`,
+    });
+    throw await this.#checks.refuse(refusal, this);
+  }
+}

@@ -1,0 +1,175 @@
+import { createServer } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { ListenOptions, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Server as TlsServer } from 'node:tls';
+import type { Delays } from '../../ports/timers.ts';
+import { ConnectionTracker } from './connections.ts';
+import { PROBLEM_TYPE, PROBLEMS } from './problem.ts';
+import type { ProblemCode } from './problem.ts';
+import { secureContextOptions, tlsServerOptions } from './tls.ts';
+import type { TlsIdentityProvider } from './tls.ts';
+
+/** What one listener puts up with. Durations in milliseconds. */
+export interface ServerLimits {
+  readonly handshakeTimeout: number;
+  /** From the first byte of a request, or the start of a connection, to the end of the headers. */
+  readonly headersTimeout: number;
+  /** To the end of the body. */
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** A connection on which nothing moves in either direction. */
+  readonly idleTimeout: number;
+  /** How often the timeouts are looked at. */
+  readonly checkInterval: number;
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  readonly maxConnections: number;
+  /** How long a graceful close waits for what was accepted (DEC-37). */
+  readonly closeTimeout: number;
+}
+
+export const DEFAULT_SERVER_LIMITS: ServerLimits = {
+  handshakeTimeout: 10_000,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  idleTimeout: 120_000,
+  checkInterval: 1_000,
+  maxHeaderBytes: 16 * 1024,
+  maxHeaders: 100,
+  maxConnections: 10_000,
+  closeTimeout: 1_800,
+};
+
+export interface TlsSetup {
+  readonly identity: TlsIdentityProvider;
+  /** Ask for client certificates; nobody is turned away for lack of one. */
+  readonly clientCertificates: boolean;
+}
+
+export interface HttpServerOptions {
+  readonly app: RequestListener;
+  readonly delays: Delays;
+  /** Absent: plain HTTP, which only a Unix socket or the loopback interface gets (AS-04). */
+  readonly tls?: TlsSetup;
+  readonly limits?: Partial<ServerLimits>;
+  readonly onConnections?: (open: number) => void;
+  /** Looks at a connection before its first byte is read, and may destroy it. */
+  readonly onConnection?: (socket: Socket) => void;
+}
+
+export type ListenAddress =
+  | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+  | { readonly path: string };
+
+export interface HttpServer {
+  /** Resolves to the port (0 on a Unix socket) when connections are accepted. */
+  listen(address: ListenAddress): Promise<number>;
+  /** Accepts nothing new, answers what was accepted, then closes; resolves when all is closed, within `closeTimeout`. */
+  close(): Promise<void>;
+}
+
+/** What is told to a peer whose request is not even HTTP; written by hand, since there is no response object. */
+const rawProblem = (status: number, phrase: string, code: ProblemCode, detail: string): string => {
+  const body = JSON.stringify({
+    type: `urn:mayfly:problem:${code}`,
+    title: PROBLEMS[code].title,
+    status,
+    code,
+    detail,
+  });
+  const head = `content-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store`;
+  return `HTTP/1.1 ${status} ${phrase}\r\n${head}\r\nconnection: close\r\n\r\n${body}`;
+};
+
+const CLIENT_ERRORS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: rawProblem(408, 'Request Timeout', 'invalid_request', 'the request took too long'),
+  HPE_HEADER_OVERFLOW: rawProblem(
+    431,
+    'Request Header Fields Too Large',
+    'payload_too_large',
+    'the headers are too large',
+  ),
+};
+const NOT_HTTP = rawProblem(400, 'Bad Request', 'invalid_request', 'this is not well-formed HTTP');
+
+const answerClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+  else socket.end(CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP, () => socket.destroy());
+};
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+const nodeOptions = (limits: ServerLimits): ServerOptions => ({
+  headersTimeout: limits.headersTimeout,
+  requestTimeout: limits.requestTimeout,
+  keepAliveTimeout: limits.keepAliveTimeout,
+  connectionsCheckingInterval: limits.checkInterval,
+  maxHeaderSize: limits.maxHeaderBytes,
+});
+
+type AnyServer = Server & { setSecureContext?: TlsServer['setSecureContext'] };
+
+const createNodeServer = (tls: TlsSetup | undefined, limits: ServerLimits): AnyServer => {
+  if (tls === undefined) return createServer(nodeOptions(limits));
+  const { identity, clientCertificates } = tls;
+  return createTlsServer({
+    ...nodeOptions(limits),
+    ...tlsServerOptions(identity.current(), clientCertificates, limits.handshakeTimeout),
+  });
+};
+
+const boundPort = (server: Server): number => {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+};
+
+/** An HTTP server with limits on everything, and a close that cuts off nobody who is being answered. */
+export const createHttpServer = (options: HttpServerOptions): HttpServer => {
+  const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+  const { tls, delays } = options;
+  const server = createNodeServer(tls, limits);
+  const connections = new ConnectionTracker(options.onConnections);
+  server.maxConnections = limits.maxConnections;
+  server.maxHeadersCount = limits.maxHeaders;
+  server.timeout = limits.idleTimeout;
+  server.on('connection', (socket: Socket) => {
+    connections.opened(socket);
+    options.onConnection?.(socket);
+  });
+  server.on('clientError', answerClientError);
+  server.on('request', (request, response) => {
+    connections.began(request.socket, response);
+    options.app(request, response);
+  });
+  const stopFollowing = tls?.identity.onChange((identity) =>
+    server.setSecureContext?.(secureContextOptions(identity, tls.clientCertificates)),
+  );
+  return {
+    listen: (address) => {
+      if (tls === undefined && 'host' in address && !LOOPBACK.has(address.host)) {
+        return Promise.reject(new Error('plain HTTP is served on the loopback interface only'));
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      server.once('error', reject);
+      server.listen(address as ListenOptions, () => {
+        server.off('error', reject);
+        resolve(boundPort(server));
+      });
+      return promise;
+    },
+    close: () => {
+      stopFollowing?.();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const callOff = delays.after(limits.closeTimeout, () => connections.destroyAll());
+      server.close(() => {
+        callOff();
+        resolve();
+      });
+      connections.drain();
+      return promise;
+    },
+  };
+};
