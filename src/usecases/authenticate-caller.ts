@@ -1,9 +1,18 @@
 import type { CredentialRole } from '../domain/fact.ts';
+import { unixSeconds } from '../domain/instant.ts';
+import type { Instant } from '../domain/instant.ts';
+import { isRecordId } from '../domain/record-id.ts';
 import type { RecordId } from '../domain/record-id.ts';
+import { Refusal } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { CredentialRow } from '../ports/views.ts';
+import { CallerPaths } from './caller-paths.ts';
+import type { VerifiedCaller } from './caller-paths.ts';
+import type { Issuer } from './issuer.ts';
+import type { DenialSubject } from './record-denial.ts';
+import { revocationSubject } from './release.ts';
 
-/** What a TLS client sent, as DER. A peer may hide its intermediates (DEC-19). */
+/** What a TLS client sent, as DER. A peer may hide its intermediates (DEC-19). One connection keeps one object. */
 export interface PresentedChain {
   readonly leaf: Uint8Array;
   readonly intermediates: readonly Uint8Array[];
@@ -23,3 +32,107 @@ export interface Caller {
   /** Unix seconds. */
   readonly notAfter: number;
 }
+
+/** Why a caller was not believed, with what its record should name. Every cause has the same text for the caller. */
+export class CallerRefusal extends Refusal {
+  readonly subject: Pick<DenialSubject, 'spiffeId' | 'caller' | 'agent' | 'entry'>;
+
+  constructor(reason: string, row?: CredentialRow) {
+    super('unauthenticated', 'a client certificate that is accepted here is required', { reason });
+    this.subject = row
+      ? {
+          spiffeId: row.spiffeId,
+          caller: row.id,
+          ...(row.agent !== undefined && { agent: row.agent }),
+          ...(row.entry !== undefined && { entry: row.entry }),
+        }
+      : {};
+  }
+}
+
+/** What a front end remembers of its callers from one request to the next. */
+export class CallerMemory {
+  readonly paths = new CallerPaths();
+  /** Connections whose credential was good once: a successor that is presented elsewhere does not cut them off (DEC-12). */
+  readonly admitted = new WeakSet<PresentedChain>();
+}
+
+type Slice = Pick<Issuer, 'clock' | 'policy' | 'views' | 'follower' | 'ledger'>;
+
+const verifyPath = (issuer: Slice, memory: CallerMemory, leaf: Uint8Array, now: Instant): VerifiedCaller => {
+  try {
+    return memory.paths.verify(issuer, leaf, now);
+  } catch (error) {
+    if (error instanceof Refusal) throw new CallerRefusal(error.reason ?? error.message);
+    throw error;
+  }
+};
+
+/** A path holds; does the ledger know this very certificate, as what it says it is? */
+const rowOf = (issuer: Slice, verified: VerifiedCaller): CredentialRow => {
+  const { serial, spkiSha256, spiffeId } = verified;
+  const row = isRecordId(serial) ? issuer.views.credentials.get(serial) : undefined;
+  if (row === undefined || row.credential !== 'x509-svid') throw new CallerRefusal('the serial is not on record');
+  if (row.spki !== spkiSha256) throw new CallerRefusal('the key is not the one on record for the serial', row);
+  if (row.spiffeId !== spiffeId) throw new CallerRefusal('the SPIFFE ID is not the one on record for the serial', row);
+  return row;
+};
+
+const checkTime = (verified: VerifiedCaller, row: CredentialRow, now: Instant): void => {
+  const seconds = unixSeconds(now);
+  if (seconds < verified.notBefore) throw new CallerRefusal('the credential is not valid yet', row);
+  if (seconds > Math.min(verified.notAfter, row.notAfter)) throw new CallerRefusal('the credential has expired', row);
+};
+
+const checkRevocation = (issuer: Slice, row: CredentialRow): void => {
+  const revocation = issuer.follower.revocations.killing(revocationSubject(row), row.index);
+  if (revocation) throw new CallerRefusal(`revoked by ${revocation.id}`, row);
+};
+
+const checkSuperseded = (memory: CallerMemory, presented: PresentedChain, row: CredentialRow): void => {
+  if (!row.superseded || memory.admitted.has(presented)) return;
+  throw new CallerRefusal('the credential was renewed, and its successor has been presented', row);
+};
+
+/** The first sight of a successor ends its predecessor, on record before the request goes on (DEC-12). */
+const supersede = async (issuer: Slice, row: CredentialRow): Promise<void> => {
+  if (row.predecessor === undefined) return;
+  const predecessor = issuer.views.credentials.get(row.predecessor);
+  if (predecessor === undefined || predecessor.superseded) return;
+  const fact = { kind: 'superseded', predecessor: predecessor.id, successor: row.id } as const;
+  const appended = await issuer.ledger.append({ facts: [fact] });
+  // Another front end may have been first; anything else is not for this caller to go on with.
+  if (appended.status === 'committed' || issuer.views.credentials.get(predecessor.id)?.superseded) return;
+  throw new Refusal('unavailable', 'the renewal could not be put on record', { retryAfter: 1 });
+};
+
+/**
+ * Who is calling, from the certificate of its TLS connection. The path is remembered; time, row, revocation and succession are
+ * asked at every request (DEC-19). Refuses with `unauthenticated` (a `CallerRefusal`), which the caller of this function puts on
+ * record, and with what the ledger refuses with when a succession has to be recorded.
+ */
+export const authenticateCaller = async (
+  issuer: Slice,
+  memory: CallerMemory,
+  presented: PresentedChain | undefined,
+): Promise<Caller> => {
+  if (presented === undefined) throw new CallerRefusal('no client certificate');
+  issuer.follower.refresh();
+  const now = issuer.clock.now();
+  const verified = verifyPath(issuer, memory, presented.leaf, now);
+  const row = rowOf(issuer, verified);
+  checkTime(verified, row, now);
+  checkRevocation(issuer, row);
+  checkSuperseded(memory, presented, row);
+  await supersede(issuer, row);
+  memory.admitted.add(presented);
+  return {
+    serial: row.id,
+    spiffeId: row.spiffeId,
+    role: row.role,
+    row,
+    certificateSha256: verified.certificateSha256,
+    spkiSha256: verified.spkiSha256,
+    notAfter: row.notAfter,
+  };
+};
