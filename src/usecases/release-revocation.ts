@@ -42,7 +42,7 @@ export const releaseRevocation = async (
   }
   requireTargetWithin(issuer, admin, held.target);
   if (held.predicates.every((predicate) => predicate === 'cutoff')) {
-    if (saidMore(issuer, held)) return { left: held, recorded: false };
+    if (saidMore(issuer, held)) return { left: held.predicates.length > 0 ? held : undefined, recorded: false };
     throw new Refusal('conflict', 'a cutoff is final: it cannot be released');
   }
   await record(issuer, [{ kind: 'revocation-released', id, by: admin.name }]);

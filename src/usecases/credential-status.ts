@@ -1,0 +1,27 @@
+import { unixSeconds } from '../domain/instant.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import type { CredentialRow } from '../ports/views.ts';
+import type { Issuer } from './issuer.ts';
+import { revocationSubject } from './release.ts';
+
+/** `revoked` wins over `expired`: what was taken back is said even after it ended by itself. */
+export type CredentialState = 'valid' | 'revoked' | 'expired' | 'superseded';
+
+export interface CredentialStatus {
+  readonly state: CredentialState;
+  /** What killed it, when a revocation did. */
+  readonly revocation?: Revocation;
+  /** The authority that signed it was revoked. */
+  readonly authorityRevoked?: true;
+}
+
+/** How a recorded credential stands now. The follower is brought up to date first (P2). */
+export const credentialStatus = (issuer: Pick<Issuer, 'clock' | 'follower'>, row: CredentialRow): CredentialStatus => {
+  issuer.follower.refresh();
+  const revocation = issuer.follower.revocations.killing(revocationSubject(row), row.index);
+  if (revocation) return { state: 'revoked', revocation };
+  if (issuer.follower.authority(row.authority)?.state === 'revoked')
+    return { state: 'revoked', authorityRevoked: true };
+  if (row.notAfter <= unixSeconds(issuer.clock.now())) return { state: 'expired' };
+  return { state: row.superseded ? 'superseded' : 'valid' };
+};

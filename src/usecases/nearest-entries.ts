@@ -1,0 +1,83 @@
+import type { Entry } from '../domain/entry.ts';
+import { unixSeconds } from '../domain/instant.ts';
+import { isPathPrefix, serverId, type SpiffeId } from '../domain/spiffe-id.ts';
+import type { Issuer } from './issuer.ts';
+
+type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
+
+/** What someone wanted an identity with. */
+export interface Wanted {
+  readonly selectors: readonly string[];
+  readonly spiffeId?: SpiffeId | undefined;
+  readonly agent?: SpiffeId | undefined;
+  readonly entry?: string | undefined;
+}
+
+/** An entry that came close, and everything that stood in its way. */
+export interface NearEntry {
+  readonly id: string;
+  readonly spiffeId: SpiffeId;
+  readonly matching: readonly string[];
+  /** Selectors of the entry that were not proven. */
+  readonly missing: readonly string[];
+  readonly obstacles: readonly string[];
+}
+
+/** Entries looked at for each selector, and the number told. */
+const CANDIDATES = 200;
+const TOLD = 5;
+
+const candidates = (issuer: Reader, wanted: Wanted): readonly Entry[] => {
+  const { entries } = issuer.views;
+  const found = wanted.selectors.flatMap((selector) => entries.list({ selector }, { limit: CANDIDATES }));
+  if (wanted.spiffeId !== undefined) found.push(...entries.list({ spiffeId: wanted.spiffeId }, { limit: CANDIDATES }));
+  const named = wanted.entry === undefined ? undefined : entries.get(wanted.entry);
+  if (named) found.push(named);
+  return [...new Map(found.map((entry) => [entry.id, entry])).values()];
+};
+
+/** Where an entry had to hang: below the agent or one of its groups, or below the server for who attests alone. */
+const parentsOf = (issuer: Reader, agent: SpiffeId | undefined): ReadonlySet<SpiffeId> => {
+  const server = serverId(issuer.policy.trustDomain);
+  if (agent === undefined) return new Set([server]);
+  const selectors = issuer.views.attestations.newest(agent)?.selectors ?? [];
+  const groups = issuer.views.entries.matching(server, selectors);
+  return new Set([agent, ...groups.map(({ spiffeId }) => spiffeId)]);
+};
+
+const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>, entry: Entry): NearEntry => {
+  const proven = new Set(wanted.selectors);
+  const matching = entry.selectors.filter((selector) => proven.has(selector));
+  const missing = wanted.selectors.length === 0 ? [] : entry.selectors.filter((selector) => !proven.has(selector));
+  const barred = issuer.follower.revocations.barring({
+    spiffeId: entry.spiffeId,
+    entry: entry.id,
+    ...(wanted.agent !== undefined && { agent: wanted.agent }),
+  });
+  const obstacles = [
+    missing.length > 0 && `missing selectors: ${missing.join(', ')}`,
+    !parents.has(entry.parentId) && `wrong parent: the entry is under ${entry.parentId}`,
+    entry.expiresAt !== undefined && entry.expiresAt <= unixSeconds(issuer.clock.now()) && 'the entry has expired',
+    barred && `blocked by revocation ${barred.id} (${barred.target.kind} ${barred.target.value})`,
+  ].filter((obstacle) => typeof obstacle === 'string');
+  return { id: entry.id, spiffeId: entry.spiffeId, matching, missing, obstacles };
+};
+
+/**
+ * The entries that came nearest to giving what was wanted, by the entries as they stand now: fewest missing selectors first, then
+ * fewest obstacles, then most matching ones. At most five, all below `prefix`; looks at a bounded number of entries.
+ */
+export const nearestEntries = (issuer: Reader, wanted: Wanted, prefix?: SpiffeId): readonly NearEntry[] => {
+  const parents = parentsOf(issuer, wanted.agent);
+  return candidates(issuer, wanted)
+    .filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId))
+    .map((entry) => nearness(issuer, wanted, parents, entry))
+    .sort(
+      (a, b) =>
+        a.missing.length - b.missing.length ||
+        a.obstacles.length - b.obstacles.length ||
+        b.matching.length - a.matching.length ||
+        (a.id < b.id ? -1 : 1),
+    )
+    .slice(0, TOLD);
+};
