@@ -1,0 +1,53 @@
+import { unixSeconds } from '../domain/instant.ts';
+import type { Issuer } from './issuer.ts';
+import { issueServerSvid, type MakeKey, type ServerNames, type ServerSvid } from './issue-server-svid.ts';
+
+type Needs = Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'keys' | 'follower' | 'ledger'>;
+
+/** The identity of the TLS listeners, kept fresh: renewed at half of its life, and at once when its authority went out of service. */
+export class ServerSvidKeeper {
+  readonly #issuer: Needs;
+  readonly #names: ServerNames;
+  readonly #makeKey: MakeKey;
+  readonly #listeners = new Set<(svid: ServerSvid) => void>();
+  #svid: ServerSvid | undefined;
+  #authority: string | undefined;
+
+  constructor(issuer: Needs, names: ServerNames, makeKey: MakeKey) {
+    this.#issuer = issuer;
+    this.#names = names;
+    this.#makeKey = makeKey;
+  }
+
+  /** The first `renew` comes before; without it this throws. */
+  current(): ServerSvid {
+    if (this.#svid === undefined) throw new Error('the server has no identity yet');
+    return this.#svid;
+  }
+
+  /** Calls back with every new identity. Returns a function that ends it. */
+  onChange(changed: (svid: ServerSvid) => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  /** Issues a new one when it is time; to be called again and again. Rejects as `issueServerSvid`; the old one stays. */
+  async renew(): Promise<void> {
+    if (!(await this.#isDue())) return;
+    const { authority } = await this.#issuer.keys.issuing();
+    this.#svid = await issueServerSvid(this.#issuer, this.#names, this.#makeKey);
+    this.#authority = authority.id;
+    for (const listener of this.#listeners) listener(this.#svid);
+  }
+
+  async #isDue(): Promise<boolean> {
+    if (this.#svid === undefined) return true;
+    const { notBefore, notAfter } = this.#svid;
+    if (unixSeconds(this.#issuer.clock.now()) >= (notBefore + notAfter) / 2) return true;
+    const { authority } = await this.#issuer.keys.issuing();
+    if (authority.id === this.#authority) return false;
+    // A scheduled successor can wait for half of life; a tainted, revoked or dropped authority cannot.
+    const before = this.#issuer.follower.authorities('x509-issuing').find(({ id }) => id === this.#authority);
+    return before === undefined || before.tainted || before.state === 'revoked';
+  }
+}
