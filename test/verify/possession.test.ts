@@ -24,7 +24,10 @@ describe('possessionProblem', () => {
   });
 
   test.each(KEYS)('%s: a signature by another key is not', (name, key, hash) => {
-    const type = name === 'RSA' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: name });
+    const type =
+      name === 'RSA'
+        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+        : generateKeyPairSync('ec', { namedCurve: name });
     expect(possessionProblem(spkiOf(key), message, sign(hash, message, type.privateKey))).toMatch(/does not verify/);
   });
 
@@ -45,10 +48,11 @@ describe('possessionProblem', () => {
     expect(possessionProblem(spki, message, sign('sha256', message, p256))).toMatch(/does not load|does not verify/);
   });
 
-  test.each([['nothing', Buffer.alloc(0)], ['noise', Buffer.from('noise')], ['zeros', Buffer.alloc(64)]])(
-    'a signature of %s is refused',
-    (_what, signature) => {
-      expect(possessionProblem(spkiOf(p256), message, signature)).toBeDefined();
-    },
-  );
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['noise', Buffer.from('noise')],
+    ['zeros', Buffer.alloc(64)],
+  ])('a signature of %s is refused', (_what, signature) => {
+    expect(possessionProblem(spkiOf(p256), message, signature)).toBeDefined();
+  });
 });

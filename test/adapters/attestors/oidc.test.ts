@@ -135,13 +135,18 @@ describe('tokens that are not believed', () => {
     await expect(attestor().prove({ token }, context())).rejects.toThrow(refused('kid'));
   });
 
-  test.each([[{}], [{ token: 7 }], [{ token: '' }], [{ token: 'a.b' }], [{ token: 'x'.repeat(20_000) }], [null], ['token']])(
-    'evidence of another form: %#',
-    async (evidence) => {
-      await expect(attestor().prove(evidence, context())).rejects.toThrow(refused(''));
-      expect(server.connections()).toBe(0);
-    },
-  );
+  test.each([
+    [{}],
+    [{ token: 7 }],
+    [{ token: '' }],
+    [{ token: 'a.b' }],
+    [{ token: 'x'.repeat(20_000) }],
+    [null],
+    ['token'],
+  ])('evidence of another form: %#', async (evidence) => {
+    await expect(attestor().prove(evidence, context())).rejects.toThrow(refused(''));
+    expect(server.connections()).toBe(0);
+  });
 
   test('an unknown issuer is never connected to', async () => {
     const token = await oidcToken(rsa, server.url, {});
@@ -232,14 +237,18 @@ describe('where keys may come from', () => {
     expect(other.connections()).toBe(0);
   });
 
-  test.each(['http://169.254.169.254/latest', 'https://169.254.169.254/keys', 'https://[::1]/keys', 'file:///etc/passwd', '', 'keys'])(
-    'not from %j',
-    async (uri) => {
-      keysAt(uri);
-      await expect(prove(attestor())).rejects.toThrow(unavailable(''));
-      expect(server.requests('/keys')).toBe(0);
-    },
-  );
+  test.each([
+    'http://169.254.169.254/latest',
+    'https://169.254.169.254/keys',
+    'https://[::1]/keys',
+    'file:///etc/passwd',
+    '',
+    'keys',
+  ])('not from %j', async (uri) => {
+    keysAt(uri);
+    await expect(prove(attestor())).rejects.toThrow(unavailable(''));
+    expect(server.requests('/keys')).toBe(0);
+  });
 
   test('not over plain http, on the right host either', async () => {
     keysAt(`http://${server.host}/keys`);
@@ -257,7 +266,9 @@ describe('where keys may come from', () => {
     const issuer = server.url.replace('localhost', name);
     server.page('/.well-known/openid-configuration', () => ({ body: { issuer, jwks_uri: `${issuer}/keys` } }));
     const token = await oidcToken(rsa, issuer, {});
-    await expect(attestor({ issuer, private: false }).prove({ token }, context())).rejects.toThrow(unavailable('not public'));
+    await expect(attestor({ issuer, private: false }).prove({ token }, context())).rejects.toThrow(
+      unavailable('not public'),
+    );
     expect(server.connections()).toBe(0);
     await expect(attestor({ issuer }).prove({ token }, context())).resolves.toBeDefined();
   });
