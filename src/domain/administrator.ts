@@ -2,7 +2,7 @@ import type { AdminRole, EntryFields, Grant } from './entry.ts';
 import type { RecordId } from './record-id.ts';
 import { Refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
-import { isPathPrefix, type SpiffeId } from './spiffe-id.ts';
+import { isPathPrefix, pathOf, type SpiffeId } from './spiffe-id.ts';
 
 /** Someone who administers; the role itself was checked where the request came in (DEC-28). */
 export interface Administrator {
@@ -28,9 +28,12 @@ export const requireWithin = (admin: Administrator, id: SpiffeId): void => {
   throw outside(admin, 'this lies outside the prefix of your admin role');
 };
 
+/** The ID of the trust domain as a prefix is as good as none. */
+const isEverywhere = ({ prefix }: Administrator): boolean => prefix === undefined || pathOf(prefix) === '';
+
 /** Refuses with `forbidden` unless the administrator may touch everything: for what has no SPIFFE ID of its own. */
 export const requireEverywhere = (admin: Administrator): void => {
-  if (admin.prefix !== undefined) throw outside(admin, 'this needs an admin role without a prefix');
+  if (!isEverywhere(admin)) throw outside(admin, 'this needs an admin role without a prefix');
 };
 
 const requireOwner = (admin: Administrator, what: string): void => {
@@ -56,7 +59,8 @@ const isSameGrant = (a: Grant, b: Grant): boolean =>
 /** Below a prefix, rights are given only at resources that have an owner below it; what was given before may stay. */
 const checkGrant = (admin: Administrator, grant: Grant, resource: Resource | undefined): void => {
   const { prefix } = admin;
-  if (prefix === undefined || resource?.owners.some((owner) => isPathPrefix(prefix, owner))) return;
+  if (prefix === undefined || isEverywhere(admin) || resource?.owners.some((owner) => isPathPrefix(prefix, owner)))
+    return;
   throw outside(admin, `the resource ${grant.resource} has no owner below your prefix`);
 };
 

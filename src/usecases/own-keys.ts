@@ -6,7 +6,8 @@ import type { Issuer } from './issuer.ts';
 
 const known = new WeakMap<Authority, VerificationKey>();
 
-const verificationKey = (authority: Authority): VerificationKey => {
+/** The public key of one of our token authorities, whatever its state. */
+export const verificationKey = (authority: Authority): VerificationKey => {
   const held = known.get(authority);
   if (held) return held;
   const key = createPublicKey({ key: Buffer.from(authority.publicKey, 'base64'), format: 'der', type: 'spki' });
