@@ -1,0 +1,5 @@
+import './certificates.ts';
+import './requests.ts';
+import { finish } from './harness.ts';
+
+finish();
