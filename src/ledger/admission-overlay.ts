@@ -74,6 +74,10 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('activeAuthority', slot, () => this.#under.activeAuthority(slot));
   }
 
+  generationUsed(purposeAndGeneration: string): boolean {
+    return this.#read('generationUsed', purposeAndGeneration, () => this.#under.generationUsed(purposeAndGeneration));
+  }
+
   /** `undefined` says that the record is gone. */
   set<Name extends Exclude<keyof AdmissionReader, 'revocations'>>(name: Name, key: string, value: Subject<Name>): void {
     this.#changes.set(`${name} ${key}`, value);

@@ -32,9 +32,15 @@ export interface AdmissionReader {
   spent(kind: Spend['kind'], key: string): { readonly spki?: string } | undefined;
   authority(id: KeyId): AdmittedAuthority | undefined;
   activeAuthority(slot: string): KeyId | undefined;
+  /** Is an authority of this purpose and generation on record, gone ones too? Two servers that rotate at once make the same. */
+  generationUsed(purposeAndGeneration: string): boolean;
   /** All in force; admission changes it as it goes and takes a refused group's changes back. */
   readonly revocations: RevocationIndex;
 }
+
+/** Which generation of which purpose an authority is; no other is ever the same (DEC-25). */
+export const authorityGeneration = (authority: { readonly purpose: string; readonly generation: number }): string =>
+  `${authority.purpose} ${authority.generation}`;
 
 /** One active CA of each purpose; keys for tokens stand beside each other by algorithm (design.md §6). */
 export const authoritySlot = (authority: { readonly purpose: string; readonly algorithm: string }): string =>

@@ -2,7 +2,7 @@ import type { Authority } from '../domain/authority.ts';
 import type { AuthorityChanged, EntryWritten, Fact, FactKind, ResourceWritten } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
-import { authoritySlot } from './admission-reader.ts';
+import { authorityGeneration, authoritySlot } from './admission-reader.ts';
 import type { AdmissionOverlay } from './admission-overlay.ts';
 import { adminObjection, grantObjection, refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
@@ -191,9 +191,13 @@ const admitted = (authority: Authority): AdmittedAuthority => ({
 const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
   objection: (reader, { authority }) => {
     if (reader.authority(authority.id)) return conflict('this key is on record already');
+    if (reader.generationUsed(authorityGeneration(authority))) return conflict('this generation is on record already');
     return authority.state === 'prepared' ? undefined : wrongState('an authority starts prepared');
   },
-  apply: (state, { authority }) => state.set('authority', authority.id, admitted(authority)),
+  apply: (state, { authority }) => {
+    state.set('authority', authority.id, admitted(authority));
+    state.set('generationUsed', authorityGeneration(authority), true);
+  },
 };
 
 const authorityInstalled: KindRules<Of<'authority-installed'>> = {
@@ -290,4 +294,4 @@ const RULES: { readonly [K in FactKind]: KindRules<Of<K>> } = {
 };
 
 /** The rules of the fact's kind. */
-export const rulesFor = (fact: Fact): KindRules<Fact> => RULES[fact.kind] as KindRules<Fact>;
+export const rulesFor = (fact: Fact): KindRules<Fact> => RULES[fact.kind];

@@ -2,7 +2,7 @@ import type { KeyId } from '../../domain/authority.ts';
 import type { RecordId } from '../../domain/record-id.ts';
 import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
-import { authoritySlot } from '../../ledger/admission-reader.ts';
+import { authorityGeneration, authoritySlot } from '../../ledger/admission-reader.ts';
 import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-reader.ts';
 import { CredentialRows } from './credential-rows.ts';
 import type { SqliteDatabase } from './open.ts';
@@ -23,6 +23,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
   readonly #spent;
   readonly #authorities;
   #authoritiesRead: Map<KeyId, AdmittedAuthority> | undefined;
+  #generationsRead: ReadonlySet<string> = new Set();
 
   constructor(db: SqliteDatabase, revocations: RevocationIndex) {
     this.revocations = revocations;
@@ -101,15 +102,22 @@ export class SqliteAdmissionReader implements AdmissionReader {
     return undefined;
   }
 
+  generationUsed(purposeAndGeneration: string): boolean {
+    this.#authoritiesNow();
+    return this.#generationsRead.has(purposeAndGeneration);
+  }
+
   /** A committed batch changed an authority: there are a handful, so all are read again. */
   forgetAuthorities(): void {
     this.#authoritiesRead = undefined;
   }
 
   #authoritiesNow(): Map<KeyId, AdmittedAuthority> {
-    this.#authoritiesRead ??= new Map(
-      this.#authorities.all().map((data) => {
-        const authority = parseAuthority(data);
+    if (this.#authoritiesRead) return this.#authoritiesRead;
+    const all = this.#authorities.all().map(parseAuthority);
+    this.#generationsRead = new Set(all.map(authorityGeneration));
+    this.#authoritiesRead = new Map(
+      all.map((authority) => {
         const { state, tainted, purpose } = authority;
         const complete = authority.certificate !== undefined || !purpose.startsWith('x509-');
         return [authority.id, { state, tainted, purpose, slot: authoritySlot(authority), complete }];
