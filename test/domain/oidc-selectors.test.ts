@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DEFAULT_CLAIMS, isSelectorName, multiTenantProblem, oidcSelectors } from '../../src/domain/oidc-selectors.ts';
 
 describe('oidcSelectors', () => {

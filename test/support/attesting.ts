@@ -17,7 +17,7 @@ import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import type { Attesting, AttestRequest } from '../../src/usecases/prove-evidence.ts';
 import { DenialLimit } from '../../src/usecases/record-denial.ts';
-import { bootstrapAuthorities } from '../../src/usecases/rotate-authorities.ts';
+import { bootstrapAuthorities, rotateAuthorities } from '../../src/usecases/rotate-authorities.ts';
 import { openTestLedger, testClock, type TestLedger } from './ledger.ts';
 import { memoryKeyStore } from './memory-keys.ts';
 import { newKey, NOW, TRUST_DOMAIN, type TestKey } from './x509.ts';
@@ -46,6 +46,8 @@ export interface TestAttesting {
   /** Puts an entry for agentless workloads on record; `changes` replaces what it says. */
   entry(id: string, changes?: Partial<Entry>): Promise<Entry>;
   revoke(target: RevocationTarget, ...predicates: readonly Predicate[]): Promise<void>;
+  /** Lets time pass for the authorities too, which rotate. There is no way back. */
+  pass(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,8 +55,9 @@ export const startAttesting = async (attestors: readonly Attestor[] = []): Promi
   const ledger = await openTestLedger({ clock: testClock(NOW * 1000) });
   const { clock, entropy, views } = ledger;
   const keyStore = memoryKeyStore();
-  const keeper = { trustDomain: TRUST_DOMAIN, authorityPolicy: DEFAULT_AUTHORITY_POLICY, keyStore };
-  await bootstrapAuthorities({ ...keeper, clock, entropy, views, ledger: ledger.ledger });
+  const parts = { clock, entropy, views, ledger: ledger.ledger };
+  const keeper = { ...parts, trustDomain: TRUST_DOMAIN, authorityPolicy: DEFAULT_AUTHORITY_POLICY, keyStore };
+  await bootstrapAuthorities(keeper);
   const follower = new Follower(views);
   const revocations = () => {
     follower.refresh();
@@ -66,11 +69,8 @@ export const startAttesting = async (attestors: readonly Attestor[] = []): Promi
     ...attestors,
   ];
   const attesting: Attesting = {
+    ...parts,
     policy: TEST_POLICY,
-    clock,
-    entropy,
-    ledger: ledger.ledger,
-    views,
     follower,
     keys: new OpenSigningKeys(follower, keyStore),
     denials: new DenialLimit(),
@@ -109,6 +109,10 @@ export const startAttesting = async (attestors: readonly Attestor[] = []): Promi
     revoke: async (target, ...predicates) => {
       const id = recordId(clock.now(), entropy.bytes(RECORD_ID_ENTROPY));
       await ledger.ledger.append({ facts: [{ kind: 'revoked', id, target, predicates, reason: 'test', by: 'test' }] });
+    },
+    pass: async (ms) => {
+      clock.advance(ms);
+      await rotateAuthorities(keeper);
     },
     close: () => ledger.close(),
   };
