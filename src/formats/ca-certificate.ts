@@ -62,7 +62,10 @@ export const caSubject = (
 
 const KEY_CERT_SIGN_AND_CRL_SIGN = bitString(Buffer.of(0b0000_0110), 1);
 
-/** Basic constraints, key usage, key identifier and the trust domain's SPIFFE ID (X509-30 … X509-33, X509-38). No extended key usage, no name constraints. */
+/**
+ * Basic constraints, key usage, key identifier and the trust domain's SPIFFE ID (X509-30 … X509-33, X509-38). No extended
+ * key usage (X509-37) and no name constraints (X509-36).
+ */
 const identityExtensions = ({ trustDomain, spki, pathLength }: CaIdentity): Buffer[] => [
   extension(
     BASIC_CONSTRAINTS,
@@ -74,7 +77,7 @@ const identityExtensions = ({ trustDomain, spki, pathLength }: CaIdentity): Buff
   extension(SUBJECT_ALTERNATIVE_NAME, false, sequence(uriName(`spiffe://${trustDomain}`))),
 ];
 
-/** A signing certificate: a root when the plan names no issuer, else an issuing CA. `signer` is the issuer's key. Gives the DER. */
+/** A signing certificate in DER: a root when the plan names no issuer, else an issuing CA. `signer` is the issuer's key. */
 export const createCaCertificate = async (plan: CaPlan, signer: CertificateSigner): Promise<Buffer> => {
   const subjectName = distinguishedName(plan.subject);
   const extensions = identityExtensions(plan);
@@ -93,7 +96,7 @@ export const createCaCertificate = async (plan: CaPlan, signer: CertificateSigne
   return assembleCertificate(tbs, signer.algorithm, signature);
 };
 
-/** The request of an issuing CA to an offline root, with the subject and extensions it should get. `signer` is its own key. */
+/** The request of an issuing CA to an offline root, with the names and extensions to give it. `signer` is its own key. */
 export const createCaCsr = async (identity: CaIdentity, signer: CertificateSigner): Promise<Buffer> => {
   const info = csrInfo({
     spki: identity.spki,

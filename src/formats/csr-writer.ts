@@ -32,7 +32,7 @@ const algorithmOf = (key: KeyObject): SigningAlgorithm => {
   throw new RangeError('a certificate request needs a P-256, P-384 or RSA key');
 };
 
-/** A request for the public half of `privateKey` (P-256, P-384 or RSA), with an empty subject: a server takes only the key. */
+/** A request for the public half of `privateKey` (P-256, P-384, RSA). The subject is empty: a server takes only the key. */
 export const writeCsr = (privateKey: KeyObject): Buffer => {
   const algorithm = algorithmOf(privateKey);
   const info = csrInfo({ spki: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }) });

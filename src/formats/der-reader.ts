@@ -22,7 +22,9 @@ export interface DerElement {
   readonly depth: number;
 }
 
-/** Reads the elements that stand side by side in `bytes`, first to last. Everything that is missing or wrong throws a `DerError`. */
+/**
+ * Reads the elements that stand side by side in `bytes`, first to last. Whatever is missing or wrong throws a `DerError`.
+ */
 export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #depth: number;

@@ -11,7 +11,10 @@ const notDer = (): never => {
   throw new RangeError('not a DER encoded ECDSA signature');
 };
 
-/** Copies the INTEGER at `at` right-aligned into `out`; gives the offset after it. Only the one DER form of a number that is not negative passes. */
+/**
+ * Copies the INTEGER at `at` right-aligned into `out`; gives the offset after it. Only the one DER form of a number that is
+ * not negative passes.
+ */
 const copyNumber = (der: Uint8Array, at: number, out: Uint8Array): number => {
   const length = der[at + 1] ?? 0;
   const end = at + 2 + length;

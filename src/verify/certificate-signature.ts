@@ -11,7 +11,7 @@ export const isSignedBy = (certificate: Certificate, key: KeyObject): boolean =>
 
 const keys = new WeakMap<Certificate, KeyObject>();
 
-/** The public key of a certificate, made once per certificate read; undefined when it does not load, as a point off its curve. */
+/** The public key of a certificate, made once for each; undefined when it does not load, such as a point off its curve. */
 export const certificateKey = (certificate: Certificate): KeyObject | undefined => {
   const known = keys.get(certificate);
   if (known !== undefined) return known;

@@ -101,7 +101,8 @@ const checkNames = ({ alternativeNames, extensions, subjectName }: Certificate, 
 
 /**
  * Reads a finished leaf certificate back before it leaves, and holds every part against its plan and the whole against the
- * digest on record. It shares no code with the writer. Throws an Error that names the first part that differs, bytes that are not DER included.
+ * digest on record. It shares no code with the writer. Throws an Error that names the first part that differs, or where the
+ * bytes are not DER.
  *
  * A signature check and about 25 µs.
  */

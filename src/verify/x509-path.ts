@@ -165,7 +165,10 @@ export interface CertificatePathVerification {
   readonly leewaySeconds?: number;
 }
 
-/** Verifies a node's certificate against an operator's authorities, without the SPIFFE rules. Refuses with `attestation_refused`. */
+/**
+ * Verifies a node's certificate against an operator's authorities, without the SPIFFE rules. Refuses with
+ * `attestation_refused`. It does not check revocation, nor that the node holds the key.
+ */
 export const verifyCertificatePath = ({
   chain,
   anchors,
