@@ -91,6 +91,8 @@ export interface Route {
   readonly access: Access;
   /** Absent: the route takes no body, and one that comes is refused. */
   readonly bodyKind?: BodyKind;
+  /** Without `bodyKind`: a body that comes is left unread instead of refused, since the answer is always the same. */
+  readonly ignoresBody?: true;
   /** json: of the value. form: of an object of text, see `repeatable`. raw: for the document only. */
   readonly body?: z.ZodType;
   /** Of an object of text; a parameter that is repeated arrives as an array. */
