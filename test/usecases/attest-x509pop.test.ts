@@ -59,8 +59,9 @@ describe('x509pop', () => {
       .at(-1)
       ?.selectors.find((one) => one.startsWith('x509pop:serialnumber:'));
     expect(serial).toMatch(/^x509pop:serialnumber:[1-9a-f][0-9a-f]*$|^x509pop:serialnumber:0[1-9a-f][0-9a-f]*$/);
-    expect(it.ledger.views.attestations.get(attestation)?.selectors).toEqual(
-      [
+    const selectors = it.ledger.views.attestations.get(attestation)?.selectors ?? [];
+    expect(new Set(selectors)).toEqual(
+      new Set([
         `x509pop:ca:fingerprint:${hash('sha256', issuing.certificate.der, 'hex')}`,
         `x509pop:ca:fingerprint:${hash('sha256', root.certificate.der, 'hex')}`,
         `x509pop:fingerprint:${hash('sha256', leaf, 'hex')}`,
@@ -69,7 +70,7 @@ describe('x509pop', () => {
         serial,
         'x509pop:subject:cn:node-7',
         'x509pop:subject:o:example.org',
-      ].sort(),
+      ]),
     );
   });
 

@@ -7,10 +7,8 @@ import { fetchDocument, FetchProblem, type FetchRights } from './fetch-document.
 export interface OidcKeyOptions {
   /** The issuer's URL: discovery starts there. */
   readonly issuer: string;
-  /** `name` or `name:port`: connect here in place of the issuer's own host. */
-  readonly host?: string;
-  /** Hosts beside the issuer's own that its key set may lie on. */
-  readonly keyHosts?: readonly string[];
+  /** `name` or `name:port`: hosts beside the issuer's own that its key set may lie on. */
+  readonly hosts?: readonly string[];
   /** For the hosts above and the issuer's own; nothing that a document says adds to them. */
   readonly rights: FetchRights;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -57,8 +55,7 @@ export class OidcKeys {
   constructor(options: OidcKeyOptions) {
     this.#options = options;
     this.#issuer = issuerUrl(options.issuer);
-    const { host, keyHosts = [] } = options;
-    this.#hosts = new Set([this.#issuer.host, ...(host === undefined ? [] : [host]), ...keyHosts]);
+    this.#hosts = new Set([this.#issuer.host, ...(options.hosts ?? [])]);
   }
 
   /** The keys, asked for anew if `kid` is none of them. Refuses with `unavailable` when there are none to go by. */
@@ -97,26 +94,15 @@ export class OidcKeys {
     return this.#pending;
   }
 
-  /** Where to connect for a URL on the issuer's host. */
-  #placed(url: URL): URL {
-    const { host } = this.#options;
-    if (host === undefined || url.host !== this.#issuer.host) return url;
-    return new URL(`https://${host}${url.pathname}${url.search}`);
-  }
-
-  #discovery(): URL {
-    return this.#placed(new URL(`${withoutSlash(this.#issuer.href)}/.well-known/openid-configuration`));
-  }
-
   async #fetch(): Promise<void> {
     try {
-      const metadata = await fetchDocument(this.#discovery(), this.#options.rights);
+      const discovery = new URL(`${withoutSlash(this.#issuer.href)}/.well-known/openid-configuration`);
+      const metadata = await fetchDocument(discovery, this.#options.rights);
       if (metadata['issuer'] !== this.#options.issuer)
         throw new FetchProblem('the discovery document names another issuer');
       const keySet = readUrl(metadata['jwks_uri']);
-      if (keySet.protocol !== 'https:') throw new FetchProblem('the jwks_uri is not https');
       if (!this.#hosts.has(keySet.host)) throw new FetchProblem('the key set lies on a host that is not configured');
-      this.#keys = importJwks(await fetchDocument(this.#placed(keySet), this.#options.rights));
+      this.#keys = importJwks(await fetchDocument(keySet, this.#options.rights));
       this.#fetchedAt = this.#options.clock.monotonic();
     } catch (error) {
       if (!(error instanceof FetchProblem) && !(error instanceof Refusal)) throw error;

@@ -39,10 +39,8 @@ export interface OidcIssuer extends OidcTenancy {
   readonly agents?: boolean;
   /** Its JWK Set, instead of discovery. */
   readonly keySet?: JsonObject;
-  /** `name` or `name:port`: connect here in place of the host of `issuer`. */
-  readonly host?: string;
-  /** Hosts, written alike, that its key set may lie on beside these. */
-  readonly keyHosts?: readonly string[];
+  /** `name` or `name:port`: hosts beside that of `issuer` that its key set may lie on. */
+  readonly hosts?: readonly string[];
   /** PEM of the authorities for its TLS certificate; the public ones unless told. */
   readonly ca?: string;
   /** Its hosts may have private addresses. */
@@ -70,9 +68,9 @@ const keySource = (config: OidcIssuer, clock: OidcOptions['clock']): KeySource =
     const keys = importJwks(config.keySet);
     return { for: async () => keys };
   }
-  const { issuer, host, keyHosts = [], ca } = config;
+  const { issuer, hosts = [], ca } = config;
   const rights = { private: config.private ?? false, ...(ca !== undefined && { ca }) };
-  return new OidcKeys({ issuer, keyHosts, rights, clock, ...(host !== undefined && { host }) });
+  return new OidcKeys({ issuer, hosts, rights, clock });
 };
 
 const knownIssuer = ({ trustDomain, clock }: OidcOptions, config: OidcIssuer): KnownIssuer => {
