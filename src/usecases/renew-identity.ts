@@ -67,6 +67,7 @@ const agentlessRenewal = (issuer: Slice, caller: Caller, csr: CertificationReque
  * `no_identity` when its entry is gone or gives something else now.
  */
 export const planRenewal = (issuer: Slice, caller: Caller, csr: CertificationRequest): X509Request => {
+  issuer.follower.refresh();
   const lock = issuer.follower.revocations.locking(caller.spiffeId);
   if (lock) throw refused(`renewal has stopped, since a clone was seen: ${lock.id}`);
   if (caller.role === 'agent') return agentRenewal(issuer, caller, csr);

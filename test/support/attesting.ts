@@ -1,4 +1,4 @@
-import { sign } from 'node:crypto';
+import { hash, sign } from 'node:crypto';
 import { joinTokenAttestor } from '../../src/adapters/attestors/join-token.ts';
 import { nodeKeyAttestor } from '../../src/adapters/attestors/node-key.ts';
 import { DEFAULT_AUTHORITY_POLICY } from '../../src/domain/authority-policy.ts';
@@ -12,12 +12,14 @@ import { csrDigest, possessionMessage } from '../../src/formats/possession.ts';
 import { Follower } from '../../src/ledger/follow.ts';
 import type { Attestor } from '../../src/ports/attestor.ts';
 import { attest, type AttestedIdentity } from '../../src/usecases/attest.ts';
+import type { Caller } from '../../src/usecases/authenticate-caller.ts';
 import { createChallenge } from '../../src/usecases/challenge.ts';
 import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import type { Attesting, AttestRequest } from '../../src/usecases/prove-evidence.ts';
 import { DenialLimit } from '../../src/usecases/record-denial.ts';
 import { bootstrapAuthorities, rotateAuthorities } from '../../src/usecases/rotate-authorities.ts';
+import type { IssuedX509 } from '../../src/usecases/x509-issuance.ts';
 import { openTestLedger, testClock, type TestLedger } from './ledger.ts';
 import { memoryKeyStore } from './memory-keys.ts';
 import { newKey, NOW, TRUST_DOMAIN, type TestKey } from './x509.ts';
@@ -136,4 +138,24 @@ export const answered = ({ attesting }: TestAttesting, signer: TestKey, key: Tes
   const csr = writeCsr(key.privateKey);
   const challenge = createChallenge(attesting).nonce;
   return { csr, challenge, signature: possessionBy(signer, csr, challenge).toString('base64') };
+};
+
+/** The holder of an identity as it calls the server; `changes` replaces what is known of it. */
+export const callerOf = (
+  { ledger }: TestAttesting,
+  { id, spiffeId, notAfter, chain: [leaf = new Uint8Array()] }: AttestedIdentity | IssuedX509,
+  changes: Partial<Caller> = {},
+): Caller => {
+  const row = ledger.views.credentials.get(id);
+  if (!row) throw new Error('the credential is not on record');
+  return {
+    serial: id,
+    spiffeId,
+    role: row.role,
+    row,
+    certificateSha256: hash('sha256', leaf, 'hex'),
+    spkiSha256: row.spki ?? '',
+    notAfter,
+    ...changes,
+  };
 };
