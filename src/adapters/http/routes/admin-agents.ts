@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { parseOperatorSpiffeId, type SpiffeId } from '../../../domain/spiffe-id.ts';
+import type { Issuer } from '../../../usecases/issuer.ts';
+import { banAgent, evictAgent, unlockAgent } from '../../../usecases/manage-agents.ts';
+import { listAgents, showAgent, type AgentView } from '../../../usecases/read-agents.ts';
+import type { RevokeOutcome } from '../../../usecases/revoke.ts';
+import { defineRoute, type Answer, type Route } from '../route.ts';
+import { ADMIN_LISTENERS, administer, pageOf, pageQuery, requireConfirmation, time } from './administering.ts';
+import { OutcomeAnswer, Reason, renderRevocation, RevocationAnswer } from './revocation-schema.ts';
+
+const Agent = z.object({
+  id: z.string().describe('Of its newest attestation.'),
+  index: z.int(),
+  spiffeId: z.string(),
+  role: z.literal('agent'),
+  attestor: z.string(),
+  selectors: z.array(z.string()),
+  attestedAt: z.iso.datetime(),
+  renewUntil: z.int().describe('Unix seconds.'),
+  hasNodeKey: z.boolean(),
+  svid: z.object({ serial: z.string(), notAfter: z.int() }).optional(),
+  banned: RevocationAnswer.optional(),
+  locked: RevocationAnswer.optional(),
+});
+
+const Params = z.strictObject({
+  id: z.string().min(1).max(2048).describe('The agent’s SPIFFE ID, percent-encoded as one segment.'),
+});
+
+const ActBody = z.strictObject({
+  reason: Reason.optional(),
+  confirm: z.boolean().optional().describe('The preview of a revocation of kind `agent` was seen.'),
+});
+
+const agentOf = (params: z.output<typeof Params>): SpiffeId => parseOperatorSpiffeId(params.id, { field: 'id' });
+
+const render = (agent: AgentView): object => ({
+  ...agent,
+  attestedAt: time(agent.attestedAt),
+  ...(agent.banned && { banned: renderRevocation(agent.banned) }),
+  ...(agent.locked && { locked: renderRevocation(agent.locked) }),
+});
+
+const renderOutcome = ({ revocation, recorded }: RevokeOutcome): Answer => ({
+  body: { revocation: renderRevocation(revocation), recorded },
+});
+
+const ACTIONS = {
+  ban: { act: banAgent, summary: 'All that came through the agent is dead, and it gets nothing more until released' },
+  evict: { act: evictAgent, summary: 'All that came through the agent is dead; it may attest again' },
+} as const;
+
+const actionRoute = (issuer: Issuer, name: keyof typeof ACTIONS): Route => {
+  const { act, summary } = ACTIONS[name];
+  return defineRoute({
+    method: 'POST',
+    path: `/v1/admin/agents/:id/${name}`,
+    listeners: ADMIN_LISTENERS,
+    summary,
+    access: { kind: 'admin', role: 'revoker' },
+    params: Params,
+    bodyKind: 'json',
+    body: ActBody,
+    answers: [{ status: 200, description: 'It is in force.', schema: OutcomeAnswer }],
+    refusals: ['unauthenticated', 'forbidden', 'not_found', 'confirmation_required'],
+    handle: (context, { params, body }) =>
+      administer(issuer, context, async (admin) => {
+        requireConfirmation(body.confirm);
+        return renderOutcome(await act(issuer, admin, agentOf(params), body.reason));
+      }),
+  });
+};
+
+export const agentRoutes = (issuer: Issuer): readonly Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: '/v1/admin/agents',
+    listeners: ADMIN_LISTENERS,
+    summary: 'Agents in order of SPIFFE ID',
+    access: { kind: 'admin', role: 'viewer' },
+    query: z.strictObject(pageQuery),
+    answers: [
+      {
+        status: 200,
+        description: 'One page.',
+        schema: z.object({ agents: z.array(Agent), next: z.string().optional() }),
+      },
+    ],
+    refusals: ['unauthenticated', 'forbidden'],
+    handle: (context, { query }) =>
+      administer(issuer, context, (admin) => {
+        const { agents, ...next } = listAgents(issuer, admin, pageOf(query));
+        return { body: { agents: agents.map(render), ...next } };
+      }),
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/v1/admin/agents/:id',
+    listeners: ADMIN_LISTENERS,
+    summary: 'One agent',
+    access: { kind: 'admin', role: 'viewer' },
+    params: Params,
+    answers: [{ status: 200, description: 'The agent.', schema: Agent }],
+    refusals: ['unauthenticated', 'forbidden', 'not_found'],
+    handle: (context, { params }) =>
+      administer(issuer, context, (admin) => ({ body: render(showAgent(issuer, admin, agentOf(params))) })),
+  }),
+  actionRoute(issuer, 'ban'),
+  actionRoute(issuer, 'evict'),
+  defineRoute({
+    method: 'POST',
+    path: '/v1/admin/agents/:id/unlock',
+    listeners: ADMIN_LISTENERS,
+    summary: 'End the lock that a clone left',
+    access: { kind: 'admin', role: 'registrar' },
+    params: Params,
+    answers: [
+      {
+        status: 200,
+        description: 'The locks that were released.',
+        schema: z.object({ released: z.array(RevocationAnswer) }),
+      },
+    ],
+    refusals: ['unauthenticated', 'forbidden', 'conflict'],
+    handle: (context, { params }) =>
+      administer(issuer, context, async (admin) => {
+        const released = await unlockAgent(issuer, admin, agentOf(params));
+        return { body: { released: released.map(renderRevocation) } };
+      }),
+  }),
+];
