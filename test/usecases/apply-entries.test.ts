@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import type { EntryDraft } from '../../src/domain/entry-rules.ts';
+import type { Refusal } from '../../src/domain/refusal.ts';
+import { applyEntries } from '../../src/usecases/apply-entries.ts';
+import { createEntry } from '../../src/usecases/create-entry.ts';
+import { createResource } from '../../src/usecases/manage-resources.ts';
+import { planApply, type ApplyFile } from '../../src/usecases/plan-apply.ts';
+import {
+  API,
+  entryDraft,
+  id,
+  openAdministration,
+  registrar,
+  ROOT,
+  type TestAdministration,
+} from '../support/administration.ts';
+
+let admin: TestAdministration;
+beforeAll(async () => {
+  admin = await openAdministration();
+});
+afterAll(() => admin.close());
+beforeEach(async () => {
+  await apply({ owner: 'team', prune: true });
+});
+
+const apply = (file: ApplyFile) => applyEntries(admin, ROOT, file, planApply(admin, ROOT, file).digest);
+const actions = (file: ApplyFile): readonly string[] =>
+  planApply(admin, ROOT, file).items.map(({ kind, action }) => `${action} ${kind}`);
+
+const refusalOf = (file: ApplyFile, who = ROOT): Refusal => {
+  try {
+    planApply(admin, who, file);
+  } catch (error) {
+    return error as Refusal;
+  }
+  throw new Error('it was not refused');
+};
+
+const FILE: ApplyFile = {
+  owner: 'team',
+  resources: [API],
+  entries: [
+    entryDraft({ audiences: [API.identifier], scopes: ['read'] }),
+    { ...entryDraft({ spiffeId: id('/db') }), id: undefined },
+  ],
+};
+
+describe('a file of entries and resources', () => {
+  test('is planned, applied, and then there is nothing to do', async () => {
+    expect(actions(FILE)).toEqual(['create resource', 'create entry', 'create entry']);
+    const before = admin.size();
+    await apply(FILE);
+    expect(admin.size()).toBe(before + 3);
+    expect(actions(FILE)).toEqual(['unchanged resource', 'unchanged entry', 'unchanged entry']);
+    await apply(FILE);
+    expect(admin.size()).toBe(before + 3);
+  });
+
+  test('a plan says which fields change', async () => {
+    await apply(FILE);
+    const changed = { ...FILE, entries: [entryDraft({ hint: 'h', x509Ttl: 600 })] };
+    const item = planApply(admin, ROOT, changed).items.find(({ action }) => action === 'update');
+    expect(item).toMatchObject({ kind: 'entry', name: id('/web'), revision: 1 });
+    expect(item?.changes).toEqual([
+      { field: 'grants', before: [{ resource: API.identifier, scopes: ['read'] }], after: [] },
+      { field: 'hint', after: 'h' },
+      { field: 'x509Ttl', after: 600 },
+    ]);
+  });
+
+  test('prune deletes what the owner keeps and the file does not name, and nothing else', async () => {
+    await apply(FILE);
+    const stranger = await createEntry(
+      admin,
+      ROOT,
+      entryDraft({ spiffeId: id('/stranger'), owner: 'other' }),
+      admin.newId(),
+    );
+    expect(actions({ owner: 'team', entries: FILE.entries?.slice(1) })).toEqual(['unchanged entry']);
+    const pruned = { owner: 'team', entries: FILE.entries?.slice(1), prune: true };
+    expect(actions(pruned)).toEqual(['delete resource', 'unchanged entry', 'delete entry']);
+    await apply(pruned);
+    expect(admin.views.entries.get(stranger.id)).toBeDefined();
+    expect(admin.views.resources.get(API.identifier)).toBeUndefined();
+    await apply({ owner: 'other', prune: true });
+  });
+
+  test('a resource that a foreign entry still grants is not pruned', async () => {
+    await apply({ owner: 'team', resources: [API] });
+    const draft = entryDraft({
+      spiffeId: id('/foreign'),
+      owner: 'other',
+      audiences: [API.identifier],
+      scopes: ['read'],
+    });
+    await createEntry(admin, ROOT, draft);
+    expect(refusalOf({ owner: 'team', prune: true })).toMatchObject({ code: 'conflict' });
+    await apply({ owner: 'other', prune: true });
+  });
+
+  test('an id finds its entry, whatever else changed', async () => {
+    const entryId = admin.newId();
+    await apply({ owner: 'team', entries: [{ ...entryDraft(), id: entryId }] });
+    await apply({ owner: 'team', entries: [{ ...entryDraft({ spiffeId: id('/moved') }), id: entryId }] });
+    expect(admin.views.entries.get(entryId)).toMatchObject({ spiffeId: id('/moved'), revision: 2 });
+  });
+
+  test('nothing is applied when the plan is another one by now', async () => {
+    const { digest } = planApply(admin, ROOT, FILE);
+    await createResource(admin, ROOT, { ...API, owner: 'team' });
+    const before = admin.size();
+    await expect(applyEntries(admin, ROOT, FILE, digest)).rejects.toMatchObject({ code: 'precondition_failed' });
+    expect(admin.size()).toBe(before);
+  });
+
+  test('every problem of the file is told with its place', () => {
+    const refused = refusalOf({
+      resources: [{ ...API, scopes: [] }, API, API],
+      entries: [entryDraft({ selectors: [] }), entryDraft({ spiffeId: 'x' }), entryDraft(), entryDraft()],
+    });
+    expect(refused.problems.map(({ field }) => field)).toEqual([
+      'resources[0].scopes',
+      'resources[2]',
+      'resources[2]',
+      'entries[0].selectors',
+      'entries[1].spiffeId',
+      'entries[3]',
+    ]);
+  });
+
+  test.each<[string, ApplyFile, string]>([
+    ['prune without an owner', { prune: true }, 'prune'],
+    ['prune across owners', { owner: 'team', prune: true, entries: [entryDraft({ owner: 'x' })] }, 'prune'],
+    ['an id that is none', { entries: [{ ...entryDraft(), id: '/' }] }, 'entries[0].id'],
+    [
+      'a grant of nothing known',
+      { entries: [entryDraft({ audiences: ['urn:no'], scopes: ['a'] })] },
+      'entries[0].audiences',
+    ],
+  ])('%s is refused', (_what, file, field) => {
+    expect(refusalOf(file)).toMatchObject({ code: 'invalid_entry', field });
+  });
+
+  test('an entry that another owner keeps is not made a second time', async () => {
+    await apply(FILE);
+    const refused = refusalOf({ owner: 'other', entries: [entryDraft()] });
+    expect(refused).toMatchObject({ code: 'invalid_entry', field: 'entries[0]' });
+  });
+
+  test('an administrator with a prefix applies below it only', async () => {
+    // DEC-28
+    expect(refusalOf({ entries: [entryDraft()] }, registrar('/team')).code).toBe('forbidden');
+    expect(refusalOf({ resources: [API] }, registrar('/team')).code).toBe('forbidden');
+    const mine = { entries: [entryDraft({ spiffeId: id('/team/a'), owner: 'team' })] };
+    expect(planApply(admin, registrar('/team'), mine).items).toHaveLength(1);
+  });
+
+  test('applying twice is applying once', async () => {
+    const draft: fc.Arbitrary<EntryDraft> = fc.record(
+      {
+        spiffeId: fc.constantFrom('/a', '/b', '/c/d').map(id),
+        selectors: fc.array(fc.constantFrom('unix:uid:1', 'unix:uid:2', 'k8s:ns:x'), { minLength: 1, maxLength: 4 }),
+        x509Ttl: fc.integer({ min: 300, max: 3600 }),
+        hint: fc.constantFrom('h', 'ü'),
+        dnsNames: fc.array(fc.constantFrom('a.svc.example.org', 'B.svc.example.org'), { maxLength: 3 }),
+        federatesWith: fc.array(fc.constantFrom('o.org', 'p.org'), { maxLength: 3 }),
+      },
+      { requiredKeys: ['spiffeId', 'selectors'] },
+    );
+    const key = ({ spiffeId, selectors }: EntryDraft): string => `${spiffeId} ${[...new Set(selectors)].sort().join()}`;
+    const files = fc.uniqueArray(draft, { selector: key, maxLength: 6 });
+    const property = fc.asyncProperty(files, files, async (first, second) => {
+      await apply({ owner: 'team', prune: true, entries: first });
+      await apply({ owner: 'team', prune: true, entries: second });
+      const size = admin.size();
+      const plan = await apply({ owner: 'team', prune: true, entries: second });
+      expect(plan.items.every(({ action }) => action === 'unchanged')).toBe(true);
+      expect([admin.size(), admin.views.entries.count({ owner: 'team' })]).toEqual([size, second.length]);
+    });
+    await fc.assert(property, { numRuns: 25 });
+  });
+});
