@@ -6,6 +6,7 @@ import { devConfig } from '../compose/dev-config.ts';
 import type { RunningServer } from '../compose/running-server.ts';
 import { trustDomainProblem } from '../domain/trust-domain.ts';
 import type { ExitCode } from './exit.ts';
+import { wholeBetween } from './options.ts';
 import { record } from './output.ts';
 import { serveUntilStopped } from './serve.ts';
 import { verb } from './verb.ts';
@@ -18,14 +19,6 @@ interface Options {
   readonly publicPort: number;
   readonly frontEnds: number;
 }
-
-const wholeBetween =
-  (low: number, high: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= low && value <= high) return value;
-    throw new InvalidArgumentError(`a whole number from ${low} to ${high}`);
-  };
 
 const trustDomain = (text: string): string => {
   const problem = trustDomainProblem(text);

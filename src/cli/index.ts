@@ -1,15 +1,34 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './agent.ts';
+import { credentialCommand } from './credential.ts';
 import { devCommand } from './dev.ts';
+import { entryCommand } from './entry.ts';
 import { EXIT, failureOf } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { explainCommand } from './explain.ts';
+import { joinTokenCommand } from './join-token.ts';
 import { Output } from './output.ts';
+import { resourceCommand } from './resource.ts';
+import { revokeCommand } from './revoke.ts';
 import { serverCommand } from './server.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+import { validateCommand } from './validate.ts';
 import type { Cli } from './verb.ts';
 
-const NOUNS = [devCommand, serverCommand] as const;
+const NOUNS = [
+  devCommand,
+  serverCommand,
+  joinTokenCommand,
+  entryCommand,
+  resourceCommand,
+  agentCommand,
+  credentialCommand,
+  validateCommand,
+  explainCommand,
+  revokeCommand,
+] as const;
 
 const version = (): string => {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -20,7 +39,7 @@ const version = (): string => {
 
 /** Errors of use end with 2 (DEC-42), for every command and its subcommands. */
 const strict = (command: Command): Command => {
-  command.exitOverride().showHelpAfterError('(--help says more)').helpCommand(false);
+  command.exitOverride().enablePositionalOptions().showHelpAfterError('(--help says more)').helpCommand(false);
   for (const child of command.commands) strict(child);
   return command;
 };

@@ -69,9 +69,9 @@ export const record = (lines: Lines): string => {
   return shown.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join('');
 };
 
-/** `2026-08-01 12:00:05Z` from Unix milliseconds. */
-export const time = (ms: number): string =>
-  new Date(ms)
+/** `2026-08-01 12:00:05Z` from Unix milliseconds or RFC 3339. */
+export const time = (at: number | string): string =>
+  new Date(at)
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d{3}Z$/, 'Z');

@@ -42,12 +42,13 @@ const lineFinder = (document: Document, lines: LineCounter) => {
 };
 
 /**
- * Reads one YAML document. Key twice, tags of its own, aliases that multiply, a second document and a file above 1 MiB are
- * problems, each with its line; the value is then empty.
+ * Reads one YAML document. Key twice, tags of its own, aliases that multiply, a second document and a file above
+ * `maxBytes` (1 MiB unless told) are problems, each with its line; the value is then empty.
  */
-export const readYaml = (text: string): YamlFile => {
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    return { value: {}, line: () => 1, problems: [{ line: 1, reason: 'the file is longer than 1 MiB' }] };
+export const readYaml = (text: string, maxBytes = MAX_BYTES): YamlFile => {
+  if (Buffer.byteLength(text) > maxBytes) {
+    const reason = `the file is longer than ${maxBytes / 1024 / 1024} MiB`;
+    return { value: {}, line: () => 1, problems: [{ line: 1, reason }] };
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
