@@ -16,8 +16,8 @@ export interface VerifiedCaller extends Pick<VerifiedX509Svid, 'spiffeId' | 'ser
 
 /** Certificates of the ledger's own CAs. */
 interface Trust {
-  /** Changes whenever the set of authorities does. */
-  readonly key: string;
+  /** What it was made from. */
+  readonly authorities: readonly Authority[];
   readonly roots: readonly Certificate[];
   readonly issuing: readonly Certificate[];
 }
@@ -39,7 +39,7 @@ const certificatesOf = (authorities: readonly Authority[]): Certificate[] =>
  */
 export class CallerPaths {
   readonly #verified = new Map<string, VerifiedCaller>();
-  #trust: Trust = { key: '', roots: [], issuing: [] };
+  #trust: Trust = { authorities: [], roots: [], issuing: [] };
 
   /**
    * Refuses with `invalid_svid`. What the peer sent beside its leaf is not looked at: the path leads over our own CAs only
@@ -63,13 +63,17 @@ export class CallerPaths {
     return made;
   }
 
+  /** The follower gives the same list until an authority changes. */
   #follow({ follower }: Pick<Issuer, 'follower'>): Trust {
-    const roots = follower.authorities('x509-root').filter(isTrusted);
-    const issuing = follower.authorities('x509-issuing').filter(isTrusted);
-    const key = [...roots, ...issuing].map(({ id, certificate }) => `${id} ${certificate?.length}`).join();
-    if (key === this.#trust.key) return this.#trust;
+    const authorities = follower.authorities();
+    if (authorities === this.#trust.authorities) return this.#trust;
     this.#verified.clear();
-    this.#trust = { key, roots: certificatesOf(roots), issuing: certificatesOf(issuing) };
+    const trusted = authorities.filter(isTrusted);
+    this.#trust = {
+      authorities,
+      roots: certificatesOf(trusted.filter(({ purpose }) => purpose === 'x509-root')),
+      issuing: certificatesOf(trusted.filter(({ purpose }) => purpose === 'x509-issuing')),
+    };
     return this.#trust;
   }
 

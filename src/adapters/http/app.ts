@@ -59,8 +59,14 @@ const groupByPath = (routes: readonly Route[], listener: Listener): ReadonlyMap<
 /** Fixed paths before patterns, so that `/x/:id` never takes what belongs to `/x/all`. */
 const fixedFirst = (left: string, right: string): number => Number(left.includes(':')) - Number(right.includes(':'));
 
-const describeError = (error: unknown): Record<string, unknown> =>
-  Error.isError(error) ? { name: error.name, stack: error.stack } : { name: typeof error };
+/** Messages of the runtime may repeat their input, so whatever could be a token or a key is masked. */
+const LONG_WORD = /[\w+=.~-]{24,}/g;
+
+const describeError = (error: unknown): Record<string, unknown> => {
+  if (!Error.isError(error)) return { name: typeof error };
+  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at '));
+  return { name: error.name, message: error.message.replaceAll(LONG_WORD, '[masked]'), frames };
+};
 
 /** Answers the requests of one listener from the route table. */
 class Dispatcher {
