@@ -51,9 +51,10 @@ CREATE TABLE name (
   text TEXT NOT NULL UNIQUE
 ) STRICT;
 
+-- Keyed by the place in the log, so that each index holds a few octets a row.
 CREATE TABLE credential (
-  id          BLOB    NOT NULL PRIMARY KEY,
-  idx         INTEGER NOT NULL,
+  idx         INTEGER PRIMARY KEY,
+  id          BLOB    NOT NULL UNIQUE,
   kind        INTEGER NOT NULL,
   role        INTEGER NOT NULL,
   subject     INTEGER NOT NULL,
@@ -66,7 +67,7 @@ CREATE TABLE credential (
   attestation BLOB,
   predecessor BLOB,
   superseded  INTEGER NOT NULL DEFAULT 0
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX credential_subject ON credential (subject);
 CREATE INDEX credential_agent ON credential (agent) WHERE agent IS NOT NULL;

@@ -54,6 +54,8 @@ const fullLeans = (fact: Leaning): Leaning => {
   const { agent, authority, entry } = fact.leans;
   return {
     ...fact,
+    // Most credentials spend nothing: then the detail does not say so.
+    spends: (fact as Partial<Leaning>).spends ?? [],
     leans: {
       ...fact.leans,
       ...(agent === OWN && fact.agent !== undefined && { agent: fact.agent }),
@@ -66,7 +68,10 @@ const fullLeans = (fact: Leaning): Leaning => {
 /** What the log keeps of a fact, and how it is shortened. */
 const recorded = (fact: Fact): Members => {
   const members = { ...fact } as unknown as Members;
-  if (fact.kind === 'issued') members['leans'] = shortLeans(fact);
+  if (fact.kind === 'issued') {
+    members['leans'] = shortLeans(fact);
+    if (fact.spends.length === 0) delete members['spends'];
+  }
   if (fact.kind === 'authority-prepared') {
     members['authority'] = { ...fact.authority, key: withoutKey(fact.authority.key) } as unknown as Members;
   }

@@ -30,6 +30,10 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('credential', id, () => this.#under.credential(id));
   }
 
+  credentialUsed(id: RecordId): boolean {
+    return this.#changes.has(`credential ${id}`) || this.#under.credentialUsed(id);
+  }
+
   decided(id: RecordId): boolean {
     return this.#read('decided', id, () => this.#under.decided(id));
   }

@@ -18,6 +18,8 @@ export interface AdmittedAuthority {
 /** What admission asks of the state before a fact, in single look-ups (P9). */
 export interface AdmissionReader {
   credential(id: RecordId): (RevocationSubject & { readonly index: number; readonly superseded: boolean }) | undefined;
+  /** Is a credential on record under this id? Asked of new ones, so it is almost always no. */
+  credentialUsed(id: RecordId): boolean;
   /** Is a decision on record under this id (denial, attestation, revocation, purged credential)? */
   decided(id: RecordId): boolean;
   entry(id: string): { readonly revision: number } | undefined;

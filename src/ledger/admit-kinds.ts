@@ -54,7 +54,7 @@ const decided: KindRules<Of<'decided'>> = {
 
 const issued: KindRules<Of<'issued'>> = {
   objection: (reader, fact) =>
-    reader.credential(fact.id) ? conflict('this serial is on record already') : grantObjection(reader, fact),
+    reader.credentialUsed(fact.id) ? conflict('this serial is on record already') : grantObjection(reader, fact),
   apply: (state, fact, { index }) => {
     state.set('credential', fact.id, {
       index,

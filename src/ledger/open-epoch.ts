@@ -13,6 +13,7 @@ export const openEpoch = (store: LedgerStore, before: LogState, tree: TiledTree,
   const leaf = writeFactLeaf(fact, time, entropy.bytes(SALT_BYTES));
   tree.append(hashLeaf(leaf.leaf));
   const after = { ...before, size: 1, root: tree.root() };
+  store.begin();
   store.commit({ before, after, records: [{ ...leaf, index: 0, time, fact }], tiles: tree.takeChanged() });
   return after;
 };

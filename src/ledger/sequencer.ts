@@ -43,6 +43,7 @@ export class Sequencer {
    * many groups from the front of `waiting` as fit in a flush; answers as many. A throw means that the process must end.
    */
   flush(waiting: readonly Waiting[]): Answer[] {
+    this.#store.begin();
     const admission = new Admission(this.#store.admission);
     const records: LedgerRecord[] = [];
     const answers: Answer[] = [];
@@ -80,7 +81,10 @@ export class Sequencer {
   }
 
   #commit(records: readonly LedgerRecord[], time: Instant): void {
-    if (records.length === 0) return;
+    if (records.length === 0) {
+      this.#store.abandon();
+      return;
+    }
     for (const { leaf } of records) this.#tree.append(hashLeaf(leaf));
     const before = this.#state;
     const after = { ...before, size: this.#tree.size, root: this.#tree.root(), time };

@@ -36,8 +36,12 @@ export interface Batch {
 /** The writer's side of a store. */
 export interface LedgerStore {
   readonly admission: AdmissionReader;
+  /** Opens the transaction in which a batch is admitted; `commit` or `abandon` ends it. */
+  begin(): void;
+  /** There was nothing to record. */
+  abandon(): void;
   /**
-   * Writes everything of the batch in one transaction that holds only if the head is still `before` (compare-and-swap on
+   * Writes everything of the batch in the open transaction, which holds only if the head is still `before` (compare-and-swap on
    * size and root), and returns when it is durable. After a throw the outcome is unknown: the process must end and
    * recover at the next start (DEC-8).
    */

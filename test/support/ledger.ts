@@ -63,17 +63,17 @@ export const openTestLedger = async (
     clock,
     entropy,
   });
-  const { ledger, views, close } = open.connect();
+  const frontEnd = open.connect();
   return {
-    ledger,
-    views,
+    ledger: frontEnd.ledger,
+    views: frontEnd.views,
     clock,
     entropy,
     dataDir,
     open,
     fatal: () => fatal,
     close: async ({ keep = false } = {}) => {
-      close();
+      frontEnd.close();
       await open.close();
       if (!keep) rmSync(dataDir, { recursive: true, force: true });
     },

@@ -1,4 +1,5 @@
 import type { KeyId } from '../../domain/authority.ts';
+import type { Fact } from '../../domain/fact.ts';
 import type { RecordId } from '../../domain/record-id.ts';
 import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
@@ -7,6 +8,32 @@ import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-
 import { CredentialRows } from './credential-rows.ts';
 import type { SqliteDatabase } from './open.ts';
 import { blobToHex, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
+
+/** How many records of one sort are remembered; beyond it the memory starts anew. */
+const REMEMBERED = 20_000;
+
+/** Records that were read lately. What is not on record is asked again each time. */
+class Remembered<Key, Value> {
+  readonly #held = new Map<Key, Value>();
+
+  get(key: Key, read: () => Value | undefined): Value | undefined {
+    const held = this.#held.get(key);
+    if (held !== undefined) return held;
+    const value = read();
+    if (value === undefined) return undefined;
+    if (this.#held.size >= REMEMBERED) this.#held.clear();
+    this.#held.set(key, value);
+    return value;
+  }
+
+  delete(key: Key): void {
+    this.#held.delete(key);
+  }
+
+  clear(): void {
+    this.#held.clear();
+  }
+}
 
 /** The state that admission reads, over the writer's connection. Every look-up is by a key. */
 export class SqliteAdmissionReader implements AdmissionReader {
@@ -22,12 +49,16 @@ export class SqliteAdmissionReader implements AdmissionReader {
   readonly #joinTokenHash;
   readonly #spent;
   readonly #authorities;
+  readonly #credentialUsed;
+  readonly #callers = new Remembered<RecordId, NonNullable<ReturnType<AdmissionReader['credential']>>>();
+  readonly #revisions = new Remembered<string, number>();
   #authoritiesRead: Map<KeyId, AdmittedAuthority> | undefined;
   #generationsRead: ReadonlySet<string> = new Set();
 
   constructor(db: SqliteDatabase, revocations: RevocationIndex) {
     this.revocations = revocations;
     this.#credentials = new CredentialRows(db);
+    this.#credentialUsed = db.prepare<[Buffer]>('SELECT 1 FROM credential WHERE id = ?').pluck();
     this.#decision = db.prepare<[Buffer]>('SELECT 1 FROM decision WHERE id = ?').pluck();
     this.#entry = db.prepare<[string], number>('SELECT revision FROM entry WHERE id = ?').pluck();
     this.#tombstone = db.prepare<[string]>('SELECT 1 FROM entry_tombstone WHERE id = ?').pluck();
@@ -47,8 +78,14 @@ export class SqliteAdmissionReader implements AdmissionReader {
   }
 
   credential(id: RecordId): ReturnType<AdmissionReader['credential']> {
-    const row = this.#credentials.get(id);
-    return row && { ...row, credential: row.id };
+    return this.#callers.get(id, () => {
+      const row = this.#credentials.get(id);
+      return row && { ...row, credential: row.id };
+    });
+  }
+
+  credentialUsed(id: RecordId): boolean {
+    return this.#credentialUsed.get(idToBlob(id)) !== undefined;
   }
 
   decided(id: RecordId): boolean {
@@ -56,7 +93,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
   }
 
   entry(id: string): { readonly revision: number } | undefined {
-    const revision = this.#entry.get(id);
+    const revision = this.#revisions.get(id, () => this.#entry.get(id));
     return revision === undefined ? undefined : { revision };
   }
 
@@ -107,9 +144,17 @@ export class SqliteAdmissionReader implements AdmissionReader {
     return this.#generationsRead.has(purposeAndGeneration);
   }
 
-  /** A committed batch changed an authority: there are a handful, so all are read again. */
-  forgetAuthorities(): void {
-    this.#authoritiesRead = undefined;
+  /** Forgets what a committed fact changed. There are a handful of authorities, so all are read again. */
+  forget(fact: Fact): void {
+    if (fact.kind === 'superseded') this.#callers.delete(fact.predecessor);
+    else if (fact.kind === 'entry-updated') this.#revisions.delete(fact.entry.id);
+    else if (fact.kind === 'entry-deleted') this.#revisions.delete(fact.id);
+    else if (fact.kind.startsWith('authority-')) this.#authoritiesRead = undefined;
+  }
+
+  /** Rows were purged. */
+  forgetCredentials(): void {
+    this.#callers.clear();
   }
 
   #authoritiesNow(): Map<KeyId, AdmittedAuthority> {

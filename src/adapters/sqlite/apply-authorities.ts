@@ -8,18 +8,23 @@ import { parseAuthority } from './rows.ts';
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 
-const after = (authority: Authority, fact: AuthorityChanged, time: Instant): Authority => {
-  switch (fact.kind) {
-    case 'authority-activated':
-      return { ...authority, state: 'active', activatedAt: time };
-    case 'authority-tainted':
-      return { ...authority, tainted: true };
-    case 'authority-revoked':
-      return { ...authority, state: 'revoked', retiredAt: authority.retiredAt ?? time };
-    case 'authority-gone':
-      // Nothing will be signed or unsealed with it again.
-      return { ...authority, state: 'gone', retiredAt: authority.retiredAt ?? time, key: { kind: 'absent' } };
-  }
+type Change = (authority: Authority, time: Instant) => Authority;
+
+const AFTER: { readonly [K in AuthorityChanged['kind']]: Change } = {
+  'authority-activated': (authority, time) => ({ ...authority, state: 'active', activatedAt: time }),
+  'authority-tainted': (authority) => ({ ...authority, tainted: true }),
+  'authority-revoked': (authority, time) => ({
+    ...authority,
+    state: 'revoked',
+    retiredAt: authority.retiredAt ?? time,
+  }),
+  // Nothing will be signed or unsealed with it again.
+  'authority-gone': (authority, time) => ({
+    ...authority,
+    state: 'gone',
+    retiredAt: authority.retiredAt ?? time,
+    key: { kind: 'absent' },
+  }),
 };
 
 /** Rows of authorities. Every change moves the bundle's sequence (DEC-10). */
@@ -50,7 +55,7 @@ export class AuthorityWriter {
     if (fact.kind === 'authority-activated' && fact.replaces !== undefined) {
       this.#write({ ...this.#get(fact.replaces), state: 'old', retiredAt: time }, time);
     }
-    this.#write(after(this.#get(fact.id), fact, time), time);
+    this.#write(AFTER[fact.kind](this.#get(fact.id), time), time);
   }
 
   #get(id: string): Authority {

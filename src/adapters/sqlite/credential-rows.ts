@@ -21,11 +21,11 @@ export interface StoredCredential {
   readonly superseded: number;
 }
 
-/** Columns and joins of a credential `c`, for every statement that reads one. */
+/** Columns and joins of a credential `c`, for every statement that reads one. CROSS keeps SQLite from starting at the names. */
 export const CREDENTIAL_COLUMNS = `c.id, c.idx, c.kind, c.role, s.text AS subject, k.text AS authority, c.not_before,
   c.not_after, c.spki, e.text AS entry, a.text AS agent, c.attestation, c.predecessor, c.superseded`;
 
-export const CREDENTIAL_NAMES = `JOIN name s ON s.id = c.subject JOIN name k ON k.id = c.authority
+export const CREDENTIAL_NAMES = `CROSS JOIN name s ON s.id = c.subject CROSS JOIN name k ON k.id = c.authority
   LEFT JOIN name e ON e.id = c.entry LEFT JOIN name a ON a.id = c.agent`;
 
 export const toCredentialRow = (row: StoredCredential): CredentialRow => ({

@@ -34,7 +34,7 @@ export interface LedgerOptions {
   /** How long openings are kept; 400 days unless told. */
   readonly detailLifeMs?: number;
   /** The writer died: whether its last batch is durable is unknown, so the process must end. */
-  onFatal(error: Error): void;
+  readonly onFatal: (error: Error) => void;
   /** For tests of crashes. */
   readonly testing?: { readonly failpoint?: Failpoint; readonly maxPages?: number };
 }

@@ -22,7 +22,9 @@ export interface StoreOptions {
 export class SqliteLedgerStore implements LedgerStore {
   readonly admission: SqliteAdmissionReader;
   readonly rows: FactRows;
-  readonly #db;
+  readonly #begin;
+  readonly #rollback;
+  readonly #commit;
   readonly #hooks;
   readonly #detailLifeMs;
   readonly #entry;
@@ -31,7 +33,9 @@ export class SqliteLedgerStore implements LedgerStore {
   readonly #swap;
 
   constructor(db: SqliteDatabase, revocations: RevocationIndex, options: StoreOptions = {}) {
-    this.#db = db;
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#rollback = db.prepare('ROLLBACK');
+    this.#commit = db.prepare('COMMIT');
     this.#hooks = options.hooks ?? {};
     this.#detailLifeMs = options.detailLifeMs ?? DETAIL_LIFE_MS;
     this.admission = new SqliteAdmissionReader(db, revocations);
@@ -47,19 +51,26 @@ export class SqliteLedgerStore implements LedgerStore {
     );
   }
 
+  begin(): void {
+    this.#begin.run();
+  }
+
+  abandon(): void {
+    this.#rollback.run();
+  }
+
   commit({ before, after, records, tiles }: Batch): void {
-    this.#db.exec('BEGIN IMMEDIATE');
     const swapped = this.#swap.run(after.size, after.root, after.time, before.epoch, before.size, before.root);
     if (swapped.changes !== 1) {
-      this.#db.exec('ROLLBACK');
+      this.#rollback.run();
       throw new Error(`another writer moved the log from size ${before.size}`);
     }
     for (const record of records) this.#write(record);
     for (const { level, n, hashes } of tiles) this.#tile.run(level, n, hashes);
     this.#hooks.beforeCommit?.();
-    this.#db.exec('COMMIT');
+    this.#commit.run();
     this.#hooks.afterCommit?.();
-    if (records.some(({ fact }) => fact.kind.startsWith('authority-'))) this.admission.forgetAuthorities();
+    for (const { fact } of records) this.admission.forget(fact);
   }
 
   #write(record: LedgerRecord): void {

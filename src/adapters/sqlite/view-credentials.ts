@@ -49,10 +49,10 @@ export const credentialReader = (db: SqliteDatabase): CredentialReader => {
     get: (id) => rows.get(id),
     list: (filter, { after, limit }) => {
       const { index, where, values } = search(filter);
-      const paged = after === undefined ? where : [...where, 'c.id < ?'];
+      const paged = after === undefined ? where : [...where, 'c.idx < (SELECT idx FROM credential WHERE id = ?)'];
       const statement = db.prepare<unknown[], StoredCredential>(
         `SELECT ${CREDENTIAL_COLUMNS} FROM credential c ${index} ${CREDENTIAL_NAMES} ${clause(paged)}
-           ORDER BY c.id DESC LIMIT ?`,
+           ORDER BY c.idx DESC LIMIT ?`,
       );
       const start = after === undefined ? [] : [idToBlob(after)];
       return statement.all(...values, ...start, limit).map(toCredentialRow);

@@ -141,7 +141,10 @@ export class WriterThread {
 
   async #purge(now: Instant): Promise<PurgeCounts> {
     const purge = new Purge(this.#db, this.#store.rows.names, this.#store.admission.revocations, now);
-    while (purge.step()) await turn();
+    while (purge.step()) {
+      this.#store.admission.forgetCredentials();
+      await turn();
+    }
     const { openings } = purge.counts;
     if (openings > 0) {
       const append: Append = { facts: [{ kind: 'details-erased', before: now, count: openings }] };

@@ -11,7 +11,7 @@ interface Pending {
 
 /** Node does not say in which realm an error was made; what is thrown may be anything. */
 const asError = (thrown: unknown): Error =>
-  Error.isError(thrown) ? (thrown as Error) : new Error('the writer threw something that is no error');
+  Error.isError(thrown) ? thrown : new Error('the writer threw something that is no error');
 
 /** The process's side of the writer thread. */
 export class LedgerWriter {
@@ -37,7 +37,12 @@ export class LedgerWriter {
     const entry = new URL(`./writer-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     const worker = new Worker(entry, { workerData: options, name: 'mayfly-writer' });
     const writer = new LedgerWriter(worker, onFatal);
-    await writer.#opened();
+    try {
+      await writer.#opened();
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
     worker.on('message', (message: WriterMessage) => writer.#hear(message));
     worker.on('error', (error) => writer.#end(asError(error)));
     worker.on('exit', () => writer.#end(new Error('the writer thread ended')));
@@ -80,16 +85,21 @@ export class LedgerWriter {
   #opened(): Promise<void> {
     const worker = this.#worker;
     return new Promise((resolve, reject) => {
+      // One by one: removing all would take Node's own listeners too, and with them the line to the thread.
       const settle = (error?: Error): void => {
-        worker.removeAllListeners();
-        if (!error) return resolve();
-        void worker.terminate().then(() => reject(error));
+        worker.off('message', heard);
+        worker.off('error', failed);
+        worker.off('exit', ended);
+        if (error) reject(error);
+        else resolve();
       };
-      worker.once('message', (message: WriterMessage) =>
-        settle(message.kind === 'refused' ? new Error(message.message) : undefined),
-      );
-      worker.once('error', (error) => settle(asError(error)));
-      worker.once('exit', () => settle(new Error('the writer thread ended before the store was open')));
+      const heard = (message: WriterMessage): void =>
+        settle(message.kind === 'refused' ? new Error(message.message) : undefined);
+      const failed = (error: unknown): void => settle(asError(error));
+      const ended = (): void => settle(new Error('the writer thread ended before the store was open'));
+      worker.on('message', heard);
+      worker.on('error', failed);
+      worker.on('exit', ended);
     });
   }
 
@@ -112,7 +122,7 @@ export class LedgerWriter {
   #end(error: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
     if (!this.#closing) this.#onFatal(error);
   }
