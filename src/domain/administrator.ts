@@ -17,15 +17,14 @@ export interface Administrator {
   readonly credential?: RecordId;
 }
 
-const outside = (admin: Administrator, detail: string): Refusal =>
-  new Refusal('forbidden', detail, {
-    reason: `${admin.name} as ${admin.role} below ${admin.prefix ?? 'everything'}: ${detail}`,
-  });
+/** The reason stands in the log in clear (TL-15), so it names nobody and nothing. */
+const outside = (admin: Administrator, reason: string, detail = reason): Refusal =>
+  new Refusal('forbidden', detail, { reason: `beyond the rights of this ${admin.role}: ${reason}` });
 
 /** Refuses with `forbidden` when `id` lies outside the administrator's prefix; whole path segments count. */
 export const requireWithin = (admin: Administrator, id: SpiffeId): void => {
   if (admin.prefix === undefined || isPathPrefix(admin.prefix, id)) return;
-  throw outside(admin, 'this lies outside the prefix of your admin role');
+  throw outside(admin, 'this lies outside the prefix of the admin role');
 };
 
 /** The ID of the trust domain as a prefix is as good as none. */
@@ -61,7 +60,8 @@ const checkGrant = (admin: Administrator, grant: Grant, resource: Resource | und
   const { prefix } = admin;
   if (prefix === undefined || isEverywhere(admin) || resource?.owners.some((owner) => isPathPrefix(prefix, owner)))
     return;
-  throw outside(admin, `the resource ${grant.resource} has no owner below your prefix`);
+  const reason = 'a granted resource has no owner below the prefix';
+  throw outside(admin, reason, `the resource ${grant.resource} has no owner below your prefix`);
 };
 
 /**

@@ -2,7 +2,7 @@ import { requireEverywhere, requireWithin, type Administrator } from '../domain/
 import type { Fact } from '../domain/fact.ts';
 import { parseRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { RevocationTarget } from '../domain/revocation.ts';
+import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { isMember, isPathPrefix, parseOperatorSpiffeId, serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { Issuer } from './issuer.ts';
 
@@ -74,6 +74,14 @@ const spiffeIdOf = (issuer: Reader, target: RevocationTarget): SpiffeId | undefi
       return target.value as SpiffeId;
   }
 };
+
+/** Revocations in force that the administrator may see. */
+export const visibleRevocations = (issuer: Reader, admin: Administrator): readonly Revocation[] =>
+  issuer.views.revocations.active().filter(({ target }) => {
+    const { prefix } = admin;
+    const id = prefix === undefined ? undefined : spiffeIdOf(issuer, target);
+    return prefix === undefined || (id !== undefined && isPathPrefix(prefix, id));
+  });
 
 /** Refuses with `forbidden` when the target is not known to lie within the administrator's prefix. */
 export const requireTargetWithin = (issuer: Reader, admin: Administrator, target: RevocationTarget): void => {

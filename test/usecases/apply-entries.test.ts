@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { EntryDraft } from '../../src/domain/entry-rules.ts';
 import type { Refusal } from '../../src/domain/refusal.ts';
 import { applyEntries } from '../../src/usecases/apply-entries.ts';

@@ -39,6 +39,8 @@ export interface RouteContext {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** Method and pattern of the route: names nobody, so that records may hold it in clear (TL-15). */
+  readonly operation: string;
   readonly headers: IncomingHttpHeaders;
   /** What the TLS client presented, unchecked. Only on `api`. */
   readonly certificate?: PresentedChain;

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { requireEverywhere } from '../../../domain/administrator.ts';
 import { Refusal } from '../../../domain/refusal.ts';
 import { REVOCATION_MODES } from '../../../domain/revocation-reason.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { previewRevocation } from '../../../usecases/preview-revocation.ts';
 import { releaseRevocation } from '../../../usecases/release-revocation.ts';
-import { requireTargetWithin } from '../../../usecases/revocation-target.ts';
+import { requireTargetWithin, visibleRevocations } from '../../../usecases/revocation-target.ts';
 import { revoke } from '../../../usecases/revoke.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, recordIdOf, recordIdParam, requireConfirmation } from './administering.ts';
@@ -45,14 +44,17 @@ export const revocationRoutes = (issuer: Issuer): readonly Route[] => [
     summary: 'Revocations in force',
     access: { kind: 'admin', role: 'viewer' },
     answers: [
-      { status: 200, description: 'All of them.', schema: z.object({ revocations: z.array(RevocationAnswer) }) },
+      {
+        status: 200,
+        description: 'All that lie below the prefix of the admin role.',
+        schema: z.object({ revocations: z.array(RevocationAnswer) }),
+      },
     ],
     refusals: ['unauthenticated', 'forbidden'],
     handle: (context) =>
-      administer(issuer, context, (admin) => {
-        requireEverywhere(admin);
-        return { body: { revocations: issuer.views.revocations.active().map(renderRevocation) } };
-      }),
+      administer(issuer, context, (admin) => ({
+        body: { revocations: visibleRevocations(issuer, admin).map(renderRevocation) },
+      })),
   }),
   defineRoute({
     method: 'POST',

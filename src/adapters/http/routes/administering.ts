@@ -4,7 +4,7 @@ import { isRecordId, parseRecordId, type RecordId } from '../../../domain/record
 import { Refusal } from '../../../domain/refusal.ts';
 import { parseOperatorSpiffeId, type SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { recordDenial } from '../../../usecases/record-denial.ts';
+import { type DenialSubject, recordDenial } from '../../../usecases/record-denial.ts';
 import { adminOf } from '../admin-scope.ts';
 import type { RouteContext } from '../route.ts';
 
@@ -18,6 +18,13 @@ const administratorOf = async (context: RouteContext): Promise<Administrator> =>
   return { ...admin, local, ...(credential !== undefined && { credential }) };
 };
 
+/** Who asked, for the record; nobody over the local socket, whose source says it. */
+const callerOf = async (context: RouteContext): Promise<Pick<DenialSubject, 'caller' | 'spiffeId'>> => {
+  if (context.listener === 'admin') return {};
+  const { serial, spiffeId } = await context.caller();
+  return { caller: serial, spiffeId };
+};
+
 /** Does `work` for the administrator of the request. That something is beyond their rights is put on record (P1). */
 export const administer = async <T>(
   issuer: Issuer,
@@ -29,9 +36,8 @@ export const administer = async <T>(
     return await work(admin);
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== 'forbidden' || error.decisionId !== undefined) throw error;
-    const { source, method, path } = context;
-    const caller = admin.credential === undefined ? {} : { caller: admin.credential };
-    throw await recordDenial(issuer, { operation: `${method} ${path}`, source, ...caller }, error);
+    const { operation, source } = context;
+    throw await recordDenial(issuer, { operation, source, ...(await callerOf(context)) }, error);
   }
 };
 

@@ -60,9 +60,9 @@ export const validateRoutes = (issuer: Issuer): readonly Route[] => [
       const validation = validateCredential(issuer, credentialOf(body.credential));
       if (mayHearOf(issuer, caller, validation)) return render(validation);
       const refusal = new Refusal('forbidden', 'you may not ask about this credential', {
-        reason: `${caller.spiffeId} is neither its holder, nor its audience, nor an administrator of it`,
+        reason: 'the caller is neither its holder, nor its audience, nor an administrator of it',
       });
-      const subject = { operation: 'POST /v1/validate', source: context.source, caller: caller.serial };
+      const subject = { operation: context.operation, source: context.source, caller: caller.serial };
       throw await recordDenial(issuer, { ...subject, spiffeId: caller.spiffeId }, refusal);
     },
   }),
