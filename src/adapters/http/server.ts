@@ -95,9 +95,12 @@ const CLIENT_ERRORS: Readonly<Record<string, string>> = {
 };
 const NOT_HTTP = rawProblem(400, 'Bad Request', 'invalid_request', 'this is not well-formed HTTP');
 
+/** Only a peer that speaks HTTP is answered: one that got stuck in its TLS handshake could never read it. */
 const answerClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else socket.end(CLIENT_ERRORS[error.code ?? ''] ?? NOT_HTTP, () => socket.destroy());
+  const code = error.code ?? '';
+  const isHttp = code.startsWith('HPE_') || code in CLIENT_ERRORS;
+  if (isHttp && socket.writable) socket.end(CLIENT_ERRORS[code] ?? NOT_HTTP, () => socket.destroy());
+  else socket.destroy();
 };
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 
 /**
- * Token buckets in memory that threads share (DEC-1, DEC-21). Each bucket is one 64-bit word: 16 bits of the key's hash and 48
+ * Token buckets in memory that threads share (DEC-1, DEC-21). Each bucket is one 64-bit word: 12 bits of the key's hash and 52
  * bits of the microsecond at which the bucket is full again (the generic cell rate algorithm), so one compare-and-swap
  * decides. The table has a fixed size; a word whose time has passed is a full bucket, and free for any key.
  */
@@ -14,8 +14,8 @@ export interface Rate {
 
 /** Words looked at for one key. */
 const WAYS = 8;
-const SETS = 8192;
-const TIME_BITS = 48n;
+const SETS = 65_536;
+const TIME_BITS = 52n;
 const TIME_MASK = (1n << TIME_BITS) - 1n;
 const MAX_ATTEMPTS = 64;
 
@@ -52,8 +52,8 @@ export class TokenBuckets {
   /** Takes `items` from the bucket of `key`: 0, or the milliseconds to wait. `nowMs` is a clock that all threads share. */
   take(key: string, rate: Rate, items: number, nowMs: number): number {
     const digest = hash('sha1', this.#salt + key, 'buffer');
-    const start = (digest.readUInt16LE(0) % SETS) * WAYS;
-    const tag = BigInt(digest.readUInt16LE(2));
+    const start = digest.readUInt16LE(0) * WAYS;
+    const tag = BigInt(digest.readUInt16LE(2) >> 4);
     const now = Math.floor(nowMs * 1000);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const at = this.#find(start, tag, BigInt(now));

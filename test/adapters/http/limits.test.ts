@@ -1,0 +1,194 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import fc from 'fast-check';
+import { Admission } from '../../../src/adapters/http/admission.ts';
+import { DEFAULT_LIMITS, RateLimits, sourceKey } from '../../../src/adapters/http/limits.ts';
+import { defineRoute } from '../../../src/adapters/http/route.ts';
+import { nextFull, TOKEN_BUCKET_BYTES, TokenBuckets } from '../../../src/adapters/http/token-buckets.ts';
+import { ask, startServer, testServices } from '../../support/http.ts';
+import { testClock } from '../../support/ledger.ts';
+
+const buckets = (): TokenBuckets => new TokenBuckets(new SharedArrayBuffer(TOKEN_BUCKET_BYTES), Buffer.from('salt'));
+
+describe('a bucket', () => {
+  const rate = { perSecond: 10 };
+
+  test('gives a second of its rate at once, then as fast as the rate', () => {
+    const held = buckets();
+    for (let count = 0; count < 10; count++) expect(held.take('a', rate, 1, 1000)).toBe(0);
+    expect(held.take('a', rate, 1, 1000)).toBeCloseTo(100, 1);
+    expect(held.take('a', rate, 1, 1099)).toBeCloseTo(1, 1);
+    expect(held.take('a', rate, 1, 1100)).toBe(0);
+    expect(held.take('a', rate, 1, 1100)).toBeGreaterThan(0);
+    expect(held.take('a', rate, 10, 2200)).toBe(0);
+  });
+
+  test('of one key is not that of another', () => {
+    const held = buckets();
+    expect(held.take('a', rate, 10, 0)).toBe(0);
+    expect(held.take('a', rate, 1, 0)).toBeGreaterThan(0);
+    expect(held.take('b', rate, 10, 0)).toBe(0);
+  });
+
+  test('counts items, and lets a batch above the burst come only when it is full, into debt', () => {
+    // DEC-21
+    const held = buckets();
+    expect(held.take('a', rate, 4, 0)).toBe(0);
+    expect(held.take('a', rate, 30, 0)).toBeCloseTo(400, 1);
+    expect(held.take('a', rate, 30, 400)).toBe(0);
+    expect(held.take('a', rate, 1, 2400)).toBeGreaterThan(0);
+    expect(held.take('a', rate, 1, 2500)).toBe(0);
+  });
+
+  test('that is refused takes nothing', () => {
+    const held = buckets();
+    held.take('a', rate, 10, 0);
+    for (let count = 0; count < 100; count++) held.take('a', rate, 1, 0);
+    expect(held.take('a', rate, 1, 100)).toBe(0);
+  });
+
+  test('never gives more than its burst and its rate, whatever comes when', () => {
+    const step = fc.record({ wait: fc.integer({ min: 0, max: 400 }), items: fc.integer({ min: 1, max: 5 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 5, max: 500 }), (steps, perSecond) => {
+        let [full, now, given] = [0, 1e9, 0];
+        const start = now;
+        for (const { wait, items } of steps) {
+          now += wait * 1000;
+          const next = nextFull(full, now, { perSecond }, items);
+          if (next.admitted) [full, given] = [next.full, given + items];
+        }
+        expect(given).toBeLessThanOrEqual(perSecond + ((now - start) / 1e6) * perSecond + 0.01);
+      }),
+    );
+  });
+
+  test('stays right when many others are in use', () => {
+    const held = buckets();
+    for (let count = 0; count < 100_000; count++) held.take(`key ${count}`, rate, 1, 0);
+    expect(held.take('fresh', rate, 10, 0)).toBe(0);
+    expect(held.take('fresh', rate, 1, 0)).toBeGreaterThan(0);
+  });
+
+  test('is one for all threads', async () => {
+    // DEC-1
+    const memory = new SharedArrayBuffer(TOKEN_BUCKET_BYTES);
+    const module = new URL('../../../src/adapters/http/token-buckets.ts', import.meta.url).href;
+    const source = `
+      import { parentPort, workerData } from 'node:worker_threads';
+      const { TokenBuckets } = await import(${JSON.stringify(module)});
+      const held = new TokenBuckets(workerData, Buffer.from('salt'));
+      let given = 0;
+      for (let count = 0; count < 5000; count++) if (held.take('a', { perSecond: 1000 }, 1, 5000) === 0) given++;
+      parentPort.postMessage(given);`;
+    const start = () =>
+      new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData: memory });
+    const workers = [start(), start()];
+    const given = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as number));
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect(given.reduce((sum, count) => sum + count)).toBe(1000);
+  });
+});
+
+describe('rate limits', () => {
+  test('say when to come back', () => {
+    const clock = testClock();
+    const limits = new RateLimits(buckets(), clock);
+    limits.signings('spiffe://example.org/a', 'workload', 50);
+    expect(() => limits.signings('spiffe://example.org/a', 'workload', 1)).toThrow(
+      expect.objectContaining({ code: 'rate_limited', retryAfter: 1 }),
+    );
+    limits.signings('spiffe://example.org/agent', 'agent', 500);
+    limits.signings('spiffe://example.org/b', 'workload', 100, 100);
+    expect(() => limits.signings('spiffe://example.org/c', 'workload', 2, 1)).not.toThrow();
+    expect(() => limits.signings('spiffe://example.org/c', 'workload', 1, 1)).toThrow(
+      expect.objectContaining({ retryAfter: 2 }),
+    );
+    clock.advance(2000);
+    expect(() => limits.signings('spiffe://example.org/c', 'workload', 1, 1)).not.toThrow();
+  });
+
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::9', '2001:db8:1:2'],
+    ['2001:db8::9', '2001:db8:0:0'],
+    ['::1', '0:0:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['unknown', 'unknown'],
+  ])('a source is what one host can have: %s', (source, key) => expect(sourceKey(source)).toBe(key));
+
+  const attest = defineRoute({
+    method: 'POST',
+    path: '/attest',
+    listeners: ['api'],
+    summary: 'attests',
+    access: { kind: 'none' },
+    sourceLimit: 'attest',
+    answers: [],
+    refusals: [],
+    handle: () => ({}),
+  });
+
+  test('over HTTP: 429 with Retry-After, before the handler', async () => {
+    const services = testServices({ limits: { ...DEFAULT_LIMITS, perSource: { attest: 2 } } });
+    const { server, port } = await startServer([attest], { services });
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count++) {
+      const answer = await ask({ port, method: 'POST', path: '/attest' });
+      statuses.push(answer.status);
+      if (answer.status === 429) expect(answer.headers['retry-after']).toBe('1');
+    }
+    expect(statuses).toEqual([204, 204, 429, 429]);
+    await server.close();
+  });
+});
+
+describe('admission', () => {
+  test('keeps room for renewals, and always lets probes in', () => {
+    const admission = new Admission({ capacity: 3, reserved: 1 });
+    const busy = expect.objectContaining({ code: 'busy', retryAfter: 1 });
+    admission.enter('ordinary');
+    admission.enter('ordinary');
+    expect(() => admission.enter('ordinary')).toThrow(busy);
+    admission.enter('reserved');
+    expect(() => admission.enter('reserved')).toThrow(busy);
+    admission.enter('always');
+    expect(admission.inFlight).toBe(4);
+    admission.leave();
+    admission.leave();
+    expect(() => admission.enter('ordinary')).toThrow(busy);
+    admission.enter('reserved');
+  });
+
+  test('over HTTP: 503 while the server is full, and a place again after each answer', async () => {
+    const entered = Promise.withResolvers<void>();
+    const open = Promise.withResolvers<void>();
+    const slow = defineRoute({
+      method: 'GET',
+      path: '/slow',
+      listeners: ['api'],
+      summary: 'waits',
+      access: { kind: 'none' },
+      answers: [],
+      refusals: [],
+      handle: async () => {
+        entered.resolve();
+        await open.promise;
+        return {};
+      },
+    });
+    const services = testServices({ admission: { capacity: 2, reserved: 1 } });
+    const { server, port } = await startServer([slow], { services });
+    const first = ask({ port, path: '/slow' });
+    await entered.promise;
+    const full = await ask({ port, path: '/slow' });
+    expect([full.status, full.headers['retry-after'], full.json()['code']]).toEqual([503, '1', 'busy']);
+    open.resolve();
+    expect((await first).status).toBe(204);
+    expect(services.admission.inFlight).toBe(0);
+    expect((await ask({ port, path: '/slow' })).status).toBe(204);
+    await server.close();
+  });
+});
