@@ -1,3 +1,4 @@
+import type { KeyId } from '../domain/authority.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { CredentialRow } from '../ports/views.ts';
@@ -11,17 +12,23 @@ export interface CredentialStatus {
   readonly state: CredentialState;
   /** What killed it, when a revocation did. */
   readonly revocation?: Revocation;
-  /** The authority that signed it was revoked. */
+  /** The authority that signed it was revoked, or the root above. */
   readonly authorityRevoked?: true;
 }
+
+/** A CA falls with the root that signed it (DEC-23). */
+const isRevoked = ({ follower }: Pick<Issuer, 'follower'>, id: KeyId): boolean => {
+  const authority = follower.authority(id);
+  if (authority?.issuer !== undefined && follower.authority(authority.issuer)?.state === 'revoked') return true;
+  return authority?.state === 'revoked';
+};
 
 /** How a recorded credential stands now. The follower is brought up to date first (P2). */
 export const credentialStatus = (issuer: Pick<Issuer, 'clock' | 'follower'>, row: CredentialRow): CredentialStatus => {
   issuer.follower.refresh();
   const revocation = issuer.follower.revocations.killing(revocationSubject(row), row.index);
   if (revocation) return { state: 'revoked', revocation };
-  if (issuer.follower.authority(row.authority)?.state === 'revoked')
-    return { state: 'revoked', authorityRevoked: true };
+  if (isRevoked(issuer, row.authority)) return { state: 'revoked', authorityRevoked: true };
   if (row.notAfter <= unixSeconds(issuer.clock.now())) return { state: 'expired' };
   return { state: row.superseded ? 'superseded' : 'valid' };
 };
