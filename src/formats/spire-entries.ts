@@ -63,7 +63,7 @@ const stringOf = (value: JsonValue | undefined, field: string): string | undefin
 const READ = new Set(
   (
     'entry_id spiffe_id parent_id selectors ttl x509_svid_ttl jwt_svid_ttl dns_names federates_with downstream hint ' +
-    'entry_expiry expires_at'
+    'entry_expiry entryExpiry expires_at'
   ).split(' '),
 );
 /** What a server writes about its records: it says nothing of what an operator wants. */
@@ -98,6 +98,9 @@ const parentOf = (entry: JsonObject, field: string, notes: string[]): string | u
   return parent;
 };
 
+/** The same moment in the entry file, in protobuf's own JSON, and in the server's API. */
+const EXPIRY_NAMES = ['entry_expiry', 'entryExpiry', 'expires_at'] as const;
+
 const ENTRY_MEMBERS = ['x509Ttl', 'jwtTtl', 'hint', 'expiresAt', 'id', 'parentId'] as const;
 
 const entryOf = (entry: JsonObject, field: string, notes: string[]): ImportedEntry => {
@@ -105,7 +108,7 @@ const entryOf = (entry: JsonObject, field: string, notes: string[]): ImportedEnt
   if (spiffeId === undefined) throw refuse(`${field}.spiffe_id`, 'is missing');
   for (const note of leftBehind(entry)) notes.push(`${field}.${note}`);
   const x509Name = entry['x509_svid_ttl'] === undefined ? 'ttl' : 'x509_svid_ttl';
-  const expiryName = entry['entry_expiry'] === undefined ? 'expires_at' : 'entry_expiry';
+  const expiryName = EXPIRY_NAMES.find((name) => !isEmpty(entry[name])) ?? 'entry_expiry';
   const optional = {
     id: stringOf(entry['entry_id'], `${field}.entry_id`),
     parentId: parentOf(entry, field, notes),

@@ -93,6 +93,10 @@ describe('entries of another SPIFFE server', () => {
     expect(read(one({ ttl: 900 })).entries[0]?.x509Ttl).toBe(900);
   });
 
+  test.each(['entry_expiry', 'entryExpiry', 'expires_at'])('the expiry may be called %s', (name) => {
+    expect(read(one({ [name]: 1_900_000_000 })).entries[0]?.expiresAt).toBe(1_900_000_000);
+  });
+
   test.each<[string, unknown, string]>([
     ['no list', {}, 'entries'],
     ['a list alone', [], 'entries'],
