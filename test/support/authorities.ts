@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { keyStore } from '../../src/adapters/keys/sealed.ts';
 import { DEFAULT_AUTHORITY_POLICY, type AuthorityPolicy } from '../../src/domain/authority-policy.ts';
-import { parseTrustDomain } from '../../src/domain/trust-domain.ts';
+import { parseTrustDomain, type TrustDomain } from '../../src/domain/trust-domain.ts';
 import { Follower } from '../../src/ledger/follow.ts';
 import type { AuthorityKeeper, BroughtRoot } from '../../src/usecases/authority-keeper.ts';
+import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import { openTestLedger, testClock, type TestLedger } from './ledger.ts';
 
@@ -44,3 +45,18 @@ export const openTestAuthorities = async (options: TestAuthorityOptions = {}): P
   const follower = new Follower(views);
   return { ...store, keeper, follower, keys: new OpenSigningKeys(follower, keeper.keyStore), sealKey };
 };
+
+/** The rules of issuance, as design.md §10 has them. */
+export const testPolicy = (trustDomain: TrustDomain): IssuancePolicy => ({
+  trustDomain,
+  x509Ttl: 3600,
+  jwtTtl: 300,
+  agentTtl: 86_400,
+  agentlessTtl: 600,
+  tokenTtl: 300,
+  maxSession: 86_400,
+  nodeKeyLife: 30 * 86_400,
+  backdate: 10,
+  commonNames: [],
+  dnsNames: [],
+});

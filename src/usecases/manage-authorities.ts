@@ -1,0 +1,85 @@
+import type { AuthorityPurpose, KeyId, SigningAlgorithm, Authority } from '../domain/authority.ts';
+import { isPublished } from '../domain/authority-life.ts';
+import { planPreparation } from '../domain/authority-plan.ts';
+import { MAX_KEYS_PER_SET } from '../domain/authority-policy.ts';
+import type { AuthorityChanged } from '../domain/fact.ts';
+import { Refusal } from '../domain/refusal.ts';
+import { impactOf, type AuthorityImpact } from './authority-impact.ts';
+import { recordFacts } from './authority-keeper.ts';
+import { draftOf, wrongState, type AuthorityManager, type AuthorityOperation } from './draft-authority-change.ts';
+import { prepareAuthority } from './prepare-authority.ts';
+import { rotateAuthorities } from './rotate-authorities.ts';
+
+export type { AuthorityManager, AuthorityOperation } from './draft-authority-change.ts';
+
+/** What an operation would do, for the operator to read before `--yes`. */
+export interface AuthorityPlan {
+  readonly operation: AuthorityOperation;
+  /** In order; the ids are those of authorities on record. */
+  readonly changes: readonly { readonly kind: AuthorityChanged['kind'] | 'authority-prepared'; readonly id?: KeyId }[];
+  readonly impact: AuthorityImpact;
+  /** Why `force` is needed, each in a sentence; empty when it is not. */
+  readonly warnings: readonly string[];
+}
+
+const NOTHING: AuthorityImpact = { liveCredentials: 0, agentsNotMoved: [] };
+
+const preparation = (keeper: AuthorityManager, purpose: AuthorityPurpose, wanted?: SigningAlgorithm) => {
+  const { views, clock, authorityPolicy: policy } = keeper;
+  const all = views.authorities.list();
+  const [usual] = policy.algorithms[purpose];
+  const algorithm = wanted ?? usual;
+  if (!policy.algorithms[purpose].includes(algorithm))
+    throw wrongState(`${algorithm} is not switched on for ${purpose}`);
+  if (purpose === 'x509-root' && policy.root !== 'made') throw wrongState('the root comes from outside: configure it');
+  const published = all.filter((each) => each.purpose === purpose && isPublished(each));
+  if (published.length >= MAX_KEYS_PER_SET) throw wrongState(`${MAX_KEYS_PER_SET} keys are published already (JK-08)`);
+  const step = planPreparation(all, purpose, algorithm, clock.now(), policy);
+  if (step === undefined) throw wrongState('there is no active root to sign with');
+  return step;
+};
+
+const forceWarnings = ({ liveCredentials, agentsNotMoved }: AuthorityImpact): string[] => [
+  ...(liveCredentials > 0 ? [`${liveCredentials} live credentials stop working`] : []),
+  ...(agentsNotMoved.length > 0 ? [`${agentsNotMoved.length} agents have not moved and have to attest again`] : []),
+];
+
+/** Every authority that is not gone, oldest generation first within a purpose. */
+export const listAuthorities = (keeper: Pick<AuthorityManager, 'views'>): readonly Authority[] =>
+  keeper.views.authorities.list();
+
+/** What an operation would do, and to whom. Changes nothing. Refuses with `not_found` or `authority_state`. */
+export const planAuthorityOperation = (keeper: AuthorityManager, operation: AuthorityOperation): AuthorityPlan => {
+  if (operation.kind === 'prepare') {
+    preparation(keeper, operation.purpose, operation.algorithm);
+    return { operation, changes: [{ kind: 'authority-prepared' }], impact: NOTHING, warnings: [] };
+  }
+  const { facts, lost, warnings } = draftOf(keeper, operation, '');
+  const impact = lost.length === 0 ? NOTHING : impactOf(keeper, lost);
+  const changes = facts.map(({ kind, id }) => ({ kind, id }));
+  return { operation, changes, impact, warnings: [...warnings, ...forceWarnings(impact)] };
+};
+
+/**
+ * Does it, all facts in one step, then whatever follows from it (a new issuing CA, a new spare). Refuses as
+ * `planAuthorityOperation`, and with `confirmation_required`, naming the reasons, when the plan has warnings and `force` is
+ * not given. Whoever lost a key by theft forces; whoever has time activates the next one and waits.
+ */
+export const runAuthorityOperation = async (
+  keeper: AuthorityManager,
+  operation: AuthorityOperation,
+  { by, force = false }: { readonly by: string; readonly force?: boolean },
+): Promise<AuthorityPlan> => {
+  const plan = planAuthorityOperation(keeper, operation);
+  if (plan.warnings.length > 0 && !force) {
+    throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
+  }
+  if (operation.kind === 'prepare') {
+    const step = preparation(keeper, operation.purpose, operation.algorithm);
+    await recordFacts(keeper, [await prepareAuthority(keeper, step, by)]);
+    return plan;
+  }
+  await recordFacts(keeper, draftOf(keeper, operation, by).facts);
+  await rotateAuthorities(keeper, by);
+  return plan;
+};

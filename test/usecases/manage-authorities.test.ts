@@ -1,0 +1,164 @@
+import { createPublicKey } from 'node:crypto';
+import { makeWorkloadKey } from '../../src/adapters/keys/workload-key.ts';
+import type { Authority, AuthorityPurpose } from '../../src/domain/authority.ts';
+import { agentId } from '../../src/domain/spiffe-id.ts';
+import { publicKeyPem } from '../../src/formats/public-key.ts';
+import {
+  listAuthorities,
+  planAuthorityOperation,
+  runAuthorityOperation,
+} from '../../src/usecases/manage-authorities.ts';
+import type { AuthorityOperation } from '../../src/usecases/draft-authority-change.ts';
+import { bootstrapAuthorities, rotateAuthorities } from '../../src/usecases/rotate-authorities.ts';
+import { planX509 } from '../../src/usecases/x509-issuance.ts';
+import {
+  DAY_MS,
+  HOUR_MS,
+  openTestAuthorities,
+  testPolicy,
+  TRUST_DOMAIN,
+  type TestAuthorities,
+} from '../support/authorities.ts';
+
+let world: TestAuthorities;
+beforeEach(async () => {
+  world = await openTestAuthorities();
+  await bootstrapAuthorities(world.keeper);
+});
+afterEach(() => world.close());
+
+const manager = () => ({ ...world.keeper, views: world.views });
+const run = (operation: AuthorityOperation, force = false) =>
+  runAuthorityOperation(manager(), operation, { by: 'uid:0', force });
+const states = (purpose: AuthorityPurpose): string[] =>
+  listAuthorities(manager())
+    .filter((each) => each.purpose === purpose)
+    .map(({ generation, state, tainted }) => `${generation} ${state}${tainted ? ' tainted' : ''}`);
+const one = (purpose: AuthorityPurpose, state: Authority['state']): Authority => {
+  const found = world.views.authorities.list(purpose).find((each) => each.state === state);
+  if (found === undefined) throw new Error(`no ${state} ${purpose}`);
+  return found;
+};
+
+/** Puts an agent with a live SVID on record. */
+const issueToAgent = async (name: string): Promise<void> => {
+  const spki = createPublicKey(await makeWorkloadKey()).export({ format: 'der', type: 'spki' });
+  const planned = await planX509(
+    { ...world, policy: testPolicy(TRUST_DOMAIN) },
+    {
+      csr: { spki, spkiPem: publicKeyPem(spki), keyType: 'p256' },
+      spiffeId: agentId(TRUST_DOMAIN, 'join_token', name),
+      role: 'agent',
+      ttl: 86_400,
+      leans: { policy: 1 },
+      spends: [],
+    },
+  );
+  await world.ledger.append({ facts: [planned.issued] });
+};
+
+describe('prepare and activate', () => {
+  test('a second spare is made; the set never grows above eight (JK-08)', async () => {
+    for (let count = 2; count < 8; count += 1) await run({ kind: 'prepare', purpose: 'jwt-svid' });
+    expect(states('jwt-svid')).toHaveLength(8);
+    await expect(run({ kind: 'prepare', purpose: 'jwt-svid' })).rejects.toMatchObject({ code: 'authority_state' });
+  });
+
+  test('an algorithm that is not switched on is refused', async () => {
+    await expect(run({ kind: 'prepare', purpose: 'jwt-svid', algorithm: 'RS256' })).rejects.toMatchObject({
+      code: 'authority_state',
+    });
+  });
+
+  test('a spare is not activated before its 24 h without force (DEC-22)', async () => {
+    const { id } = one('jwt-svid', 'prepared');
+    await expect(run({ kind: 'activate', id })).rejects.toMatchObject({ code: 'confirmation_required' });
+    expect(states('jwt-svid')).toEqual(['1 active', '2 prepared']);
+    world.clock.advance(DAY_MS);
+    await run({ kind: 'activate', id });
+    expect(states('jwt-svid')).toEqual(['1 old', '2 active', '3 prepared']);
+  });
+
+  test('only a prepared authority can be activated, and only one that exists', async () => {
+    await expect(run({ kind: 'activate', id: one('jwt-svid', 'active').id })).rejects.toMatchObject({
+      code: 'authority_state',
+    });
+    await expect(run({ kind: 'activate', id: 'nonsense' })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('JWT keys', () => {
+  test('tainted: the spare signs, the old one still verifies', async () => {
+    const { id } = one('jwt-svid', 'active');
+    await run({ kind: 'taint', id, reason: 'seen in a log' });
+    expect(states('jwt-svid')).toEqual(['1 old tainted', '2 active', '3 prepared']);
+    expect((await world.keys.jwt('jwt-svid')).authority.generation).toBe(2);
+  });
+
+  test('revoked: out of the set at once, the spare signs', async () => {
+    const { id } = one('access-token', 'active');
+    await run({ kind: 'revoke', id });
+    expect(states('access-token')).toEqual(['1 revoked', '2 active', '3 prepared']);
+    await expect(run({ kind: 'revoke', id })).rejects.toMatchObject({ code: 'authority_state' });
+  });
+
+  test('a revoked spare is replaced', async () => {
+    await run({ kind: 'revoke', id: one('jwt-svid', 'prepared').id });
+    expect(states('jwt-svid')).toEqual(['1 active', '2 revoked', '3 prepared']);
+  });
+});
+
+describe('a lost issuing CA (DEC-23)', () => {
+  test.each(['taint', 'revoke'] as const)('%s moves everything under the spare root', async (kind) => {
+    const lost = one('x509-issuing', 'active');
+    await run({ kind, id: lost.id });
+    expect(states('x509-root')).toEqual(['1 revoked tainted', '2 active', '3 prepared']);
+    expect(states('x509-issuing')).toEqual(['1 old tainted', '2 active']);
+    const ca = await world.keys.issuing();
+    expect(ca.authority.issuer).toBe(one('x509-root', 'active').id);
+  });
+
+  test('while agents hang on it, only by force; the plan says who', async () => {
+    await issueToAgent('one');
+    await issueToAgent('two');
+    const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
+    const before = world.views.log.head().size;
+    const plan = planAuthorityOperation(manager(), operation);
+    expect(plan.impact.liveCredentials).toBe(2);
+    expect(plan.impact.agentsNotMoved.toSorted()).toEqual([
+      'spiffe://example.org/mayfly/agent/join_token/one',
+      'spiffe://example.org/mayfly/agent/join_token/two',
+    ]);
+    expect(plan.changes.map(({ kind: name }) => name)).toEqual([
+      'authority-activated',
+      'authority-tainted',
+      'authority-tainted',
+      'authority-revoked',
+    ]);
+    await expect(run(operation)).rejects.toMatchObject({ code: 'confirmation_required' });
+    expect(world.views.log.head().size).toBe(before);
+    await run(operation, true);
+    await issueToAgent('one');
+    const after = planAuthorityOperation(manager(), { kind: 'revoke', id: one('x509-root', 'active').id });
+    expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
+  });
+
+  test('without a spare root it is refused: nothing could be issued afterwards', async () => {
+    await world.ledger.append({
+      facts: [{ kind: 'authority-revoked', id: one('x509-root', 'prepared').id, purpose: 'x509-root', by: 'test' }],
+    });
+    await expect(run({ kind: 'revoke', id: one('x509-issuing', 'active').id }, true)).rejects.toMatchObject({
+      code: 'authority_state',
+    });
+  });
+
+  test('an old issuing CA under the active root takes the root along too', async () => {
+    const { id } = one('x509-issuing', 'active');
+    world.clock.advance(6 * DAY_MS);
+    await rotateAuthorities(world.keeper);
+    world.clock.advance(HOUR_MS);
+    await run({ kind: 'revoke', id });
+    expect(states('x509-root')).toEqual(['1 revoked tainted', '2 active', '3 prepared']);
+    expect(states('x509-issuing')).toEqual(['1 old tainted', '2 old tainted', '3 active']);
+  });
+});
