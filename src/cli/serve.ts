@@ -12,14 +12,16 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export const serveUntilStopped = async (server: RunningServer, output: Output): Promise<ExitCode> => {
   let asked: () => void = () => undefined;
   const signal = new Promise<void>((resolve) => {
-    asked = resolve;
+    // A handler of signals is called with the signal, which must not become the value.
+    asked = () => resolve();
   });
   for (const name of SIGNALS) process.on(name, asked);
   try {
     const fatal = await Promise.race([signal, server.fatal]);
     if (fatal !== undefined) {
       output.note(`cannot go on: ${fatal.message}`);
-      return EXIT.unknown;
+      // At once: nothing that still runs may answer anyone (DEC-8).
+      process.exit(EXIT.unknown);
     }
     await server.stop();
     return EXIT.yes;

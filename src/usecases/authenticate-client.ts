@@ -16,6 +16,9 @@ export const JWT_SPIFFE_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type
 /** SJ-02: a JWT-SVID may come again until it ends, so it may not end late. Seconds. */
 const MAX_ASSERTION_LIFE = 600;
 
+/** Another server of ours may be ahead by this much (design.md §10). Seconds. */
+const LEEWAY = 10;
+
 /** Who asks at an OAuth endpoint: one principal, however it logged in (SA-06). */
 export interface OAuthClient {
   readonly spiffeId: SpiffeId;
@@ -61,6 +64,7 @@ const verifyAssertion = (issuer: Issuer, assertion: string) => {
     bundles: (domain) => (domain === issuer.policy.trustDomain ? ownVerificationKeys(issuer, 'jwt-svid') : undefined),
     audiences: [audience],
     now: issuer.clock.now(),
+    leewaySeconds: LEEWAY,
   });
   if (verified.audience.length !== 1) throw invalidClient('the assertion has a second audience');
   if (verified.expiresAt - unixSeconds(issuer.clock.now()) > MAX_ASSERTION_LIFE) {

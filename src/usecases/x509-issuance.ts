@@ -1,13 +1,11 @@
 import { hash } from 'node:crypto';
-import type { SigningAlgorithm } from '../domain/authority.ts';
 import type { CredentialRole, Issued, Leans, Spend } from '../domain/fact.ts';
 import { RECORD_ID_ENTROPY, recordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { planX509Leaf, type X509LeafPlan } from '../domain/x509-profile.ts';
 import type { CertificationRequest } from '../formats/csr.ts';
-import { ecdsaP1363ToDer } from '../formats/ecdsa-signature.ts';
-import { assembleCertificate, leafTbs } from '../formats/x509-leaf.ts';
+import { assembleCertificate, leafTbs, x509Signature } from '../formats/x509-leaf.ts';
 import type { Appended } from '../ports/ledger.ts';
 import { checkX509Leaf } from '../verify/x509-leaf.ts';
 import type { Issuer } from './issuer.ts';
@@ -66,12 +64,6 @@ export const placeOf = (appended: Committed, nth = 0): LedgerPlace => ({
   epoch: appended.epoch,
   index: appended.index + nth,
 });
-
-/** From the signer's form (raw r‖s) to the one inside certificates. */
-const certificateSignature = (algorithm: SigningAlgorithm, signature: Uint8Array): Uint8Array => {
-  if (algorithm === 'RS256') return signature;
-  return ecdsaP1363ToDer(signature, algorithm === 'ES256' ? 'p256' : 'p384');
-};
 
 const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request: X509Request, ca: IssuingCa) => {
   const now = issuer.clock.now();
@@ -132,7 +124,7 @@ export const planX509 = async (
   return {
     issued,
     finish: async (ledger) => {
-      const signature = certificateSignature(ca.authority.algorithm, await ca.signer.sign(tbs));
+      const signature = x509Signature(ca.authority.algorithm, await ca.signer.sign(tbs));
       const leaf = assembleCertificate(tbs, ca.authority.algorithm, signature);
       checkX509Leaf(leaf, {
         ...plan,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from '../../../domain/refusal.ts';
-import { authenticateClient } from '../../../usecases/authenticate-client.ts';
+import { authenticateClient, type OAuthClient } from '../../../usecases/authenticate-client.ts';
 import { issueAccessToken } from '../../../usecases/issue-access-token.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { defineRoute, type Route, type RouteContext } from '../route.ts';
@@ -57,7 +57,7 @@ const clientOf = (issuer: Issuer, context: RouteContext, body: z.output<typeof T
   });
 
 /** Takes one token from the client's rate (DEC-21), or refuses with `rate_limited`. */
-export type TokenRate = (spiffeId: string) => void;
+export type TokenRate = (client: OAuthClient) => void;
 
 /** The token endpoint (RFC 6749 §3.2): on `public` for assertions, on `api` also for client certificates (DEC-49). */
 export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route[] => [
@@ -88,7 +88,7 @@ export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route
       checkGrantType(body.grant_type);
       checkOneMethod(context, body);
       const client = await clientOf(issuer, context, body);
-      takeRate(client.spiffeId);
+      takeRate(client);
       const granted = await issueAccessToken(
         issuer,
         client,

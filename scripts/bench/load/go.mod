@@ -1,0 +1,3 @@
+module mayfly/bench/load
+
+go 1.21

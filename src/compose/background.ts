@@ -1,0 +1,120 @@
+import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Timers } from '../ports/timers.ts';
+import type { AuthorityKeeper } from '../usecases/authority-keeper.ts';
+import type { Issuer } from '../usecases/issuer.ts';
+import type { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
+import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
+import { ClockWatch } from '../usecases/watch-clock.ts';
+import type { HealthReport } from './readiness.ts';
+
+export interface BackgroundParts {
+  readonly timers: Timers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: OpenLedger;
+  readonly issuer: Issuer;
+  readonly keeper: AuthorityKeeper;
+  readonly svid: ServerSvidKeeper;
+  readonly tell: (report: HealthReport) => void;
+  readonly flushDenials: () => Promise<void>;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const PROBE_BYTES = Buffer.from('mayfly probe');
+
+const messageOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
+
+/** The work that nobody asks for: probe, rotation, renewal of the own SVID, retention, the head file. */
+export class Background {
+  readonly #parts: BackgroundParts;
+  readonly #watch: ClockWatch;
+  readonly #stops: (() => void)[] = [];
+  readonly #failures = new Map<string, string>();
+  #probedAt: number | undefined;
+  #jump = 0;
+
+  constructor(parts: BackgroundParts) {
+    this.#parts = parts;
+    this.#watch = new ClockWatch(parts.clock);
+  }
+
+  /** Probes once, so that readiness is known, then goes on by itself. */
+  async start(): Promise<void> {
+    await this.probe();
+    const { store, flushDenials, issuer } = this.#parts;
+    this.#repeat('head file', SECOND, () => store.writeHead());
+    this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
+    this.#repeat('denials', 10 * SECOND, flushDenials);
+    this.#repeat('probe', 10 * SECOND, () => this.probe());
+    this.#repeat('rotation', MINUTE, () => this.rotate());
+    this.#repeat('retention', 10 * MINUTE, () => this.#purge());
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  /** Signs with every active key and commits a row that is no fact: what a request would need is tried (DEC-34). */
+  async probe(): Promise<void> {
+    this.#noticeClock();
+    try {
+      const { keys } = this.#parts.issuer;
+      await (await keys.issuing()).signer.sign(PROBE_BYTES);
+      await (await keys.jwt('jwt-svid')).signer.sign(PROBE_BYTES);
+      await (await keys.jwt('access-token')).signer.sign(PROBE_BYTES);
+      await this.#parts.store.probe();
+      this.#probedAt = this.#parts.clock.monotonic();
+      this.#failures.delete('probe');
+    } catch (error) {
+      this.#failures.set('probe', messageOf(error));
+    }
+    this.#report();
+  }
+
+  /** Moves authorities on and renews the server's own SVID; not on a clock that jumped (DEC-9). */
+  async rotate(): Promise<void> {
+    if (this.#jump !== 0) return;
+    const { keeper, svid, logger } = this.#parts;
+    for (const step of await rotateAuthorities(keeper)) logger.info('an authority moved on', { ...step });
+    await svid.renew();
+  }
+
+  async #purge(): Promise<void> {
+    if (this.#jump !== 0) return;
+    const counts = await this.#parts.store.purge();
+    if (Object.values(counts).some((count) => count > 0)) this.#parts.logger.info('retention ran', { ...counts });
+  }
+
+  #noticeClock(): void {
+    const jump = this.#watch.check();
+    if (jump !== 0 && this.#jump === 0) {
+      this.#parts.logger.error('the wall clock was set: rotation and retention stop', { seconds: jump });
+    }
+    this.#jump = jump;
+  }
+
+  #report(): void {
+    const jumped = this.#jump === 0 ? [] : [`the wall clock jumped by ${this.#jump} s`];
+    const failed = [...this.#failures].map(([what, why]) => `${what}: ${why}`);
+    this.#parts.tell({
+      reasons: [...jumped, ...failed],
+      ...(this.#probedAt !== undefined && { probedAt: this.#probedAt }),
+    });
+  }
+
+  #repeat(what: string, everyMs: number, work: () => Promise<void> | void): void {
+    const run = async (): Promise<void> => {
+      try {
+        await work();
+        this.#failures.delete(what);
+      } catch (error) {
+        this.#failures.set(what, messageOf(error));
+        this.#parts.logger.error('background work failed', { what, error: messageOf(error) });
+      }
+    };
+    this.#stops.push(this.#parts.timers.repeat(everyMs, run));
+  }
+}

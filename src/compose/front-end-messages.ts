@@ -1,0 +1,28 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { SerialisedMetrics } from '../adapters/http/metrics.ts';
+import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { FrontEndShare, Ports, ServerIdentities } from './front-end.ts';
+import type { HealthReport } from './readiness.ts';
+
+/** What a front end's thread starts with. */
+export interface FrontEndStart {
+  readonly share: FrontEndShare;
+  readonly ledgerPort: MessagePort;
+  readonly identities: ServerIdentities;
+  readonly ports: Ports;
+}
+
+/** From the main thread to a front end. */
+export type ToFrontEnd =
+  | { readonly kind: 'identity'; readonly own: TlsIdentity }
+  | { readonly kind: 'health'; readonly report: HealthReport }
+  | { readonly kind: 'flush-denials' }
+  | { readonly kind: 'metrics'; readonly id: number }
+  | { readonly kind: 'close' };
+
+/** From a front end to the main thread. */
+export type FromFrontEnd =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'metrics'; readonly id: number; readonly metrics: SerialisedMetrics }
+  | { readonly kind: 'closed' };

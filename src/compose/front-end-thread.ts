@@ -1,0 +1,87 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { SerialisedMetrics } from '../adapters/http/metrics.ts';
+import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { FrontEndStart, FromFrontEnd, ToFrontEnd } from './front-end-messages.ts';
+import type { HealthReport } from './readiness.ts';
+
+/** The main thread's side of a further front end. */
+export class FrontEndThread {
+  readonly #worker: Worker;
+  readonly #asked = new Map<number, (metrics: SerialisedMetrics) => void>();
+  readonly #closed = Promise.withResolvers<void>();
+  #nextId = 1;
+  #closing = false;
+
+  private constructor(worker: Worker, onFatal: (error: Error) => void) {
+    this.#worker = worker;
+    worker.on('message', (message: FromFrontEnd) => this.#hear(message));
+    const end = (error: Error): void => {
+      for (const answer of this.#asked.values()) answer([]);
+      this.#asked.clear();
+      this.#closed.resolve();
+      if (!this.#closing) onFatal(error);
+    };
+    worker.on('error', (error) => end(Error.isError(error) ? error : new Error('a front end failed')));
+    worker.on('exit', () => end(new Error('a front end ended')));
+  }
+
+  /** Resolves when it listens. `onFatal` is called when it dies later. */
+  static async start(start: FrontEndStart, onFatal: (error: Error) => void): Promise<FrontEndThread> {
+    const entry = new URL(`./front-end-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+    const worker = new Worker(entry, {
+      workerData: start,
+      transferList: [start.ledgerPort],
+      name: 'mayfly-front-end',
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    worker.once('message', (message: FromFrontEnd) => {
+      if (message.kind === 'ready') resolve();
+      else reject(new Error(message.kind === 'failed' ? message.message : 'a front end answers out of turn'));
+    });
+    worker.once('error', reject);
+    const thread = new FrontEndThread(worker, onFatal);
+    await promise;
+    worker.off('error', reject);
+    return thread;
+  }
+
+  replaceIdentity(own: TlsIdentity): void {
+    this.#say({ kind: 'identity', own });
+  }
+
+  tell(report: HealthReport): void {
+    this.#say({ kind: 'health', report });
+  }
+
+  flushDenials(): void {
+    this.#say({ kind: 'flush-denials' });
+  }
+
+  metrics(): Promise<SerialisedMetrics> {
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<SerialisedMetrics>();
+    this.#asked.set(id, resolve);
+    this.#say({ kind: 'metrics', id });
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#say({ kind: 'close' });
+    await this.#closed.promise;
+    await this.#worker.terminate();
+  }
+
+  #say(message: ToFrontEnd): void {
+    this.#worker.postMessage(message);
+  }
+
+  #hear(message: FromFrontEnd): void {
+    if (message.kind === 'closed') this.#closed.resolve();
+    if (message.kind !== 'metrics') return;
+    this.#asked.get(message.id)?.(message.metrics);
+    this.#asked.delete(message.id);
+  }
+}

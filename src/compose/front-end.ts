@@ -1,0 +1,191 @@
+import { hostname } from 'node:os';
+import { Admission } from '../adapters/http/admission.ts';
+import { type AppServices, buildApp } from '../adapters/http/app.ts';
+import { callerChecks } from '../adapters/http/callers.ts';
+import { RateLimits } from '../adapters/http/limits.ts';
+import { Metrics } from '../adapters/http/metrics.ts';
+import { networkPeers } from '../adapters/http/peer.ts';
+import type { Route } from '../adapters/http/route.ts';
+import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
+import type { TlsIdentity } from '../adapters/http/tls.ts';
+import { TokenBuckets } from '../adapters/http/token-buckets.ts';
+import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Delays } from '../ports/timers.ts';
+import type { Issuer } from '../usecases/issuer.ts';
+import { flushDenials } from '../usecases/record-denial.ts';
+import type { Config } from './config.ts';
+import { type BuiltIssuer, buildIssuer, withPublicUrl } from './issuer.ts';
+import { LateApp } from './late-app.ts';
+import { observedLedger } from './observed-ledger.ts';
+import { Health } from './readiness.ts';
+import { frontEndRoutes } from './routes.ts';
+import { ServerIdentity } from './server-identity.ts';
+
+/** What all front ends of a process have in common; it can be sent to another thread. */
+export interface FrontEndShare {
+  readonly config: Config;
+  /** `mayfly dev`: the public listener's own address serves as public URL. */
+  readonly dev: boolean;
+  readonly sealKey: Uint8Array;
+  readonly challengeKey: Uint8Array;
+  readonly limitMemory: SharedArrayBuffer;
+  readonly limitSalt: Uint8Array;
+  /** Several front ends listen on the same port (DEC-1). */
+  readonly reusePort: boolean;
+}
+
+/** What differs from thread to thread. */
+export interface FrontEndParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly delays: Delays;
+  readonly logger: Logger;
+  readonly opened: FrontEndLedger;
+}
+
+export interface Addresses {
+  readonly api: string;
+  readonly public: string;
+}
+
+/** Ports to listen on; 0 for any that is free. */
+export interface Ports {
+  readonly api: number;
+  readonly public: number;
+}
+
+export interface ServerIdentities {
+  readonly own: TlsIdentity;
+  /** A web PKI certificate for `public`; without it `public` shows `own`. */
+  readonly forPublic?: TlsIdentity;
+}
+
+const authorityOf = (address: string, port: number): string => {
+  // A wildcard is no address to go to.
+  const host = address === '0.0.0.0' || address === '::' ? hostname() : address;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+};
+
+const portOf = (url: string): number => Number(new URL(url).port);
+
+/** A whole HTTPS server in one thread (DEC-1): its own TLS, checks, signing and read-back. */
+export class FrontEnd {
+  readonly built: BuiltIssuer;
+  readonly health: Health;
+  readonly metrics = new Metrics();
+  readonly services: AppServices;
+  readonly #share: FrontEndShare;
+  readonly #parts: FrontEndParts;
+  readonly #servers: HttpServer[] = [];
+  #identities: readonly ServerIdentity[] = [];
+
+  constructor(share: FrontEndShare, parts: FrontEndParts) {
+    const { clock, logger } = parts;
+    const { limits } = share.config.server;
+    this.#share = share;
+    this.#parts = parts;
+    this.health = new Health(clock);
+    this.built = buildIssuer({
+      ...parts,
+      config: share.config,
+      sealKey: share.sealKey,
+      observe: (ledger) => observedLedger(ledger, this.metrics, clock),
+    });
+    this.services = {
+      clock,
+      logger,
+      limits: new RateLimits(new TokenBuckets(share.limitMemory, share.limitSalt), clock, {
+        perSource: { attest: limits.attestPerSource },
+        workload: limits.signPerWorkload,
+        agent: limits.signPerAgent,
+      }),
+      admission: new Admission(),
+      metrics: this.metrics,
+      callers: callerChecks(this.built.issuer),
+    };
+  }
+
+  /** Listens on `api` and `public`. The routes are built once the addresses are known, since tokens name them. */
+  async listen({ own, forPublic }: ServerIdentities, ports: Ports): Promise<Addresses> {
+    const { config } = this.#share;
+    const identities = { api: new ServerIdentity(own), public: new ServerIdentity(forPublic ?? own) };
+    this.#identities = forPublic ? [identities.api] : [identities.api, identities.public];
+    const apps = { api: new LateApp(), public: new LateApp() };
+    const open = async (listener: 'api' | 'public'): Promise<string> => {
+      const { address } = config.server[listener];
+      const server = this.#server(listener, apps[listener], identities[listener]);
+      const port = await server.listen({
+        host: address,
+        port: ports[listener],
+        ...(this.#share.reusePort && { reusePort: true }),
+      });
+      return `https://${authorityOf(address, port)}`;
+    };
+    const addresses = { api: await open('api'), public: await open('public') };
+    const routes = this.routes(addresses);
+    for (const listener of ['api', 'public'] as const) {
+      apps[listener].ready(buildApp(routes, listener, this.services, networkPeers()));
+    }
+    return addresses;
+  }
+
+  /** The issuer as it serves under these addresses (DEC-29). */
+  issuerAt(addresses: Addresses): Issuer {
+    const { config, dev } = this.#share;
+    return withPublicUrl(this.built.issuer, config, config.server.public.url ?? (dev ? addresses.public : undefined));
+  }
+
+  /** Everything that a front end serves. */
+  routes(addresses: Addresses): readonly Route[] {
+    const { config, challengeKey } = this.#share;
+    return frontEndRoutes({
+      config,
+      issuer: this.issuerAt(addresses),
+      challengeKey,
+      limits: this.services.limits,
+      readiness: () => this.health.readiness(),
+      apiUrl: addresses.api,
+    });
+  }
+
+  replaceIdentity(own: TlsIdentity): void {
+    for (const identity of this.#identities) identity.replace(own);
+  }
+
+  /** Records the denials that were only counted so far (DEC-5). */
+  flushDenials(): Promise<void> {
+    return flushDenials(this.built.issuer);
+  }
+
+  /** Stops accepting, answers what was accepted, records what was counted (DEC-37). The ledger stays open. */
+  async stopServing(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.close()));
+    await this.flushDenials();
+  }
+
+  /** Lets go of the ledger. */
+  letGo(): void {
+    this.#parts.opened.close();
+  }
+
+  #server(listener: 'api' | 'public', app: LateApp, identity: ServerIdentity): HttpServer {
+    const server = createHttpServer({
+      app: app.listener,
+      delays: this.#parts.delays,
+      tls: { identity, clientCertificates: listener === 'api' },
+      limits: { maxConnections: this.#share.config.server.limits.connections },
+      onConnections: (open) => this.metrics.connections(listener, open),
+    });
+    this.#servers.push(server);
+    return server;
+  }
+}
+
+/** Further front ends listen where the first one found a port. */
+export const portsOf = (addresses: Addresses): Ports => ({
+  api: portOf(addresses.api),
+  public: portOf(addresses.public),
+});

@@ -1,0 +1,68 @@
+import type { MessagePort } from 'node:worker_threads';
+import { aggregateMetrics } from '../adapters/http/metrics.ts';
+import type { TlsIdentity } from '../adapters/http/tls.ts';
+import {
+  type Addresses,
+  type FrontEnd,
+  type FrontEndShare,
+  portsOf,
+  type Ports,
+  type ServerIdentities,
+} from './front-end.ts';
+import { FrontEndThread } from './front-end-thread.ts';
+import type { HealthReport } from './readiness.ts';
+
+/** All front ends of the process: the first in the main thread, each further one in a thread of its own (DEC-1). */
+export class FrontEnds {
+  readonly first: FrontEnd;
+  readonly #threads: FrontEndThread[] = [];
+
+  constructor(first: FrontEnd) {
+    this.first = first;
+  }
+
+  /** Listens with the first, then with the others on the ports that it found. */
+  async listen(
+    share: FrontEndShare,
+    identities: ServerIdentities,
+    count: number,
+    ledgerPort: () => MessagePort,
+    onFatal: (error: Error) => void,
+  ): Promise<Addresses> {
+    const { api, public: forPublic } = share.config.server;
+    const wanted: Ports = { api: api.port, public: forPublic.port };
+    const addresses = await this.first.listen(identities, wanted);
+    const ports = portsOf(addresses);
+    for (let started = 1; started < count; started += 1) {
+      const thread = await FrontEndThread.start({ share, ledgerPort: ledgerPort(), identities, ports }, onFatal);
+      this.#threads.push(thread);
+    }
+    return addresses;
+  }
+
+  replaceIdentity(own: TlsIdentity): void {
+    this.first.replaceIdentity(own);
+    for (const thread of this.#threads) thread.replaceIdentity(own);
+  }
+
+  tell(report: HealthReport): void {
+    this.first.health.tell(report);
+    for (const thread of this.#threads) thread.tell(report);
+  }
+
+  async flushDenials(): Promise<void> {
+    for (const thread of this.#threads) thread.flushDenials();
+    await this.first.flushDenials();
+  }
+
+  /** The numbers of all of them, in Prometheus' text form. */
+  async metrics(): Promise<string> {
+    const parts = [this.first.metrics.serialise(), ...this.#threads.map((thread) => thread.metrics())];
+    return aggregateMetrics(await Promise.all(parts));
+  }
+
+  /** Stops accepting everywhere at once, finishes what was accepted (DEC-37). */
+  async close(): Promise<void> {
+    await Promise.all([this.first.stopServing(), ...this.#threads.map((thread) => thread.close())]);
+  }
+}

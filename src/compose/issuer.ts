@@ -1,0 +1,52 @@
+import { keyStore } from '../adapters/keys/sealed.ts';
+import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
+import { Follower } from '../ledger/follow.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { KeyStore } from '../ports/keys.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Issuer } from '../usecases/issuer.ts';
+import { OpenSigningKeys } from '../usecases/open-signing-keys.ts';
+import { DenialLimit } from '../usecases/record-denial.ts';
+import type { Config } from './config.ts';
+import { issuancePolicy } from './policy.ts';
+
+export interface IssuerParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly opened: FrontEndLedger;
+  readonly sealKey: Uint8Array;
+  /** Wraps the ledger, to measure it. */
+  readonly observe?: (ledger: Ledger) => Ledger;
+}
+
+export interface BuiltIssuer {
+  /** The issuer as it is before a public URL is known; `withPublicUrl` gives the one that serves. */
+  readonly issuer: Issuer;
+  readonly keyStore: KeyStore;
+}
+
+/** What one thread issues with: its own connection to the ledger, its own memory of it, its own opened keys. */
+export const buildIssuer = ({ config, clock, entropy, opened, sealKey, observe }: IssuerParts): BuiltIssuer => {
+  const { views } = opened;
+  const follower = new Follower(views);
+  const store = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
+  const issuer: Issuer = {
+    policy: issuancePolicy(config, undefined),
+    clock,
+    entropy,
+    ledger: observe ? observe(opened.ledger) : opened.ledger,
+    views,
+    follower,
+    keys: new OpenSigningKeys(follower, store),
+    denials: new DenialLimit(),
+  };
+  return { issuer, keyStore: store };
+};
+
+/** The same issuer, issuing under a public URL (DEC-29). */
+export const withPublicUrl = (issuer: Issuer, config: Config, publicUrl: string | undefined): Issuer => ({
+  ...issuer,
+  policy: issuancePolicy(config, publicUrl),
+});

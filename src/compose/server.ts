@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { TOKEN_BUCKET_BYTES } from '../adapters/http/token-buckets.ts';
+import type { HttpServer } from '../adapters/http/server.ts';
+import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { systemEntropy } from '../adapters/system/entropy.ts';
+import { systemLogger } from '../adapters/system/logger.ts';
+import { systemTimers } from '../adapters/system/timers.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
+import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
+import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
+import { Background } from './background.ts';
+import { writeBundleFile } from './bundle-file.ts';
+import type { Config } from './config.ts';
+import { FrontEnd, type FrontEndShare } from './front-end.ts';
+import { FrontEnds } from './front-ends.ts';
+import { listenerNames, makeListenerKey, publicIdentity } from './listener-identity.ts';
+import { openOperations } from './operations.ts';
+import type { RunningServer } from './running-server.ts';
+import { authorityKeeper, openStore, sealKeyOf } from './store.ts';
+
+export interface ServerOverrides {
+  /** `mayfly dev`: loopback, the seal key beside the data, the listener's own address as public URL. */
+  readonly dev?: boolean;
+  /** For tests with a time of their own; then there is one front end, since further ones have the system's clock. */
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+const SECRET_BYTES = 32;
+
+const packageVersion = (): string => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+};
+
+const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
+  if (overrides.clock) return 1;
+  // `reusePort` spreads connections over threads on Linux only (DEC-1).
+  const sensible = process.platform === 'linux' ? availableParallelism() : 1;
+  return config.server.frontEnds ?? sensible;
+};
+
+/** Opens the store, makes the first authorities of a new trust domain, and gives the first front end, not yet listening. */
+const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (error: Error) => void) => {
+  const { dev = false, clock = systemClock, logger = systemLogger() } = overrides;
+  const entropy = systemEntropy();
+  const share: FrontEndShare = {
+    config,
+    dev,
+    sealKey: sealKeyOf(config, dev, entropy),
+    challengeKey: entropy.bytes(SECRET_BYTES),
+    limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
+    limitSalt: entropy.bytes(SECRET_BYTES),
+    reusePort: frontEndCount(config, overrides) > 1,
+  };
+  const store = await openStore(config, dev, { clock, entropy, onFatal });
+  const first = new FrontEnd(share, { clock, entropy, delays: systemTimers, logger, opened: store.connect() });
+  return { share, store, first, clock, logger };
+};
+
+/** Ends in the order in which answers depend on each other: listeners, then what they counted, then the ledger. */
+const shutDown = async (
+  background: Background,
+  operations: readonly HttpServer[],
+  frontEnds: FrontEnds,
+  store: OpenLedger,
+): Promise<void> => {
+  background.stop();
+  await Promise.all([frontEnds.close(), ...operations.map((server) => server.close())]);
+  await frontEnds.first.built.issuer.ledger.append({ facts: [{ kind: 'server-stopped' }] });
+  frontEnds.first.letGo();
+  await store.close();
+};
+
+/**
+ * Starts a whole server; resolves when it can issue, which it has tried. Rejects with a sentence for the operator when it
+ * must not start: another server holds the folder, the seal key is missing or readable by others, the store knows less
+ * than its head file, a port is taken.
+ */
+export const startServer = async (config: Config, overrides: ServerOverrides = {}): Promise<RunningServer> => {
+  const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
+  const { share, store, first, clock, logger } = await openFirst(config, overrides, onFatal);
+  const { issuer } = first.built;
+  const keeper = authorityKeeper(config, first.built);
+  await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
+  const svid = new ServerSvidKeeper(issuer, listenerNames(config), makeListenerKey);
+  await svid.renew();
+
+  const frontEnds = new FrontEnds(first);
+  const forPublic = publicIdentity(config);
+  const identities = { own: svid.current(), ...(forPublic && { forPublic }) };
+  const count = frontEndCount(config, overrides);
+  const addresses = await frontEnds.listen(share, identities, count, () => store.port(), onFatal);
+  svid.onChange((renewed) => frontEnds.replaceIdentity(renewed));
+
+  const operations = await openOperations({
+    config,
+    frontEnd: first,
+    addresses,
+    delays: systemTimers,
+    collect: () => frontEnds.metrics(),
+  });
+  const { dataDir } = config.server;
+  const bundleFile = writeBundleFile(dataDir, issuer.follower);
+  issuer.follower.on('authorities', () => writeBundleFile(dataDir, issuer.follower));
+  await issuer.ledger.append({ facts: [{ kind: 'server-started', version: packageVersion(), frontEnds: count }] });
+
+  const background = new Background({
+    timers: systemTimers,
+    clock,
+    logger,
+    store,
+    issuer,
+    keeper,
+    svid,
+    tell: (report) => frontEnds.tell(report),
+    flushDenials: () => frontEnds.flushDenials(),
+  });
+  await background.start();
+
+  let stopping: Promise<void> | undefined;
+  return {
+    ready: {
+      trustDomain: config.trustDomain,
+      ...addresses,
+      adminSocket: config.server.admin.socket,
+      bundleFile,
+      dataDir,
+    },
+    fatal,
+    stop: () => (stopping ??= shutDown(background, operations, frontEnds, store)),
+  };
+};

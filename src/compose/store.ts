@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
+import { type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
+import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
+import { parsePem } from '../formats/pem.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { AuthorityKeeper, BroughtRoot } from '../usecases/authority-keeper.ts';
+import type { Config } from './config.ts';
+import type { BuiltIssuer } from './issuer.ts';
+
+/** The seal key as configured. `dev` makes it on the first start, beside the data, which nothing else may (DEC-26). */
+export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): Uint8Array => {
+  if (dev && !existsSync(server.sealKey)) return createSealKey(server.sealKey, entropy);
+  const key = readSealKey(server.sealKey);
+  if (!dev && existsSync(server.dataDir) && isSealKeyInside(server.dataDir, server.sealKey)) {
+    throw new Error(`the seal key ${server.sealKey} lies in the data folder; move it elsewhere`);
+  }
+  return key;
+};
+
+/** Opens the ledger of the configured folder. A folder that `init` never made is refused, so that a typing error founds no trust domain. */
+export const openStore = (
+  config: Config,
+  dev: boolean,
+  parts: { readonly clock: Clock; readonly entropy: Entropy; readonly onFatal: (error: Error) => void },
+): Promise<OpenLedger> => {
+  const { dataDir, headFile, retention } = config.server;
+  if (!dev && !existsSync(dataDir)) {
+    return Promise.reject(new Error(`${dataDir} does not exist; mayfly server init makes it`));
+  }
+  return openLedger({
+    ...parts,
+    dataDir,
+    trustDomain: config.trustDomain,
+    headFile: headFile ?? join(dataDir, 'head.json'),
+    detailLifeMs: retention.details * 1000,
+  });
+};
+
+const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefined => {
+  if (root.kind !== 'files' || root.certFile === undefined || root.keyFile === undefined) return undefined;
+  const [certificate] = parsePem(readFileSync(root.certFile, 'utf8'), 'CERTIFICATE');
+  if (!certificate) throw new Error(`${root.certFile} holds no certificate`);
+  return { certificate, keyReference: root.keyFile };
+};
+
+const ORIGINS = { generated: 'made', files: 'brought', offline: 'offline' } as const;
+
+/** What looks after the authorities, as configured. */
+export const authorityKeeper = (config: Config, { issuer, keyStore }: BuiltIssuer): AuthorityKeeper => {
+  const brought = broughtRoot(config);
+  return {
+    trustDomain: config.trustDomain,
+    authorityPolicy: { ...DEFAULT_AUTHORITY_POLICY, root: ORIGINS[config.server.root.kind] },
+    ...(brought && { broughtRoot: brought }),
+    clock: issuer.clock,
+    entropy: issuer.entropy,
+    ledger: issuer.ledger,
+    views: issuer.views,
+    keyStore,
+  };
+};
