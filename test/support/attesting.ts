@@ -14,6 +14,7 @@ import type { Attestor } from '../../src/ports/attestor.ts';
 import { attest, type AttestedIdentity } from '../../src/usecases/attest.ts';
 import type { Caller } from '../../src/usecases/authenticate-caller.ts';
 import { createChallenge } from '../../src/usecases/challenge.ts';
+import type { AuthorityManager } from '../../src/usecases/draft-authority-change.ts';
 import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import type { Attesting, AttestRequest } from '../../src/usecases/prove-evidence.ts';
@@ -42,6 +43,8 @@ export const TEST_POLICY: IssuancePolicy = {
 export interface TestAttesting {
   readonly attesting: Attesting;
   readonly ledger: TestLedger;
+  /** For what operators do with its authorities. */
+  readonly keeper: AuthorityManager;
   /** All facts of a kind, in order. */
   facts<K extends FactKind>(kind: K): readonly Extract<Fact, { kind: K }>[];
   lastDenial(): Denied | undefined;
@@ -86,6 +89,7 @@ export const startAttesting = async (attestors: readonly Attestor[] = []): Promi
   return {
     attesting,
     ledger,
+    keeper,
     facts,
     lastDenial: () => facts('denied').at(-1),
     entry: async (id, changes = {}) => {
