@@ -1,5 +1,4 @@
-import { createPublicKey } from 'node:crypto';
-import { makeWorkloadKey } from '../../src/adapters/keys/workload-key.ts';
+import { generateKeyPairSync } from 'node:crypto';
 import type { Authority, AuthorityPurpose } from '../../src/domain/authority.ts';
 import { agentId } from '../../src/domain/spiffe-id.ts';
 import { publicKeyPem } from '../../src/formats/public-key.ts';
@@ -42,7 +41,7 @@ const one = (purpose: AuthorityPurpose, state: Authority['state']): Authority =>
 
 /** Puts an agent with a live SVID on record. */
 const issueToAgent = async (name: string): Promise<void> => {
-  const spki = createPublicKey(await makeWorkloadKey()).export({ format: 'der', type: 'spki' });
+  const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'der', type: 'spki' });
   const planned = await planX509(
     { ...world, policy: testPolicy(TRUST_DOMAIN) },
     {
