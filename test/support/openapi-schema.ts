@@ -105,8 +105,10 @@ export const OPENAPI_SCHEMA = {
         schema: reference('schema'),
       },
       // A path parameter is always required (§4.8.12.2).
-      if: { properties: { in: { const: 'path' } } },
-      then: { required: ['required'], properties: { required: { const: true } } },
+      anyOf: [
+        { properties: { in: { enum: ['query', 'header', 'cookie'] } } },
+        { required: ['required'], properties: { required: { const: true } } },
+      ],
     },
     response: {
       type: 'object',

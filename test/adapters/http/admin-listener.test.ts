@@ -63,7 +63,7 @@ describe('the admin socket', () => {
     };
     for (const readUid of [() => ({ uid: 4243 }), () => ({ uid: -1 }), unreadable]) {
       const server = await open(path, readUid, 4242);
-      await expect(ask({ socketPath: path, path: '/whoami' })).rejects.toThrow();
+      await expect(ask({ socketPath: path, path: '/whoami' })).rejects.toThrow(/hang up|ECONNRESET|EPIPE/);
       await server.close();
     }
   });

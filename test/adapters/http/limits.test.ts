@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Admission } from '../../../src/adapters/http/admission.ts';
 import { DEFAULT_LIMITS, RateLimits, sourceKey } from '../../../src/adapters/http/limits.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { errorDescription, OAUTH_ERRORS } from '../../../src/adapters/http/oauth-error.ts';
 import { PROBLEMS, problemOf } from '../../../src/adapters/http/problem.ts';
 import { internalAnswer, refusalAnswer } from '../../../src/adapters/http/render.ts';

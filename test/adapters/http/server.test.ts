@@ -104,7 +104,7 @@ describe('limits of a connection', () => {
     const { server, port } = await startServer([hello], { limits: { maxConnections: 1 } });
     const agent = new Agent({ keepAlive: true });
     expect((await ask({ port, path: '/hello', agent })).status).toBe(200);
-    await expect(ask({ port, path: '/hello' })).rejects.toThrow();
+    await expect(ask({ port, path: '/hello' })).rejects.toThrow(/hang up|ECONNRESET/);
     agent.destroy();
     await server.close();
   });
@@ -195,10 +195,13 @@ describe('closing', () => {
     const { entered, route } = gate();
     const { server, port } = await startServer([route], { limits: { closeTimeout: 100 } });
     const slow = ask({ port, path: '/slow' });
-    const cut = expect(slow).rejects.toMatchObject({ code: 'ECONNRESET' });
+    const cut = slow.then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
     await entered;
     await server.close();
-    await cut;
+    expect(await cut).toBe('ECONNRESET');
   });
 });
 
@@ -232,7 +235,7 @@ describe('TLS', () => {
   ] as [string, ConnectionOptions][])('%s is refused', async (_name, options) => {
     // FA-07
     const { server, port } = await startServer([hello], { identity: changingIdentity(await newTlsIdentity()) });
-    await expect(handshake(port, options)).rejects.toThrow();
+    await expect(handshake(port, options)).rejects.toThrow(/alert|SSL/);
     await server.close();
   });
 
@@ -296,7 +299,9 @@ describe('TLS', () => {
     identity.change(next);
     const after = await handshake(port);
     expect(after.getPeerX509Certificate()?.fingerprint256).not.toBe(before.getPeerX509Certificate()?.fingerprint256);
-    await expect(handshake(port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })).rejects.toThrow();
+    await expect(handshake(port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })).rejects.toThrow(
+      /alert|SSL/,
+    );
     expect((await ask({ port, tls: true, path: '/hello', agent })).status).toBe(200);
     for (const socket of [before, after]) socket.destroy();
     agent.destroy();
