@@ -23,6 +23,7 @@ import { observedLedger } from './observed-ledger.ts';
 import { Health } from './readiness.ts';
 import { frontEndRoutes } from './routes.ts';
 import { ServerIdentity } from './server-identity.ts';
+import { authorityKeeper } from './store.ts';
 
 /** What all front ends of a process have in common; it can be sent to another thread. */
 export interface FrontEndShare {
@@ -144,6 +145,7 @@ export class FrontEnd {
     return frontEndRoutes({
       config,
       issuer: this.issuerAt(addresses),
+      keeper: authorityKeeper(config, this.built),
       challengeKey,
       limits: this.services.limits,
       readiness: () => this.health.readiness(),

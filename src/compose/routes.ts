@@ -1,4 +1,5 @@
 import { adminRoutes } from '../adapters/http/routes/admin.ts';
+import { authorityRoutes } from '../adapters/http/routes/admin-authorities.ts';
 import { attestRoutes } from '../adapters/http/routes/attest.ts';
 import { tokenRoutes } from '../adapters/http/routes/oauth-token.ts';
 import { type Readiness, probeRoutes } from '../adapters/http/routes/probes.ts';
@@ -7,6 +8,7 @@ import { svidRoutes } from '../adapters/http/routes/svids.ts';
 import { validateRoutes } from '../adapters/http/routes/validate.ts';
 import type { RateLimits } from '../adapters/http/limits.ts';
 import type { Route } from '../adapters/http/route.ts';
+import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { PublishedDocuments } from '../usecases/published-documents.ts';
 import { attestorsOf } from './attestors.ts';
@@ -15,6 +17,7 @@ import type { Config } from './config.ts';
 export interface RouteParts {
   readonly config: Config;
   readonly issuer: Issuer;
+  readonly keeper: AuthorityManager;
   readonly challengeKey: Uint8Array;
   readonly limits: RateLimits;
   readonly readiness: () => Readiness;
@@ -24,7 +27,7 @@ export interface RouteParts {
 
 /** The whole route table of a front end; each listener serves the part that names it. */
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
-  const { config, issuer, challengeKey, limits, readiness, apiUrl } = parts;
+  const { config, issuer, keeper, challengeKey, limits, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
   const documents = new PublishedDocuments(
     issuer.views,
@@ -40,6 +43,7 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
     ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
     ...validateRoutes(issuer),
     ...adminRoutes(issuer),
+    ...authorityRoutes(issuer, keeper),
     ...publicDocumentRoutes(documents),
     ...probeRoutes({ readiness }),
   ];

@@ -6,7 +6,8 @@ import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
 import { parsePem } from '../formats/pem.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import type { AuthorityKeeper, BroughtRoot } from '../usecases/authority-keeper.ts';
+import type { BroughtRoot } from '../usecases/authority-keeper.ts';
+import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { Config } from './config.ts';
 import type { BuiltIssuer } from './issuer.ts';
 
@@ -49,7 +50,7 @@ const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefined => {
 const ORIGINS = { generated: 'made', files: 'brought', offline: 'offline' } as const;
 
 /** What looks after the authorities, as configured. */
-export const authorityKeeper = (config: Config, { issuer, keyStore }: BuiltIssuer): AuthorityKeeper => {
+export const authorityKeeper = (config: Config, { issuer, keyStore }: BuiltIssuer): AuthorityManager => {
   const brought = broughtRoot(config);
   return {
     trustDomain: config.trustDomain,
