@@ -59,11 +59,13 @@ export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Bu
     reject(tooLarge(maxBytes));
   };
   request.on('data', take);
+  // An error object takes longer to make than the rest of this function, so it is made for those who really went.
+  const gone = (): void => reject(new PeerGone());
   request.once('end', () => {
+    request.off('error', gone).off('close', gone);
     const [first] = chunks;
     resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks, length));
   });
-  request.once('error', () => reject(new PeerGone()));
-  request.once('close', () => reject(new PeerGone()));
+  request.once('error', gone).once('close', gone);
   return promise;
 };

@@ -83,7 +83,8 @@ export const readInput = async (
     query: applySchema(route.query, route.query && parseQuery(query), 'query'),
   };
   if (route.bodyKind === undefined) {
-    if (route.ignoresBody !== true && hasBody(request)) throw new Refusal('invalid_request', 'no body is expected here');
+    if (route.ignoresBody !== true && hasBody(request))
+      throw new Refusal('invalid_request', 'no body is expected here');
     return { ...input, body: undefined };
   }
   checkMediaType(request, route);
