@@ -85,7 +85,9 @@ export const adoptBroughtRoot = async (keeper: AuthorityKeeper, by: string): Pro
   const known = all.find((each) => each.certificate === recorded);
   if (known !== undefined) {
     if (isPublished(known)) return;
-    throw new Refusal('authority_state', 'the configured root was revoked', { reason: `authority ${known.id}` });
+    throw new Refusal('unavailable', 'the configured root was revoked: configure another', {
+      reason: `authority ${known.id}`,
+    });
   }
   const key = { kind: 'file', reference: broughtRoot.keyReference } as const;
   const authority = rootFromOutside(keeper, broughtRoot.certificate, key, nextGeneration(all, 'x509-root'));

@@ -10,8 +10,6 @@ import { draftOf, wrongState, type AuthorityManager, type AuthorityOperation } f
 import { prepareAuthority } from './prepare-authority.ts';
 import { rotateAuthorities } from './rotate-authorities.ts';
 
-export type { AuthorityManager, AuthorityOperation } from './draft-authority-change.ts';
-
 /** What an operation would do, for the operator to read before `--yes`. */
 export interface AuthorityPlan {
   readonly operation: AuthorityOperation;

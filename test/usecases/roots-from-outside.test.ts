@@ -78,6 +78,16 @@ describe('a root that is brought online', () => {
     await expect(bootstrapAuthorities(keeper)).rejects.toThrow('neither P-256, P-384 nor RSA');
   });
 
+  test('once revoked it does not come back, and the operator is told', async () => {
+    const { keeper, views, ledger } = await open({ root: 'brought' }, await rootOf());
+    await bootstrapAuthorities(keeper);
+    const [root] = views.authorities.list('x509-root');
+    if (root === undefined) throw new Error('no root');
+    await ledger.append({ facts: [{ kind: 'authority-revoked', id: root.id, purpose: 'x509-root', by: 'test' }] });
+    await expect(rotateAuthorities(keeper)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(views.authorities.list('x509-root').map(({ state }) => state)).toEqual(['revoked']);
+  });
+
   test('is refused when the key file is of another root, or missing', async () => {
     const { keeper } = await open({ root: 'brought' }, await rootOf(), await rootOf());
     await expect(bootstrapAuthorities(keeper)).rejects.toThrow('does not fit');
