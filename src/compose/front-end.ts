@@ -6,6 +6,7 @@ import { RateLimits } from '../adapters/http/limits.ts';
 import { Metrics } from '../adapters/http/metrics.ts';
 import { networkPeers } from '../adapters/http/peer.ts';
 import type { Route } from '../adapters/http/route.ts';
+import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
@@ -24,6 +25,7 @@ import { Health } from './readiness.ts';
 import { frontEndRoutes } from './routes.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { authorityKeeper } from './store.ts';
+import { packageVersion } from './version.ts';
 
 /** What all front ends of a process have in common; it can be sent to another thread. */
 export interface FrontEndShare {
@@ -126,7 +128,7 @@ export class FrontEnd {
       return `https://${authorityOf(address, port)}`;
     };
     const addresses = { api: await open('api'), public: await open('public') };
-    const routes = this.routes(addresses);
+    const routes = withOpenApi(this.routes(addresses), { version: packageVersion() });
     for (const listener of ['api', 'public'] as const) {
       apps[listener].ready(buildApp(routes, listener, this.services, networkPeers()));
     }
@@ -139,7 +141,7 @@ export class FrontEnd {
     return withPublicUrl(this.built.issuer, config, config.server.public.url ?? (dev ? addresses.public : undefined));
   }
 
-  /** Everything that a front end serves. */
+  /** Everything that a front end serves, but the document of it. */
   routes(addresses: Addresses): readonly Route[] {
     const { config, challengeKey } = this.#share;
     return frontEndRoutes({

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { TOKEN_BUCKET_BYTES } from '../adapters/http/token-buckets.ts';
 import type { HttpServer } from '../adapters/http/server.ts';
@@ -20,6 +19,7 @@ import { listenerNames, makeListenerKey, publicIdentity } from './listener-ident
 import { openOperations } from './operations.ts';
 import type { RunningServer } from './running-server.ts';
 import { authorityKeeper, openStore, sealKeyOf } from './store.ts';
+import { packageVersion } from './version.ts';
 
 export interface ServerOverrides {
   /** `mayfly dev`: loopback, the seal key beside the data, the listener's own address as public URL. */
@@ -30,13 +30,6 @@ export interface ServerOverrides {
 }
 
 const SECRET_BYTES = 32;
-
-const packageVersion = (): string => {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
-};
 
 const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
   if (overrides.clock) return 1;
