@@ -112,7 +112,9 @@ export const inForceFor = (issuer: Pick<Issuer, 'views'>, target: RevocationTarg
 export const previewRevocation = (issuer: Reader, admin: Administrator, asked: RevocationTarget): RevocationPreview => {
   const target = resolveTarget(issuer, asked);
   requireTargetWithin(issuer, admin, target);
-  const rows = [...liveCredentials(issuer, target).take(MAX_COUNTED)];
+  // What an agent holds itself may have come through it as well.
+  const found = [...liveCredentials(issuer, target).take(MAX_COUNTED)];
+  const rows = [...new Map(found.map((row) => [row.id, row])).values()];
   const credentials: Record<CredentialKind, number> = { 'x509-svid': 0, 'jwt-svid': 0, 'access-token': 0 };
   for (const row of rows) credentials[row.credential] += 1;
   const identities = [...new Set(rows.map(({ spiffeId }) => spiffeId))].sort();
@@ -124,7 +126,7 @@ export const previewRevocation = (issuer: Reader, admin: Administrator, asked: R
     identities: { count: identities.length, first: identities.slice(0, NAMED_IDENTITIES) },
     entries: countEntries(issuer, target),
     agents: countAgents(issuer, target),
-    truncated: rows.length === MAX_COUNTED,
+    truncated: found.length === MAX_COUNTED,
     inForce: inForceFor(issuer, target),
   };
 };

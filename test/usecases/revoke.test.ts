@@ -184,7 +184,7 @@ test('a preview counts what would be hit', async () => {
   await admin.issue({ spiffeId: id('/db/a'), agent: AGENT });
   await admin.issue({ spiffeId: id('/db/b'), agent: AGENT, credential: 'access-token' });
   await admin.issue({ spiffeId: id('/dbx') });
-  await admin.issue({ spiffeId: AGENT, role: 'agent' });
+  await admin.issue({ spiffeId: AGENT, role: 'agent', agent: AGENT });
   const before = admin.size();
   expect(previewRevocation(admin, ROOT, prefix('/db'))).toMatchObject({
     credentials: { 'x509-svid': 1, 'jwt-svid': 0, 'access-token': 1 },
