@@ -8,7 +8,7 @@ import { trustDomainProblem } from '../domain/trust-domain.ts';
 import type { ExitCode } from './exit.ts';
 import { wholeBetween } from './options.ts';
 import { record } from './output.ts';
-import { serveUntilStopped } from './serve.ts';
+import { serveUntilStopped, starting } from './serve.ts';
 import { verb } from './verb.ts';
 import type { Cli } from './verb.ts';
 
@@ -88,7 +88,8 @@ export const devCommand = (cli: Cli): Command =>
       try {
         output.note('a server for trying out: its seal key lies beside the data that it seals');
         const { startServer } = await import('../compose/server.ts');
-        const server = await startServer(devConfig({ ...options, dataDir, adminSocket }), { dev: true });
+        const config = devConfig({ ...options, dataDir, adminSocket });
+        const server = await starting(() => startServer(config, { dev: true }));
         const line = readyLine(server);
         output.result(line, () => readyText(line));
         return await serveUntilStopped(server, output);

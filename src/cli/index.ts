@@ -37,10 +37,11 @@ const version = (): string => {
   return manifest.version;
 };
 
-/** Errors of use end with 2 (DEC-42), for every command and its subcommands. */
-const strict = (command: Command): Command => {
+/** Errors of use end with 2 (DEC-42) and go where the rest goes, for every command and its subcommands. */
+const strict = (command: Command, terminal: Terminal): Command => {
+  command.configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
   command.exitOverride().enablePositionalOptions().showHelpAfterError('(--help says more)').helpCommand(false);
-  for (const child of command.commands) strict(child);
+  for (const child of command.commands) strict(child, terminal);
   return command;
 };
 
@@ -51,10 +52,7 @@ export const createProgram = (cli: Cli): Command => {
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'say what there is');
   for (const noun of NOUNS) program.addCommand(noun(cli));
-  for (const command of [program, ...program.commands]) {
-    command.configureOutput({ writeOut: (text) => cli.terminal.out(text), writeErr: (text) => cli.terminal.err(text) });
-  }
-  return strict(program);
+  return strict(program, cli.terminal);
 };
 
 /** Runs one command line, without the names of runtime and script, and gives the exit code. It never rejects. */
@@ -75,7 +73,5 @@ export const run = async (args: readonly string[], terminal: Terminal): Promise<
   }
 };
 
-/** What the launcher calls. */
-export const main = async (args: readonly string[]): Promise<void> => {
-  process.exitCode = await run(args, processTerminal);
-};
+/** What the launcher calls. Ends the process itself: a thread or socket left open must not keep a finished command alive. */
+export const main = async (args: readonly string[]): Promise<never> => process.exit(await run(args, processTerminal));

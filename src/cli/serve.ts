@@ -1,7 +1,21 @@
 import type { RunningServer } from '../compose/running-server.ts';
-import { EXIT } from './exit.ts';
+import { CommandRefused, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
+
+/**
+ * A start that must not be is an answer for the operator, in the server's own sentence; an error of another class than
+ * `Error` is a bug and stays one.
+ */
+export const starting = async (start: () => Promise<RunningServer>): Promise<RunningServer> => {
+  try {
+    return await start();
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name !== 'Error') throw error;
+    throw new CommandRefused(`the server does not start: ${message}`);
+  }
+};
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

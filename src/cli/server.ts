@@ -9,7 +9,7 @@ import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { record, table } from './output.ts';
 import type { Output } from './output.ts';
-import { serveUntilStopped } from './serve.ts';
+import { serveUntilStopped, starting } from './serve.ts';
 import type { Terminal } from './terminal.ts';
 import { verb } from './verb.ts';
 import type { Cli } from './verb.ts';
@@ -86,12 +86,13 @@ const initVerb = (cli: Cli): Command =>
           ['next', `mayfly server check --config ${made.file}`],
         ]),
       );
+      return EXIT.yes;
     },
   );
 
 const run = async (config: Config, output: Output): Promise<ExitCode> => {
   const { startServer } = await import('../compose/server.ts');
-  const server = await startServer(config);
+  const server = await starting(() => startServer(config));
   output.result({ ...server.ready, ready: true, pid: process.pid }, () =>
     record([
       ['trust domain', server.ready.trustDomain],

@@ -64,11 +64,11 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
     const right = 'a path outside it, so that a copy of the data is not a copy of the keys';
     problems.push({ path: ['server', 'sealKey'], reason: 'lies in the data folder', right });
   }
-  if (kind !== 'generated' && certFile === undefined) {
+  if (kind === 'files' && certFile === undefined) {
     problems.push({
       path: ['server', 'root', 'certFile'],
       reason: 'is missing',
-      right: `the certificate of the root, as kind is ${kind}`,
+      right: 'the certificate of the root, as kind is files',
     });
   }
   if (kind === 'files' && keyFile === undefined) {
@@ -78,11 +78,11 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
       right: 'the key of the root, as kind is files',
     });
   }
-  if (kind === 'generated' && certFile !== undefined) {
+  if (kind !== 'files' && certFile !== undefined) {
     problems.push({
       path: ['server', 'root', 'certFile'],
       reason: 'is never read',
-      right: 'kind: files or offline with it, or no such key',
+      right: 'kind: files with it, or no such key',
     });
   }
   if (kind !== 'files' && keyFile !== undefined) {

@@ -105,7 +105,7 @@ const root = (place: ConfigPlace) =>
       .describe(
         'Where the root is from. `generated`: made and sealed here. `files`: brought along, certificate and key. `offline`: its key stays away; `mayfly authority csr` and `install` carry requests to it and certificates back.',
       ),
-    certFile: path(place).optional().describe('The certificate of the root in PEM, for `files` and `offline`.'),
+    certFile: path(place).optional().describe('The certificate of the root in PEM, for `files`.'),
     keyFile: secretReference(place).optional().describe('The private key of the root in PEM, for `files`.'),
   });
 

@@ -37,12 +37,12 @@ describe('keys that do not fit together', () => {
     ['a seal key in the data folder', '{dataDir: /d, sealKey: /d/keys/seal}', 'server.sealKey lies in the data folder'], // DEC-26
     ['files without a certificate', '{root: {kind: files, keyFile: k}}', 'server.root.certFile is missing'],
     ['files without a key', '{root: {kind: files, certFile: c}}', 'server.root.keyFile is missing'],
-    ['an offline root without a certificate', '{root: {kind: offline}}', 'server.root.certFile is missing'],
     [
-      'an offline root with a key',
-      '{root: {kind: offline, certFile: c, keyFile: k}}',
-      'server.root.keyFile is never read',
+      'an offline root with a certificate, which `authority install` brings',
+      '{root: {kind: offline, certFile: c}}',
+      'server.root.certFile is never read',
     ],
+    ['an offline root with a key', '{root: {kind: offline, keyFile: k}}', 'server.root.keyFile is never read'],
     ['a generated root with a certificate', '{root: {certFile: c}}', 'server.root.certFile is never read'],
   ])('%s', (_, server, text) => {
     const problems = told(server);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatDuration, parseDuration } from '../../src/compose/config-values.ts';
 import { nearest } from '../../src/compose/config-suggest.ts';
 import { isLoopback } from '../../src/compose/loopback.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { configProblems, loadConfig, parseConfig } from '../../src/compose/config.ts';
 import type { Config, ConfigInput } from '../../src/compose/config.ts';
 import { describeProblem } from '../../src/compose/config-problems.ts';
@@ -213,7 +213,7 @@ describe('YAML that is refused', () => {
         const result = parseConfig(input(text));
         expect(result.ok || result.problems.length > 0).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: 40 },
     );
   });
 });
