@@ -40,7 +40,7 @@ export interface TestLedger {
   readonly dataDir: string;
   readonly open: OpenLedger;
   /** Why the writer died, if it did. */
-  fatal(): Error | undefined;
+  readonly fatal: () => Error | undefined;
   /** Closes the store and, unless told to keep it, removes the folder. */
   close(options?: { keep?: boolean }): Promise<void>;
 }

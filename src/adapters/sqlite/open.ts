@@ -17,7 +17,8 @@ const READER_CACHE_KIB = -16_384;
 export const openForWriting = (file: string): SqliteDatabase => {
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  db.pragma('auto_vacuum = INCREMENTAL');
+  // Of a store that exists, setting it again would write to the file before the self-check has seen it.
+  if (Number(db.pragma('page_count', { simple: true })) === 0) db.pragma('auto_vacuum = INCREMENTAL');
   db.pragma('secure_delete = ON');
   db.pragma('journal_mode = WAL');
   // A commit that power loss may forget would be a credential in the world without a record (P1).

@@ -9,9 +9,13 @@ interface Pending {
   reject(reason: Error): void;
 }
 
-/** Node does not say in which realm an error was made; what is thrown may be anything. */
-const asError = (thrown: unknown): Error =>
-  Error.isError(thrown) ? thrown : new Error('the writer threw something that is no error');
+/** Node rebuilds a thread's error by hand, so that it is no true Error here; what is thrown may be anything. */
+const asError = (thrown: unknown): Error => {
+  if (Error.isError(thrown)) return thrown;
+  const said =
+    typeof thrown === 'object' && thrown !== null && 'message' in thrown ? String(thrown.message) : 'unknown';
+  return new Error(`the writer thread failed: ${said}`, { cause: thrown });
+};
 
 /** The process's side of the writer thread. */
 export class LedgerWriter {
@@ -37,12 +41,7 @@ export class LedgerWriter {
     const entry = new URL(`./writer-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     const worker = new Worker(entry, { workerData: options, name: 'mayfly-writer' });
     const writer = new LedgerWriter(worker, onFatal);
-    try {
-      await writer.#opened();
-    } catch (error) {
-      await worker.terminate();
-      throw error;
-    }
+    await writer.#opened();
     worker.on('message', (message: WriterMessage) => writer.#hear(message));
     worker.on('error', (error) => writer.#end(asError(error)));
     worker.on('exit', () => writer.#end(new Error('the writer thread ended')));
@@ -78,8 +77,10 @@ export class LedgerWriter {
   async close(): Promise<void> {
     if (this.#closing || this.#ended) return;
     this.#closing = true;
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     await this.#ask({ chore: 'close' });
-    await this.#worker.terminate();
+    // It ends by itself: cutting a thread off in the midst of its own clean-up has crashed V8.
+    await ended;
   }
 
   #opened(): Promise<void> {
@@ -93,10 +94,16 @@ export class LedgerWriter {
         if (error) reject(error);
         else resolve();
       };
-      const heard = (message: WriterMessage): void =>
-        settle(message.kind === 'refused' ? new Error(message.message) : undefined);
-      const failed = (error: unknown): void => settle(asError(error));
-      const ended = (): void => settle(new Error('the writer thread ended before the store was open'));
+      let why = new Error('the writer thread ended before the store was open');
+      const heard = (message: WriterMessage): void => {
+        if (message.kind === 'refused') why = new Error(message.message);
+        else settle();
+      };
+      const failed = (error: unknown): void => {
+        why = asError(error);
+      };
+      // Only then the folder is free again.
+      const ended = (): void => settle(why);
       worker.on('message', heard);
       worker.on('error', failed);
       worker.on('exit', ended);
