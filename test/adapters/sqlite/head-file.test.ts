@@ -1,0 +1,104 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { readHeadFile } from '../../../src/adapters/sqlite/head-file.ts';
+import { ledgerFile } from '../../../src/adapters/sqlite/open.ts';
+import { deniedFixture } from '../../support/facts.ts';
+import { openTestLedger } from '../../support/ledger.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mayfly-head-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A store of three entries that was closed, and what the head file then said. */
+const closedStore = async () => {
+  const dataDir = join(folder, 'data');
+  const headFile = join(folder, 'head');
+  const test = await openTestLedger({ dataDir, headFile });
+  await test.ledger.append({ facts: [deniedFixture()] });
+  await test.open.checkpoint();
+  copyFileSync(ledgerFile(dataDir), join(folder, 'older.db'));
+  await test.ledger.append({ facts: [deniedFixture()] });
+  test.open.writeHead();
+  const head = readHeadFile(headFile);
+  await test.close({ keep: true });
+  return { dataDir, headFile, head };
+};
+
+/** Changes a closed store behind its back. */
+const tamper = (dataDir: string, sql: string): void => {
+  const db = new Database(ledgerFile(dataDir));
+  for (const name of ['log_entry_is_never_changed', 'log_entry_is_never_deleted', 'log_tile_never_shrinks']) {
+    db.exec(`DROP TRIGGER ${name}`);
+  }
+  db.exec(sql);
+  db.close();
+};
+
+// DEC-11
+describe('the head file', () => {
+  test('holds the newest head, and a store that is as new opens', async () => {
+    const { dataDir, headFile, head } = await closedStore();
+    expect(head).toMatchObject({ epoch: 1, size: 3 });
+    const again = await openTestLedger({ dataDir, headFile });
+    expect(again.views.log.head()).toEqual(head);
+    await again.close();
+  });
+
+  test('a store that was rolled back does not open, and hears who knows more', async () => {
+    const { dataDir, headFile } = await closedStore();
+    copyFileSync(join(folder, 'older.db'), ledgerFile(dataDir));
+    const opening = openTestLedger({ dataDir, headFile });
+    await expect(opening).rejects.toThrow(
+      'the head file knows more than the store: epoch 1, size 3 against epoch 1, size 2',
+    );
+  });
+
+  test('another log at the same size does not open', async () => {
+    const { dataDir, headFile, head } = await closedStore();
+    writeFileSync(headFile, JSON.stringify({ ...head, root: '00'.repeat(32) }));
+    await expect(openTestLedger({ dataDir, headFile })).rejects.toThrow('different logs');
+  });
+
+  test('the file of another log is refused', async () => {
+    const { dataDir, headFile, head } = await closedStore();
+    writeFileSync(headFile, JSON.stringify({ ...head, logId: 'other' }));
+    await expect(openTestLedger({ dataDir, headFile })).rejects.toThrow('log other');
+  });
+
+  test.each(['{}', '[]', '{"logId":"x","epoch":1,"size":-1.5,"root":""}'])('%s is no head file', async (text) => {
+    const headFile = join(folder, 'head');
+    writeFileSync(headFile, text);
+    await expect(openTestLedger({ dataDir: join(folder, 'data'), headFile })).rejects.toThrow('not a head file');
+  });
+});
+
+// transparency-log §12: refuse, never repair
+describe('the self-check of a start', () => {
+  test.each([
+    ['a changed entry', "UPDATE log_entry SET leaf = x'7b7d' WHERE idx = 1", 'entry 1 is not the one in the tree'],
+    ['a missing entry', 'DELETE FROM log_entry WHERE idx = 2', 'entry 2 is missing'],
+    ['an entry too many', "INSERT INTO log_entry (idx, leaf) VALUES (3, x'7b7d')", 'above its size 3'],
+    ['a changed tile', 'UPDATE log_tile SET hashes = zeroblob(96)', 'tiles do not give the root'],
+    ['a short tile', 'UPDATE log_tile SET hashes = zeroblob(32)', 'missing or too short'],
+    ['a changed root', 'UPDATE log_state SET root = zeroblob(32)', 'tiles do not give the root'],
+  ])('%s', async (_name, sql, message) => {
+    const { dataDir } = await closedStore();
+    tamper(dataDir, sql);
+    const before = readFileSync(ledgerFile(dataDir));
+    await expect(openTestLedger({ dataDir })).rejects.toThrow(message);
+    expect(Buffer.compare(readFileSync(ledgerFile(dataDir)), before)).toBe(0);
+  });
+
+  test.each([
+    ['a newer schema', "INSERT INTO migration (version, file, checksum) VALUES (99, 'x', 'y')", 'use a newer Mayfly'],
+    ['another migration', "UPDATE migration SET checksum = 'x'", 'made with another 0001-ledger.sql'],
+  ])('%s', async (_name, sql, message) => {
+    const { dataDir } = await closedStore();
+    tamper(dataDir, sql);
+    await expect(openTestLedger({ dataDir })).rejects.toThrow(message);
+  });
+});
