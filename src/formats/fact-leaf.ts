@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { KeyHome } from '../domain/authority.ts';
-import { CLEAR_MEMBERS } from '../domain/fact.ts';
+import { CLEAR_MEMBERS } from '../domain/fact-kinds.ts';
 import type { Fact, FactKind } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import { canonicalJson } from './canonical-json.ts';

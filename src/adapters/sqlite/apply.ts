@@ -1,5 +1,5 @@
 import type { Fact } from '../../domain/fact.ts';
-import { CHANGE_KINDS } from '../../domain/fact.ts';
+import { CHANGE_KINDS } from '../../domain/fact-kinds.ts';
 import type { RecordId } from '../../domain/record-id.ts';
 import type { LedgerRecord } from '../../ledger/store.ts';
 import { AuthorityWriter } from './apply-authorities.ts';
