@@ -91,8 +91,7 @@ export const devCommand = (cli: Cli): Command =>
         const config = devConfig({ ...options, dataDir, adminSocket });
         const server = await starting(() => startServer(config, { dev: true }));
         const line = readyLine(server);
-        output.result(line, () => readyText(line));
-        return await serveUntilStopped(server, output);
+        return await serveUntilStopped(server, output, () => output.result(line, () => readyText(line)));
       } finally {
         remove();
       }

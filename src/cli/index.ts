@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './agent.ts';
+import { authorityCommand } from './authority.ts';
+import { bundleCommand } from './bundle.ts';
 import { credentialCommand } from './credential.ts';
 import { devCommand } from './dev.ts';
 import { entryCommand } from './entry.ts';
@@ -24,6 +26,8 @@ const NOUNS = [
   entryCommand,
   resourceCommand,
   agentCommand,
+  authorityCommand,
+  bundleCommand,
   credentialCommand,
   validateCommand,
   explainCommand,

@@ -21,9 +21,13 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
  * Keeps the process until it is told to stop or cannot go on. A stop is orderly and answers yes (DEC-37); signals that come
- * while it stops change nothing. A server that cannot go on answers "could not tell": what was asked last may be on record.
+ * while it stops change nothing. `announce` says that it is ready; whoever reads that may stop it in the same moment. A server that cannot go on answers "could not tell": what was asked last may be on record.
  */
-export const serveUntilStopped = async (server: RunningServer, output: Output): Promise<ExitCode> => {
+export const serveUntilStopped = async (
+  server: RunningServer,
+  output: Output,
+  announce: () => void,
+): Promise<ExitCode> => {
   let asked: () => void = () => undefined;
   const signal = new Promise<void>((resolve) => {
     // A handler of signals is called with the signal, which must not become the value.
@@ -31,6 +35,7 @@ export const serveUntilStopped = async (server: RunningServer, output: Output): 
   });
   for (const name of SIGNALS) process.on(name, asked);
   try {
+    announce();
     const fatal = await Promise.race([signal, server.fatal]);
     if (fatal !== undefined) {
       output.note(`cannot go on: ${fatal.message}`);

@@ -13,13 +13,13 @@ export const main = async (args) => {
   const core = /Max core file size\\s+(\\S+)/.exec(
     await import('node:fs').then((fs) => fs.existsSync('/proc/self/limits') ? fs.readFileSync('/proc/self/limits', 'utf8') : ''),
   );
-  console.log(JSON.stringify({ from: import.meta.url, args, pid: process.pid, execArgv: process.execArgv, core: core?.[1], major: parseInt(process.versions.node) }));
-  const exit = args.find((arg) => arg.startsWith('exit='));
-  if (exit) process.exitCode = Number(exit.slice(5));
   if (args.includes('wait')) {
     const alive = setInterval(() => undefined, 1000);
     process.on('SIGTERM', () => { clearInterval(alive); process.exitCode = 7; });
   }
+  console.log(JSON.stringify({ from: import.meta.url, args, pid: process.pid, execArgv: process.execArgv, core: core?.[1], major: parseInt(process.versions.node) }));
+  const exit = args.find((arg) => arg.startsWith('exit='));
+  if (exit) process.exitCode = Number(exit.slice(5));
 };
 `;
 
