@@ -8,6 +8,7 @@ import { systemLogger } from '../adapters/system/logger.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Timers } from '../ports/timers.ts';
 import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { Background } from './background.ts';
@@ -26,6 +27,8 @@ export interface ServerOverrides {
   readonly dev?: boolean;
   /** For tests with a time of their own; then there is one front end, since further ones have the system's clock. */
   readonly clock?: Clock;
+  /** What drives the work in the background; the system's unless told. */
+  readonly timers?: Timers;
   readonly logger?: Logger;
 }
 
@@ -104,7 +107,7 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
   await issuer.ledger.append({ facts: [{ kind: 'server-started', version: packageVersion(), frontEnds: count }] });
 
   const background = new Background({
-    timers: systemTimers,
+    timers: overrides.timers ?? systemTimers,
     clock,
     logger,
     store,
