@@ -14,15 +14,24 @@ import (
 	"net/http"
 	"os"
 	"sort"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-type client struct {
+// An identity has a connection of its own and its own premade requests, which it sends in turn.
+type identity struct {
 	Cert   string   `json:"cert"`
 	Key    string   `json:"key"`
 	Bodies []string `json:"bodies"`
+}
+
+// A client has one request in flight. It goes round its identities, so that none of them asks more often than it may.
+type client struct {
+	Identities []identity `json:"identities"`
 }
 
 type job struct {
@@ -35,63 +44,82 @@ type job struct {
 	WarmupMs    int      `json:"warmupMs"`
 	DurationMs  int      `json:"durationMs"`
 	// Every how many answers one is kept whole, to be verified afterwards.
-	SampleEvery int `json:"sampleEvery"`
+	SampleEvery int64 `json:"sampleEvery"`
+	// Whose CPU time is read at both ends of the measured time.
+	ServerPid int `json:"serverPid"`
 }
 
 type result struct {
-	Requests int            `json:"requests"`
-	Seconds  float64        `json:"seconds"`
-	P50Ms    float64        `json:"p50_ms"`
-	P99Ms    float64        `json:"p99_ms"`
-	CPUUs    float64        `json:"cpu_us"`
-	Statuses map[string]int `json:"statuses"`
-	Samples  []string       `json:"samples"`
-	Errors   []string       `json:"errors"`
+	Requests    int            `json:"requests"`
+	Seconds     float64        `json:"seconds"`
+	P50Ms       float64        `json:"p50_ms"`
+	P99Ms       float64        `json:"p99_ms"`
+	LoadCPUUs   float64        `json:"load_cpu_us"`
+	ServerCPUUs float64        `json:"server_cpu_us"`
+	Statuses    map[string]int `json:"statuses"`
+	Samples     []string       `json:"samples"`
+	Errors      []string       `json:"errors"`
 }
 
-type worker struct {
-	latencies []time.Duration
-	statuses  map[string]int
-	samples   []string
-	err       error
+// What is kept of answers at most, for each client.
+const maxSamples = 500
+
+type connection struct {
+	tls      *tls.Conn
+	reader   *bufio.Reader
+	requests [][]byte
+	next     int
 }
 
-func (w *worker) run(j *job, c client, pool *x509.CertPool, start, end time.Time) {
-	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key))
+func open(j *job, id identity, pool *x509.CertPool) (*connection, error) {
+	pair, err := tls.X509KeyPair([]byte(id.Cert), []byte(id.Key))
 	if err != nil {
-		w.err = err
-		return
+		return nil, err
 	}
 	conn, err := tls.Dial("tcp", j.Address, &tls.Config{
 		RootCAs: pool, ServerName: j.ServerName, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
 	})
 	if err != nil {
-		w.err = err
-		return
+		return nil, err
 	}
-	defer conn.Close()
-	reader := bufio.NewReaderSize(conn, 64*1024)
-	requests := make([][]byte, len(c.Bodies))
-	for i, body := range c.Bodies {
-		requests[i] = []byte(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
-			j.Path, j.Address, j.ContentType, len(body), body))
+	c := &connection{tls: conn, reader: bufio.NewReaderSize(conn, 64*1024)}
+	for _, body := range id.Bodies {
+		c.requests = append(c.requests, []byte(fmt.Sprintf(
+			"POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+			j.Path, j.Address, j.ContentType, len(body), body)))
 	}
+	return c, nil
+}
+
+func (c *connection) ask() (int, []byte, error) {
+	if _, err := c.tls.Write(c.requests[c.next%len(c.requests)]); err != nil {
+		return 0, nil, err
+	}
+	c.next++
+	response, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+type worker struct {
+	connections []*connection
+	latencies   []time.Duration
+	statuses    map[string]int
+	samples     []string
+	err         error
+}
+
+func (w *worker) run(sampleEvery int64, answered *atomic.Int64, start, end time.Time) {
 	for n := 0; ; n++ {
 		began := time.Now()
 		if began.After(end) {
 			return
 		}
-		if _, err := conn.Write(requests[n%len(requests)]); err != nil {
-			w.err = err
-			return
-		}
-		response, err := http.ReadResponse(reader, nil)
-		if err != nil {
-			w.err = err
-			return
-		}
-		body, err := io.ReadAll(response.Body)
-		response.Body.Close()
+		status, body, err := w.connections[n%len(w.connections)].ask()
 		if err != nil {
 			w.err = err
 			return
@@ -100,8 +128,8 @@ func (w *worker) run(j *job, c client, pool *x509.CertPool, start, end time.Time
 			continue
 		}
 		w.latencies = append(w.latencies, time.Since(began))
-		w.statuses[fmt.Sprint(response.StatusCode)]++
-		if response.StatusCode != 200 || (j.SampleEvery > 0 && n%j.SampleEvery == 0 && len(w.samples) < 200) {
+		w.statuses[fmt.Sprint(status)]++
+		if (answered.Add(1)%sampleEvery == 0 || status != 200) && len(w.samples) < maxSamples {
 			w.samples = append(w.samples, string(body))
 		}
 	}
@@ -113,29 +141,37 @@ func cpu() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func main() {
-	var j job
-	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
-		fmt.Fprintln(os.Stderr, "load: the job is not JSON:", err)
-		os.Exit(2)
+// User and system time of the server so far, in the kernel's ticks of 10 ms; 0 where there is no /proc.
+func serverTicks(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
 	}
+	// The name of the program may hold spaces, but it ends with the last parenthesis.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return user + system
+}
+
+func connectAll(j *job) ([]worker, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(j.CA))
-	start := time.Now().Add(time.Duration(j.WarmupMs) * time.Millisecond)
-	end := start.Add(time.Duration(j.DurationMs) * time.Millisecond)
 	workers := make([]worker, len(j.Clients))
-	var wait sync.WaitGroup
-	for i := range workers {
+	for i, c := range j.Clients {
 		workers[i].statuses = map[string]int{}
-		wait.Add(1)
-		go func(w *worker, c client) {
-			defer wait.Done()
-			w.run(&j, c, pool, start, end)
-		}(&workers[i], j.Clients[i])
+		for _, id := range c.Identities {
+			connection, err := open(j, id, pool)
+			if err != nil {
+				return nil, err
+			}
+			workers[i].connections = append(workers[i].connections, connection)
+		}
 	}
-	wait.Wait()
+	return workers, nil
+}
 
-	out := result{Seconds: float64(j.DurationMs) / 1000, Statuses: map[string]int{}, Samples: []string{}, Errors: []string{}}
+func summarise(workers []worker, out *result) {
 	var all []time.Duration
 	for i := range workers {
 		all = append(all, workers[i].latencies...)
@@ -152,7 +188,42 @@ func main() {
 	if len(all) > 0 {
 		out.P50Ms = float64(all[len(all)/2].Microseconds()) / 1000
 		out.P99Ms = float64(all[len(all)*99/100].Microseconds()) / 1000
-		out.CPUUs = float64(cpu().Microseconds()) / float64(len(all))
+	}
+}
+
+func main() {
+	var j job
+	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
+		fmt.Fprintln(os.Stderr, "load: the job is not JSON:", err)
+		os.Exit(2)
+	}
+	workers, err := connectAll(&j)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load: cannot connect:", err)
+		os.Exit(1)
+	}
+	start := time.Now().Add(time.Duration(j.WarmupMs) * time.Millisecond)
+	end := start.Add(time.Duration(j.DurationMs) * time.Millisecond)
+	var wait sync.WaitGroup
+	var answered atomic.Int64
+	for i := range workers {
+		wait.Add(1)
+		go func(w *worker) {
+			defer wait.Done()
+			w.run(j.SampleEvery, &answered, start, end)
+		}(&workers[i])
+	}
+	time.Sleep(time.Until(start))
+	ownBefore, serverBefore := cpu(), serverTicks(j.ServerPid)
+	time.Sleep(time.Until(end))
+	ownAfter, serverAfter := cpu(), serverTicks(j.ServerPid)
+	wait.Wait()
+
+	out := result{Seconds: float64(j.DurationMs) / 1000, Statuses: map[string]int{}, Samples: []string{}, Errors: []string{}}
+	summarise(workers, &out)
+	if out.Requests > 0 {
+		out.LoadCPUUs = float64((ownAfter - ownBefore).Microseconds()) / float64(out.Requests)
+		out.ServerCPUUs = float64(serverAfter-serverBefore) * 10_000 / float64(out.Requests)
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(out)
 }

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { systemEntropy } from '../../src/adapters/system/entropy.ts';
+import { attestorsOf } from '../../src/compose/attestors.ts';
+import { devConfig } from '../../src/compose/dev-config.ts';
+import { buildIssuer } from '../../src/compose/issuer.ts';
+import { authorityKeeper, openStore, sealKeyOf } from '../../src/compose/store.ts';
+import type { Administrator } from '../../src/domain/administrator.ts';
+import { attest } from '../../src/usecases/attest.ts';
+import { createEntry } from '../../src/usecases/create-entry.ts';
+import { createJoinToken, type JoinTokenRequest } from '../../src/usecases/create-join-token.ts';
+import { createResource } from '../../src/usecases/manage-resources.ts';
+import type { Attesting } from '../../src/usecases/prove-evidence.ts';
+import { bootstrapAuthorities } from '../../src/usecases/rotate-authorities.ts';
+import { agentId, serverId } from '../../src/domain/spiffe-id.ts';
+import { makeRequest, pemChain, type PremadeRequest } from './premade-request.ts';
+
+/** Someone with a client certificate, and the entries under them. */
+export interface Holder {
+  readonly spiffeId: string;
+  /** PEM, leaf first. */
+  readonly chain: string;
+  /** PEM. */
+  readonly key: string;
+}
+
+export interface BenchEntry extends PremadeRequest {
+  readonly id: string;
+  readonly spiffeId: string;
+}
+
+export interface BenchAgent extends Holder {
+  readonly entries: readonly BenchEntry[];
+}
+
+export interface Prepared {
+  readonly trustDomain: string;
+  readonly agents: readonly BenchAgent[];
+  /** Agentless, each with a grant at `resource`. */
+  readonly workloads: readonly Holder[];
+  readonly resource: string;
+  readonly scope: string;
+}
+
+const TRUST_DOMAIN = 'bench.example';
+const RESOURCE = 'https://orders.bench.example/';
+const SCOPE = 'orders.read';
+
+/** Enough that nobody asks more often than the default limits let an agent (500/s) or a workload (50/s). */
+const AGENTS = 32;
+const ENTRIES_PER_AGENT = 16;
+const WORKLOADS = 160;
+
+const ADMIN: Administrator = { name: 'bench', role: 'owner', local: true };
+
+const attestHolder = async (issuer: Attesting, purpose: JoinTokenRequest['purpose']): Promise<Holder> => {
+  const { token } = await createJoinToken(issuer, { purpose, by: ADMIN.name });
+  const request = makeRequest();
+  const { spiffeId, chain } = await attest(issuer, {
+    type: 'join_token',
+    evidence: { token },
+    csr: request.csr,
+    source: '127.0.0.1',
+  });
+  return { spiffeId, chain: pemChain(chain), key: request.key };
+};
+
+const prepareAgent = async (issuer: Attesting, name: string): Promise<BenchAgent> => {
+  const parentId = agentId(issuer.policy.trustDomain, 'join_token', name);
+  const drafts = Array.from({ length: ENTRIES_PER_AGENT }, async (_, at) => {
+    const spiffeId = `spiffe://${TRUST_DOMAIN}/${name}/workload-${at}`;
+    const { id } = await createEntry(issuer, ADMIN, { spiffeId, parentId, selectors: [`unix:uid:${1000 + at}`] });
+    return { id, spiffeId, ...makeRequest() };
+  });
+  const entries = await Promise.all(drafts);
+  return { ...(await attestHolder(issuer, { agent: name })), entries };
+};
+
+const prepareWorkload = async (issuer: Attesting, name: string): Promise<Holder> => {
+  const { id } = await createEntry(issuer, ADMIN, {
+    spiffeId: `spiffe://${TRUST_DOMAIN}/${name}`,
+    parentId: serverId(issuer.policy.trustDomain),
+    selectors: [`bench:name:${name}`],
+    grants: [{ resource: RESOURCE, scopes: [SCOPE] }],
+  });
+  return attestHolder(issuer, { entry: id });
+};
+
+const fill = async (issuer: Attesting): Promise<Prepared> => {
+  await createResource(issuer, ADMIN, { identifier: RESOURCE, scopes: [{ name: SCOPE }] });
+  const numbered = <T>(count: number, name: string, make: (issuer: Attesting, name: string) => Promise<T>) =>
+    Promise.all(Array.from({ length: count }, (_, at) => make(issuer, `${name}-${at}`)));
+  return {
+    trustDomain: TRUST_DOMAIN,
+    agents: await numbered(AGENTS, 'agent', prepareAgent),
+    workloads: await numbered(WORKLOADS, 'client', prepareWorkload),
+    resource: RESOURCE,
+    scope: SCOPE,
+  };
+};
+
+/**
+ * Founds a trust domain in an empty folder and fills it through the same use cases that the server calls, before the server
+ * starts: so set-up takes no part in its rates, which stay as they are by default.
+ */
+export const prepare = async (dataDir: string): Promise<Prepared> => {
+  const config = devConfig({
+    trustDomain: TRUST_DOMAIN,
+    dataDir,
+    adminSocket: join(dataDir, 'admin.sock'),
+    port: 0,
+    publicPort: 0,
+    frontEnds: 1,
+  });
+  const entropy = systemEntropy();
+  const sealKey = sealKeyOf(config, true, entropy);
+  const onFatal = (error: Error): never => {
+    throw error;
+  };
+  const store = await openStore(config, true, { clock: systemClock, entropy, onFatal });
+  const opened = store.connect();
+  try {
+    const built = buildIssuer({ config, clock: systemClock, entropy, opened, sealKey });
+    await bootstrapAuthorities(authorityKeeper(config, built));
+    const { issuer } = built;
+    return await fill({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) });
+  } finally {
+    opened.close();
+    await store.close();
+  }
+};

@@ -1,0 +1,58 @@
+// `npm run bench`: how many credentials a second, how fast, for how much CPU, beside what this machine could do at best.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { measureFloor } from './floors.ts';
+import { buildLoad, MissingTool } from './load.ts';
+import { measureAll } from './measure.ts';
+import { type BenchOptions, readOptions, USAGE, UsageError } from './options.ts';
+import { prepare } from './prepare.ts';
+import { makeReport, type Report, reportText } from './report.ts';
+import { startBenchServer } from './server.ts';
+
+const EXIT_USAGE = 2;
+const EXIT_COULD_NOT_TELL = 3;
+
+const progress = (line: string): void => {
+  process.stderr.write(`bench: ${line}\n`);
+};
+
+const bench = async (options: BenchOptions, folder: string): Promise<Report> => {
+  const generator = buildLoad(folder);
+  progress('preparing identities');
+  const dataDir = join(folder, 'data');
+  const prepared = await prepare(dataDir);
+  const first = await measureFloor(folder);
+  const server = await startBenchServer(dataDir, prepared.trustDomain, options);
+  try {
+    const { operations, floors } = await measureAll({ options, server, prepared, generator, progress }, first);
+    return makeReport(operations, [...floors, await measureFloor(folder)]);
+  } finally {
+    await server.stop();
+  }
+};
+
+const main = async (): Promise<void> => {
+  const options = readOptions(process.argv.slice(2));
+  const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
+  try {
+    const report = await bench(options, folder);
+    process.stdout.write(`${options.json ? JSON.stringify(report) : reportText(report)}\n`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`bench: ${error.message}\n${USAGE}\n`);
+    process.exitCode = EXIT_USAGE;
+  } else if (error instanceof MissingTool) {
+    process.stderr.write(`bench: ${error.message}\n`);
+    process.exitCode = EXIT_COULD_NOT_TELL;
+  } else {
+    throw error;
+  }
+}
