@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
@@ -15,6 +16,8 @@ const READER_CACHE_KIB = -16_384;
  * anything else, and `auto_vacuum` and `secure_delete` only take hold before the first table exists.
  */
 export const openForWriting = (file: string): SqliteDatabase => {
+  // SQLite would make it readable to all; the write-ahead log takes over what the store's file has.
+  closeSync(openSync(file, 'a', 0o600));
   const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   // Of a store that exists, setting it again would write to the file before the self-check has seen it.

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { checkDataDir } from '../../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile } from '../../../src/adapters/sqlite/open.ts';
@@ -119,6 +119,29 @@ describe('appending', () => {
     });
     expect(other.views.revocations.active()).toHaveLength(1);
     other.close();
+  });
+
+  // DEC-4: also when the revision was read for an issuance before
+  test('an issuance that leans on an entry since changed decides again', async () => {
+    const { ledger } = await ready();
+    expect(await ledger.append({ facts: [issuedFixture()] })).toMatchObject({ status: 'committed' });
+    const leans = { policy: 1, entry: { id: 'entry-1', revision: 1 } };
+    const entry = entryFixture({ revision: 2 });
+    await ledger.append({ facts: [{ kind: 'entry-updated', entry, by: 'test', leans }] });
+    expect(await ledger.append({ facts: [issuedFixture()] })).toEqual({ status: 'changed', what: 'entry' });
+    await ledger.append({
+      facts: [{ kind: 'entry-deleted', id: 'entry-1', spiffeId: WEB, by: 'test', leans: { policy: 1 } }],
+    });
+    const second = issuedFixture({ leans: { policy: 1, entry: { id: 'entry-1', revision: 2 } } });
+    expect(await ledger.append({ facts: [second] })).toEqual({ status: 'changed', what: 'entry' });
+  });
+
+  // P6
+  test('nobody else on the machine can read the store', async () => {
+    const { ledger, dataDir } = await start();
+    await ledger.append({ facts: [deniedFixture()] });
+    const modes = ['ledger.db', 'ledger.db-wal'].map((file) => statSync(`${dataDir}/${file}`).mode % 0o1000);
+    expect(modes).toEqual([0o600, 0o600]);
   });
 
   test('what was admitted is still known after a restart', async () => {
