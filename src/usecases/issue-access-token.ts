@@ -25,11 +25,13 @@ export interface GrantedToken extends IssuedJwt {
 const entryOf = (issuer: Issuer, client: OAuthClient): Entry => {
   const entry = client.row.entry === undefined ? undefined : issuer.views.entries.get(client.row.entry);
   const now = issuer.clock.now();
-  if (!entry || entry.spiffeId !== client.spiffeId || (entry.expiresAt ?? Infinity) * 1000 <= now) {
-    throw new Refusal('unauthorized_client', 'the client has no grants', {
-      reason: entry ? 'the entry of the client has changed or expired' : 'the client has no entry',
-    });
+  const refused = (reason: string) => new Refusal('unauthorized_client', 'the client has no grants', { reason });
+  if (!entry) throw refused('the client has no entry');
+  if (entry.spiffeId !== client.spiffeId || (entry.expiresAt ?? Infinity) * 1000 <= now) {
+    throw refused('the entry of the client has changed or expired');
   }
+  // CC-09: a client that may have no token anywhere may not use the grant type.
+  if (entry.grants.length === 0) throw refused('the entry of the client has no grants');
   return entry;
 };
 

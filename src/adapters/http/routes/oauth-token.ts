@@ -21,6 +21,18 @@ const TokenRequest = z.object({
   audience: z.array(z.string().max(2048)).max(MAX_TARGETS).optional(),
 });
 
+const inBodyOnly = z.never('belongs in the body').optional();
+
+/** A URL ends in logs and histories, so a credential in it is refused; whatever else stands there counts for nothing (CC-02). */
+const TokenQuery = z.object({
+  client_secret: inBodyOnly,
+  client_assertion: inBodyOnly,
+  assertion: inBodyOnly,
+  subject_token: inBodyOnly,
+  actor_token: inBodyOnly,
+  token: inBodyOnly,
+});
+
 const TokenAnswer = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
@@ -69,6 +81,7 @@ export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route
     description:
       'Client credentials grant. The client shows a JWT-SVID as `client_assertion`, or its X.509-SVID as TLS client certificate (on the mTLS alias) with `client_id`.',
     access: { kind: 'none' },
+    query: TokenQuery,
     bodyKind: 'form',
     body: TokenRequest,
     repeatable: ['resource', 'audience'],
