@@ -74,8 +74,11 @@ export const openTestLedger = async (
     fatal: () => fatal,
     close: async ({ keep = false } = {}) => {
       frontEnd.close();
-      await open.close();
-      if (!keep) rmSync(dataDir, { recursive: true, force: true });
+      try {
+        await open.close();
+      } finally {
+        if (!keep) rmSync(dataDir, { recursive: true, force: true });
+      }
     },
   };
 };
