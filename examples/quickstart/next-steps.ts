@@ -1,4 +1,4 @@
-import { APP } from './cast.ts';
+import { ORDERS } from './cast.ts';
 import type { Stage } from './stage.ts';
 
 export interface NextStep {
@@ -15,7 +15,7 @@ export const nextSteps = ({ ready }: Stage, decision: string): readonly NextStep
   { what: 'a one-time token of your own', command: 'bin/mayfly.js join-token create --agent' },
   {
     what: 'what revoking would hit (nothing happens without --yes)',
-    command: `bin/mayfly.js revoke --prefix ${APP.spiffeId.replace('/app', '')}`,
+    command: `bin/mayfly.js revoke --identity ${ORDERS.spiffeId}`,
   },
   {
     what: 'the keys that anyone verifies with',
