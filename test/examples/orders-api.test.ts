@@ -32,7 +32,7 @@ const CLAIMS: JWTPayload = {
 };
 
 interface Changes {
-  readonly claims?: JWTPayload;
+  readonly claims?: Readonly<Record<string, unknown>>;
   readonly typ?: string;
   readonly key?: CryptoKey;
   readonly expires?: string;
