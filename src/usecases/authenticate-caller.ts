@@ -53,8 +53,11 @@ export class CallerRefusal extends Refusal {
 /** What a front end remembers of its callers from one request to the next. */
 export class CallerMemory {
   readonly paths = new CallerPaths();
-  /** Connections whose credential was good once: a successor that is presented elsewhere does not cut them off (DEC-12). */
-  readonly admitted = new WeakSet<PresentedChain>();
+  /**
+   * Connections whose credential was good once, with its row. A successor that is presented elsewhere does not cut them off
+   * (DEC-12), and nothing else in a row ever changes, so it is read once for each connection.
+   */
+  readonly admitted = new WeakMap<PresentedChain, CredentialRow>();
 }
 
 type Slice = Pick<Issuer, 'clock' | 'policy' | 'views' | 'follower' | 'ledger'>;
@@ -89,8 +92,8 @@ const checkRevocation = (issuer: Slice, row: CredentialRow): void => {
   if (revocation) throw new CallerRefusal(`revoked by ${revocation.id}`, row);
 };
 
-const checkSuperseded = (memory: CallerMemory, presented: PresentedChain, row: CredentialRow): void => {
-  if (!row.superseded || memory.admitted.has(presented)) return;
+const checkSuperseded = (row: CredentialRow): void => {
+  if (!row.superseded) return;
   throw new CallerRefusal('the credential was renewed, and its successor has been presented', row);
 };
 
@@ -107,8 +110,8 @@ const supersede = async (issuer: Slice, row: CredentialRow): Promise<void> => {
 };
 
 /**
- * Who is calling, from the certificate of its TLS connection. The path is remembered; time, row, revocation and succession are
- * asked at every request (DEC-19). Refuses with `unauthenticated` (a `CallerRefusal`), which the caller of this function puts on
+ * Who is calling, from the certificate of its TLS connection. The path and the row are remembered, succession is a matter of
+ * the connection's first request; time and revocation are asked at every request (DEC-19). Refuses with `unauthenticated` (a `CallerRefusal`), which the caller of this function puts on
  * record, and with what the ledger refuses with when a succession has to be recorded.
  */
 export const authenticateCaller = async (
@@ -120,12 +123,15 @@ export const authenticateCaller = async (
   issuer.follower.refresh();
   const now = issuer.clock.now();
   const verified = verifyPath(issuer, memory, presented.leaf, now);
-  const row = rowOf(issuer, verified);
+  const admitted = memory.admitted.get(presented);
+  const row = admitted ?? rowOf(issuer, verified);
   checkTime(verified, row, now);
   checkRevocation(issuer, row);
-  checkSuperseded(memory, presented, row);
-  await supersede(issuer, row);
-  memory.admitted.add(presented);
+  if (!admitted) {
+    checkSuperseded(row);
+    await supersede(issuer, row);
+    memory.admitted.set(presented, row);
+  }
   return {
     serial: row.id,
     spiffeId: row.spiffeId,
