@@ -1,19 +1,28 @@
 import type { RunningServer } from '../compose/running-server.ts';
+import { Refusal } from '../domain/refusal.ts';
 import { CommandRefused, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
 
+const startFailure = (error: unknown): string | undefined => {
+  if (error instanceof Refusal) {
+    return error.reason === undefined ? error.message : `${error.message}: ${error.reason}`;
+  }
+  const { name, message } = error as Error;
+  return name === 'Error' ? message : undefined;
+};
+
 /**
  * A start that must not be is an answer for the operator, in the server's own sentence; an error of another class than
- * `Error` is a bug and stays one.
+ * `Error` and `Refusal` is a bug and stays one.
  */
 export const starting = async (start: () => Promise<RunningServer>): Promise<RunningServer> => {
   try {
     return await start();
   } catch (error) {
-    const { name, message } = error as Error;
-    if (name !== 'Error') throw error;
-    throw new CommandRefused(`the server does not start: ${message}`);
+    const why = startFailure(error);
+    if (why === undefined) throw error;
+    throw new CommandRefused(`the server does not start: ${why}`);
   }
 };
 

@@ -1,13 +1,19 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { openKeyFile } from '../adapters/keys/key-file.ts';
 import { isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
-import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
+import { readCaCertificate } from '../formats/ca-certificate.ts';
 import { readCertificate } from '../formats/certificate.ts';
 import { parsePem } from '../formats/pem.ts';
-import { openKeyFile } from '../adapters/keys/key-file.ts';
-import { readFileSync } from 'node:fs';
+import { rootProblems } from '../verify/ca-certificate.ts';
+import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
+import { publicIdentity } from './listener-identity.ts';
+import { broughtRoot } from './store.ts';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -37,18 +43,6 @@ const checkFolder = (folder: string): string => {
   return folder;
 };
 
-const checkStore = (folder: string): string => {
-  const file = ledgerFile(folder);
-  if (!existsSync(file)) return `${file} is not there yet; the first start makes it`;
-  const db = openForReading(file);
-  try {
-    const answer = db.pragma('quick_check(1)', { simple: true });
-    return answer === 'ok' ? file : wrong(`${file} is damaged: ${String(answer)}`);
-  } finally {
-    db.close();
-  }
-};
-
 const checkSealKey = ({ server }: Config): string => {
   readSealKey(server.sealKey).fill(0);
   if (existsSync(server.dataDir) && isSealKeyInside(server.dataDir, server.sealKey)) {
@@ -59,10 +53,32 @@ const checkSealKey = ({ server }: Config): string => {
 
 const checkCertificates = (file: string): string => {
   const count = parsePem(readFileSync(file, 'utf8'), 'CERTIFICATE').map(readCertificate).length;
+  if (count === 0) return wrong(`${file} holds no certificate`);
   return `${file}, ${count} ${count === 1 ? 'certificate' : 'certificates'}`;
 };
 
-const checkKey = (file: string): string => `${file}, ${openKeyFile(file).algorithm}`;
+const checkRoot = (config: Config): string => {
+  const root = broughtRoot(config);
+  if (!root) return wrong('no certificate');
+  const certificate = readCaCertificate(root.certificate);
+  const problems = rootProblems(certificate, {
+    trustDomain: config.trustDomain,
+    now: systemClock.now(),
+    minLife: DEFAULT_AUTHORITY_POLICY.life['x509-issuing'],
+  });
+  if (problems.length > 0) return wrong(`the root certificate is not suitable: ${problems.join('; ')}`);
+  const key = openKeyFile(root.keyReference);
+  const own = key.publicKey.export({ format: 'der', type: 'spki' });
+  if (Buffer.compare(own, certificate.spki) !== 0) return wrong(`${root.keyReference} is the key of something else`);
+  return `${root.keyReference}, ${key.algorithm}, fits its certificate`;
+};
+
+const checkPublicIdentity = (config: Config): string => {
+  const identity = publicIdentity(config);
+  if (!identity) return wrong('no certificate');
+  createSecureContext({ cert: identity.certificateChain, key: identity.privateKey });
+  return `${config.server.public.certificate?.keyFile ?? ''}, fits its certificate`;
+};
 
 const checkPort = (address: string, port: number): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -73,7 +89,7 @@ const checkPort = (address: string, port: number): Promise<string> =>
       reject(new Error(`${address} port ${port} ${reason}`));
     });
     probe.listen({ host: address, port, exclusive: true }, () =>
-      probe.close(() => resolve(`${address} port ${port} is free`)),
+      probe.close(() => resolve(port === 0 ? `${address}, any free port` : `${address} port ${port} is free`)),
     );
   });
 
@@ -84,22 +100,31 @@ const checkSocketFolder = (socket: string): string => {
   return stat.isDirectory() ? socket : wrong(`${folder} is not a folder`);
 };
 
-/** Looks at all that a start needs, and goes on after what is wrong, so that everything is said at once. */
-export const checkServer = async (config: Config): Promise<readonly Finding[]> => {
+const checkFiles = (config: Config): readonly Promise<Finding>[] => {
   const { server, attestors } = config;
   const certificate = server.public.certificate;
-  const files: readonly (readonly [string, string | undefined, (file: string) => string])[] = [
-    ['root certificate', server.root.certFile, checkCertificates],
-    ['root key', server.root.keyFile, checkKey],
-    ['public certificate', certificate?.certFile, checkCertificates],
-    ['public key', certificate?.keyFile, checkKey],
-    ...(attestors.x509pop?.caFiles ?? []).map((file) => ['x509pop authorities', file, checkCertificates] as const),
+  const lists: readonly (readonly [string, string | undefined])[] = [
+    ['root certificate', server.root.certFile],
+    ['public certificate', certificate?.certFile],
+    ...(attestors.x509pop?.caFiles ?? []).map((file) => ['x509pop authorities', file] as const),
+    ...(attestors.oidc?.issuers ?? []).map(({ name, caFile }) => [`authorities for ${name}`, caFile] as const),
   ];
+  return [
+    ...lists.flatMap(([what, file]) => (file === undefined ? [] : [look(what, () => checkCertificates(file))])),
+    ...(server.root.kind === 'files' ? [look('root key', () => checkRoot(config))] : []),
+    ...(certificate ? [look('public key', () => checkPublicIdentity(config))] : []),
+  ];
+};
+
+/** Looks at all that a start needs, and goes on after what is wrong, so that everything is said at once. */
+export const checkServer = async (config: Config): Promise<readonly Finding[]> => {
+  const { server } = config;
   const looks = [
     look('data folder', () => checkFolder(server.dataDir)),
-    look('store', () => checkStore(server.dataDir)),
+    look('store', () => checkStore(config)),
     look('seal key', () => checkSealKey(config)),
-    ...files.flatMap(([what, file, check]) => (file === undefined ? [] : [look(what, () => check(file))])),
+    look('authority keys', () => checkAuthorityKeys(config)),
+    ...checkFiles(config),
     look('admin socket', () => checkSocketFolder(server.admin.socket)),
     ...(['api', 'public', 'metrics'] as const).map((name) =>
       look(`${name} listener`, () => checkPort(server[name].address, server[name].port)),

@@ -9,6 +9,8 @@ export interface RelationProblem {
   readonly path: readonly string[];
   readonly reason: string;
   readonly right: string;
+  /** The other key of the relation, as text. */
+  readonly with?: string;
 }
 
 const isInside = (folder: string, file: string): boolean => {
@@ -30,7 +32,12 @@ const listeners = ({ server }: Config): readonly RelationProblem[] => {
     const earlier = named.slice(0, index).find((other) => at.port !== 0 && other.at.port === at.port);
     if (earlier !== undefined) {
       const reason = `is the port of server.${earlier.key} too`;
-      problems.push({ path: ['server', key, 'port'], reason, right: 'a port of its own' });
+      problems.push({
+        path: ['server', key, 'port'],
+        reason,
+        right: 'a port of its own',
+        with: `server.${earlier.key}.port`,
+      });
     }
   }
   if (!isLoopback(server.metrics.address)) {
@@ -49,7 +56,7 @@ const lifetimes = ({ server: { ttl, session, retention } }: Config): readonly Re
   const atLeast = (path: readonly string[], value: number, otherKey: string, other: number): void => {
     if (value >= other) return;
     const right = `at least ${formatDuration(other)}`;
-    problems.push({ path, reason: `is shorter than ${otherKey} (${formatDuration(other)})`, right });
+    problems.push({ path, reason: `is shorter than ${otherKey} (${formatDuration(other)})`, right, with: otherKey });
   };
   atLeast(['server', 'session', 'agentless'], session.agentless, 'server.ttl.agentless', ttl.agentless);
   atLeast(['server', 'session', 'nodeKey'], session.nodeKey, 'server.ttl.agent', ttl.agent);
@@ -62,13 +69,14 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
   const { kind, certFile, keyFile } = server.root;
   if (isInside(server.dataDir, server.sealKey)) {
     const right = 'a path outside it, so that a copy of the data is not a copy of the keys';
-    problems.push({ path: ['server', 'sealKey'], reason: 'lies in the data folder', right });
+    problems.push({ path: ['server', 'sealKey'], reason: 'lies in the data folder', right, with: 'server.dataDir' });
   }
   if (kind === 'files' && certFile === undefined) {
     problems.push({
       path: ['server', 'root', 'certFile'],
       reason: 'is missing',
       right: 'the certificate of the root, as kind is files',
+      with: 'server.root.kind',
     });
   }
   if (kind === 'files' && keyFile === undefined) {
@@ -76,6 +84,7 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
       path: ['server', 'root', 'keyFile'],
       reason: 'is missing',
       right: 'the key of the root, as kind is files',
+      with: 'server.root.kind',
     });
   }
   if (kind !== 'files' && certFile !== undefined) {
@@ -83,6 +92,7 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
       path: ['server', 'root', 'certFile'],
       reason: 'is never read',
       right: 'kind: files with it, or no such key',
+      with: 'server.root.kind',
     });
   }
   if (kind !== 'files' && keyFile !== undefined) {
@@ -90,6 +100,7 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
       path: ['server', 'root', 'keyFile'],
       reason: 'is never read',
       right: 'kind: files with it, or no such key',
+      with: 'server.root.kind',
     });
   }
   return problems;

@@ -10,6 +10,7 @@ import { configSchema } from './config-schema.ts';
 import type { ConfigSchema } from './config-schema.ts';
 import { nearest } from './config-suggest.ts';
 import { readYaml } from './config-yaml.ts';
+import type { KeyPath } from './config-yaml.ts';
 
 type DeepReadonly<T> = T extends string | number | boolean | undefined
   ? T
@@ -54,6 +55,33 @@ const valueOf = ({ key, raw }: Setting): unknown => {
   if (key.kind === 'number' && /^\d{1,15}$/.test(raw)) return Number(raw);
   if (key.kind === 'boolean' && (raw === 'true' || raw === 'false')) return raw === 'true';
   return raw;
+};
+
+/** Stands in for a trust domain that is none, so that the rest can be looked at. */
+const SOME_TRUST_DOMAIN = 'example.org';
+
+/** A copy of `base` without one key; without the whole section of a list, where the key lies in one. */
+const withoutKey = (base: unknown, path: KeyPath): unknown => {
+  const inList = path.findIndex((part) => typeof part === 'number');
+  const [name, ...rest] = inList < 0 ? path : path.slice(0, Math.max(1, inList - 1));
+  if (!isSection(base) || name === undefined) return base;
+  const { [String(name)]: held, ...others } = base;
+  return rest.length === 0 ? others : { ...others, [String(name)]: withoutKey(held, rest) };
+};
+
+/** What does not fit together in the sound part of a configuration that has wrong keys too. */
+const relationsBesides = (
+  schema: ConfigSchema,
+  merged: unknown,
+  wrong: readonly LocatedProblem[],
+): readonly LocatedProblem[] => {
+  const keys = new Set(wrong.map(({ path }) => keyText(path)));
+  const sound = wrong.reduce((rest, { path }) => withoutKey(rest, path), merged);
+  const parsed = schema.safeParse(
+    keys.has('trustDomain') ? withValue(sound, ['trustDomain'], SOME_TRUST_DOMAIN) : sound,
+  );
+  if (!parsed.success) return [];
+  return relationProblems(parsed.data).filter((each) => !keys.has(keyText(each.path)) && !keys.has(each.with ?? ''));
 };
 
 const isSection = (value: unknown): value is Record<string, unknown> =>
@@ -120,10 +148,13 @@ export const parseConfig = (input: ConfigInput): ConfigResult => {
   const broken = file.problems.map(({ line, reason }): ConfigProblem => ({ key: '', source: 'file', line, reason }));
   if (broken.length > 0) return { ok: false, problems: broken };
   const parsed = schema.safeParse(merged);
-  const wrong = parsed.success ? relationProblems(parsed.data) : fromIssues(parsed.error.issues, merged, keys);
-  const problems = [...wrong.map(locate), ...misspelt(input, keys), ...unknownFlags(input, keys)].sort(
-    (a, b) => (a.line ?? 0) - (b.line ?? 0),
-  );
+  const wrong = parsed.success ? [] : fromIssues(parsed.error.issues, merged, keys);
+  const relations = parsed.success ? relationProblems(parsed.data) : relationsBesides(schema, merged, wrong);
+  const problems = [
+    ...[...wrong, ...relations].map(locate),
+    ...misspelt(input, keys),
+    ...unknownFlags(input, keys),
+  ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   return parsed.success && problems.length === 0 ? { ok: true, config: parsed.data } : { ok: false, problems };
 };
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
+import { readGuardedFile } from '../adapters/keys/guarded-file.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import type { MakeKey, ServerNames } from '../usecases/issue-server-svid.ts';
 import type { Config } from './config.ts';
@@ -31,12 +32,17 @@ export const listenerNames = ({ server }: Config): ServerNames => {
   };
 };
 
-/** The web PKI certificate of `public`, where one is configured. */
+const MAX_KEY_FILE_BYTES = 16 * 1024;
+
+/** The web PKI certificate of `public`, where one is configured. Refuses as `readGuardedFile` for its key. */
 export const publicIdentity = ({ server }: Config): TlsIdentity | undefined => {
   const { certificate } = server.public;
   if (!certificate) return undefined;
   return {
     certificateChain: readFileSync(certificate.certFile, 'utf8'),
-    privateKey: readFileSync(certificate.keyFile, 'utf8'),
+    privateKey: readGuardedFile(certificate.keyFile, {
+      what: 'private key',
+      maxBytes: MAX_KEY_FILE_BYTES,
+    }).toString(),
   };
 };

@@ -40,7 +40,8 @@ export const openStore = (
   });
 };
 
-const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefined => {
+/** The root that the configuration names: its certificate, and the path of its key, which is not read yet. */
+export const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefined => {
   if (root.kind !== 'files' || root.certFile === undefined || root.keyFile === undefined) return undefined;
   const [certificate] = parsePem(readFileSync(root.certFile, 'utf8'), 'CERTIFICATE');
   if (!certificate) throw new Error(`${root.certFile} holds no certificate`);

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { keyStore } from '../adapters/keys/sealed.ts';
+import { readSealKey } from '../adapters/keys/seal-key.ts';
+import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
+import type { SqliteDatabase } from '../adapters/sqlite/open.ts';
+import { LogRows } from '../adapters/sqlite/log-rows.ts';
+import { sqliteViews } from '../adapters/sqlite/views.ts';
+import { systemEntropy } from '../adapters/system/entropy.ts';
+import type { LogState } from '../ledger/store.ts';
+import type { Config } from './config.ts';
+
+interface Found {
+  readonly db: SqliteDatabase;
+  /** Undefined while the store is empty: its first start was cut short, and the next goes on. */
+  readonly state: LogState | undefined;
+}
+
+const stateOf = (db: SqliteDatabase): LogState | undefined => {
+  const table = db.prepare(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log_state'`).get();
+  return table === undefined ? undefined : new LogRows(db).state();
+};
+
+const reading = async (file: string, work: (found: Found) => string | Promise<string>): Promise<string> => {
+  const db = openForReading(file);
+  try {
+    return await work({ db, state: stateOf(db) });
+  } finally {
+    db.close();
+  }
+};
+
+/** Says where the store is, or throws what keeps a server from starting on it. It changes nothing. */
+export const checkStore = async ({ trustDomain, server }: Config): Promise<string> => {
+  const file = ledgerFile(server.dataDir);
+  if (!existsSync(file)) return `${file} is not there yet; the first start makes it`;
+  return reading(file, ({ db, state }) => {
+    const answer = db.pragma('quick_check(1)', { simple: true });
+    if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer)}`);
+    if (state === undefined || state.trustDomain === trustDomain) return file;
+    throw new Error(`${file} belongs to trust domain ${state.trustDomain}, not ${trustDomain}`);
+  });
+};
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/**
+ * Opens the private key of every authority that is in use, as a start would, and tries that each fits its public key.
+ * Throws with how many do not open, and why the first does not.
+ */
+export const checkAuthorityKeys = async ({ server }: Config): Promise<string> => {
+  const file = ledgerFile(server.dataDir);
+  if (!existsSync(file)) return 'there are none yet; the first start makes them';
+  return reading(file, async ({ db, state }) => {
+    if (state === undefined) return 'there are none yet; the first start makes them';
+    const { trustDomain, logId } = state;
+    const keys = keyStore({ trustDomain, logId, sealKey: readSealKey(server.sealKey), entropy: systemEntropy() });
+    const used = sqliteViews(db)
+      .authorities.list()
+      .filter(({ state: life }) => life === 'prepared' || life === 'active' || life === 'old');
+    const here = used.filter(({ key }) => key.kind !== 'absent');
+    const tried = await Promise.allSettled(here.map((authority) => keys.open(authority)));
+    const failed = tried.flatMap((result) => (result.status === 'rejected' ? [(result.reason as Error).message] : []));
+    if (failed.length > 0) throw new Error(`${failed.length} of ${here.length} do not open; ${failed[0]}`);
+    const away = used.length - here.length;
+    return `${counted(here.length, 'key')} opened${away === 0 ? '' : `, ${counted(away, 'key')} kept elsewhere`}`;
+  });
+};

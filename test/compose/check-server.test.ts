@@ -1,0 +1,123 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkServer } from '../../src/compose/check-server.ts';
+import { parseConfig } from '../../src/compose/config.ts';
+import type { Config } from '../../src/compose/config.ts';
+import { initServer } from '../../src/compose/init-server.ts';
+import { startServer } from '../../src/compose/server.ts';
+import { keepingLogger } from '../support/http.ts';
+import { newKey } from '../support/x509.ts';
+
+/** What `mayfly server check` says of a folder that a server has used. */
+let folder: string;
+const at = (name: string): string => join(folder, name);
+
+const configured = (more: object = {}, trustDomain = 'example.org'): Config => {
+  const server = {
+    dataDir: at('data'),
+    sealKey: at('keys/seal.key'),
+    admin: { socket: at('a.sock') },
+    api: { address: '127.0.0.1', port: 0 },
+    public: { address: '127.0.0.1', port: 0 },
+    metrics: { port: 0 },
+    frontEnds: 1,
+    ...more,
+  };
+  const parsed = parseConfig({ text: JSON.stringify({ trustDomain, server }), folder, environment: {}, flags: {} });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.config;
+};
+
+const wrong = async (config: Config): Promise<readonly (readonly [string, string])[]> =>
+  (await checkServer(config)).filter(({ ok }) => !ok).map(({ what, detail }) => [what, detail] as const);
+
+const secret = (name: string, content: string | Uint8Array, mode = 0o400): string => {
+  writeFileSync(at(name), content);
+  chmodSync(at(name), mode);
+  return at(name);
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mayfly-check-'));
+  initServer({
+    file: at('mayfly.yaml'),
+    trustDomain: 'example.org',
+    dataDir: at('data'),
+    sealKey: at('keys/seal.key'),
+    adminSocket: at('a.sock'),
+  });
+  const fresh = await checkServer(configured());
+  expect(fresh.find(({ what }) => what === 'authority keys')).toMatchObject({ ok: true });
+  await (await startServer(configured(), { logger: keepingLogger() })).stop();
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a folder that a server has used is all right, and every key in it opens', async () => {
+  const findings = await checkServer(configured());
+  expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+  // Two roots, an issuing CA, two keys of each JWT purpose (DEC-22).
+  expect(findings.find(({ what }) => what === 'authority keys')?.detail).toBe('7 keys opened');
+});
+
+test('another seal key opens none of them', async () => {
+  const found = await wrong(configured({ sealKey: secret('other.key', new Uint8Array(32).fill(7)) }));
+  expect(found).toEqual([
+    ['authority keys', expect.stringMatching(/^7 of 7 do not open; the key \S+ \(.*\) does not unseal/)],
+  ]);
+});
+
+test.each([
+  ['that others may read', 0o644, 32, 'is open to group or others'],
+  ['of another length', 0o400, 31, 'does not hold 32 bytes'],
+])('a seal key %s is named, with what to do', async (_name, mode, length, words) => {
+  const sealKey = secret(`bad-${mode}-${length}`, new Uint8Array(length), mode);
+  const found = await wrong(configured({ sealKey }));
+  expect(found[0]).toEqual(['seal key', expect.stringContaining(words)]);
+});
+
+test('a seal key that is not there is named', async () => {
+  const found = await wrong(configured({ sealKey: at('none.key') }));
+  expect(found[0]).toEqual(['seal key', expect.stringContaining('does not exist')]);
+});
+
+test('the store of another trust domain is named', async () => {
+  expect(await wrong(configured({}, 'other.org'))).toEqual([
+    ['store', expect.stringContaining('belongs to trust domain example.org, not other.org')],
+  ]);
+});
+
+test('a data folder that others can enter, or that is missing, is named', async () => {
+  mkdirSync(at('open'), { mode: 0o755 });
+  expect(await wrong(configured({ dataDir: at('open') }))).toEqual([
+    ['data folder', expect.stringContaining('chmod 0700')],
+  ]);
+  expect(await wrong(configured({ dataDir: at('nowhere') }))).toEqual([
+    ['data folder', expect.stringContaining('mayfly server init makes it')],
+  ]);
+});
+
+test('every port that is taken is named', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const found = await wrong(configured({ api: { address: '127.0.0.1', port } }));
+  await new Promise((resolve) => taken.close(resolve));
+  expect(found).toEqual([['api listener', expect.stringContaining(`port ${port} is taken`)]]);
+});
+
+test('a brought root without a certificate in its file is named, and so is a public key of something else', async () => {
+  const keyPem = newKey().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const keyFile = secret('some.pem', keyPem);
+  const certFile = secret('empty.pem', 'nothing\n');
+  const found = await wrong(
+    configured({
+      root: { kind: 'files', certFile, keyFile },
+      public: { address: '127.0.0.1', port: 0, certificate: { certFile, keyFile } },
+    }),
+  );
+  expect(found.map(([what]) => what)).toEqual(['root certificate', 'public certificate', 'root key', 'public key']);
+});
