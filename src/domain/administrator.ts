@@ -1,4 +1,4 @@
-import type { AdminRole, EntryFields, Grant } from './entry.ts';
+import { ADMIN_ROLES, type AdminRole, type EntryFields, type Grant } from './entry.ts';
 import type { RecordId } from './record-id.ts';
 import { Refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
@@ -17,7 +17,11 @@ export interface Administrator {
   readonly credential?: RecordId;
 }
 
-/** The reason stands in the log in clear (TL-15), so it names nobody and nothing. */
+/** Does `held` include what `needed` may do? viewer < revoker < registrar < owner (DEC-28). */
+export const roleCovers = (held: AdminRole, needed: AdminRole): boolean =>
+  ADMIN_ROLES.indexOf(held) >= ADMIN_ROLES.indexOf(needed);
+
+/** The reason names nobody and nothing, so that denials of one kind count together (DEC-5). */
 const outside = (admin: Administrator, reason: string, detail = reason): Refusal =>
   new Refusal('forbidden', detail, { reason: `beyond the rights of this ${admin.role}: ${reason}` });
 
@@ -64,22 +68,58 @@ const checkGrant = (admin: Administrator, grant: Grant, resource: Resource | und
   throw outside(admin, reason, `the resource ${grant.resource} has no owner below your prefix`);
 };
 
+/** What deciding about an entry needs to know of others. */
+export interface EntrySurroundings {
+  readonly resource: (identifier: string) => Resource | undefined;
+  readonly administratorsUnder: (parent: SpiffeId) => readonly EntryFields[];
+}
+
+/** Whoever chooses the nodes of a parent chooses who gets the identities under it. */
+const checkAdministratorsUnder = (
+  admin: Administrator,
+  parent: SpiffeId,
+  { administratorsUnder }: Pick<EntrySurroundings, 'administratorsUnder'>,
+): void => {
+  for (const entry of administratorsUnder(parent)) checkAdminGrant(admin, entry);
+};
+
+/**
+ * May this administrator let somebody become what the entry gives, whatever its selectors say? Refuses with `forbidden`
+ * beyond their prefix and for an entry that they could not write: a registrar makes no administrator that way either.
+ */
+export const requireMayGiveEntry = (admin: Administrator, entry: EntryFields): void => {
+  requireWithin(admin, entry.spiffeId);
+  checkAdminGrant(admin, entry);
+};
+
+/** May this administrator let somebody become this agent? Refuses with `forbidden` as `requireMayGiveEntry` does. */
+export const requireMayGiveAgent = (
+  admin: Administrator,
+  agent: SpiffeId,
+  surroundings: Pick<EntrySurroundings, 'administratorsUnder'>,
+): void => {
+  requireWithin(admin, agent);
+  checkAdministratorsUnder(admin, agent, surroundings);
+};
+
 /**
  * May this administrator turn `before` into `after`? Either is absent when an entry is created or deleted. Refuses with
- * `forbidden`: a registrar can neither reach beyond their prefix nor give rights that they could not have themselves
- * (DEC-28).
+ * `forbidden`: a registrar can neither reach beyond their prefix nor give rights that they could not have themselves, nor
+ * change which nodes an administrator's entry hangs under (DEC-28).
  */
 export const requireMayWriteEntry = (
   admin: Administrator,
   before: EntryFields | undefined,
   after: EntryFields | undefined,
-  resource: (identifier: string) => Resource | undefined,
+  surroundings: EntrySurroundings,
 ): void => {
+  const { resource } = surroundings;
+  if (after !== undefined) checkAdministratorsUnder(admin, after.spiffeId, surroundings);
   for (const entry of [before, after]) {
     if (entry !== undefined) requireWithin(admin, entry.spiffeId);
     checkAdminGrant(admin, entry);
   }
-  if (after?.downstream === true && before?.downstream !== true) requireOwner(admin, 'a downstream entry');
+  if (after?.downstream === true) requireOwner(admin, 'a downstream entry');
   for (const grant of after?.grants ?? []) {
     if (!before?.grants.some((held) => isSameGrant(held, grant))) checkGrant(admin, grant, resource(grant.resource));
   }

@@ -35,6 +35,8 @@ export interface EntryReader {
   matching(parent: SpiffeId, selectors: readonly string[]): readonly Entry[];
   /** All entries under one parent. */
   under(parent: SpiffeId): readonly Entry[];
+  /** Those of them that make an administrator. */
+  administratorsUnder(parent: SpiffeId): readonly Entry[];
   /** The SPIFFE ID that a common name belongs to (DEC-25). */
   commonNameOwner(commonName: string): SpiffeId | undefined;
 }

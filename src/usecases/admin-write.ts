@@ -1,4 +1,4 @@
-import type { Administrator } from '../domain/administrator.ts';
+import type { Administrator, EntrySurroundings } from '../domain/administrator.ts';
 import { checkEntry, type EntryContext, type EntryDraft } from '../domain/entry-rules.ts';
 import type { Entry, EntryFields } from '../domain/entry.ts';
 import type { Fact, Leans } from '../domain/fact.ts';
@@ -40,6 +40,12 @@ export const entryContext = (issuer: Pick<Issuer, 'policy' | 'views'>): EntryCon
   dnsNames: issuer.policy.dnsNames,
   resource: (identifier) => issuer.views.resources.get(identifier),
   selectorsProblem: (selectors) => multiTenantProblem(selectors, issuer.policy.oidcIssuers ?? []),
+});
+
+/** What `requireMayWriteEntry` asks about other records, as they stand. */
+export const surroundingsOf = ({ views }: Pick<Issuer, 'views'>): EntrySurroundings => ({
+  resource: (identifier) => views.resources.get(identifier),
+  administratorsUnder: (parent) => views.entries.administratorsUnder(parent),
 });
 
 /** The entry as it will be recorded. Refuses with `invalid_entry` and all problems. */

@@ -10,6 +10,7 @@ import {
   record,
   requireEntry,
   requireFreeCommonName,
+  surroundingsOf,
   twinOf,
   type Registrar,
 } from './admin-write.ts';
@@ -47,7 +48,7 @@ export const createEntry = async (
 ): Promise<Entry> => {
   const context = entryContext(issuer);
   const fields = requireEntry(draft, context);
-  requireMayWriteEntry(admin, undefined, fields, context.resource);
+  requireMayWriteEntry(admin, undefined, fields, surroundingsOf(issuer));
   requireFreeCommonName(issuer, fields);
   const twin = twinOf(issuer, fields);
   if (twin) throw new Refusal('conflict', `the entry ${twin.id} has the same SPIFFE ID, parent and selectors`);

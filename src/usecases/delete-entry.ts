@@ -2,7 +2,7 @@ import { requireMayWriteEntry, type Administrator } from '../domain/administrato
 import type { Entry } from '../domain/entry.ts';
 import type { EntryDeleted } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import { adminLeans, record, requireRevision, type Registrar } from './admin-write.ts';
+import { adminLeans, record, requireRevision, surroundingsOf, type Registrar } from './admin-write.ts';
 
 export const entryDeletion = (admin: Administrator, { id, spiffeId, revision }: Entry): EntryDeleted => ({
   kind: 'entry-deleted',
@@ -24,7 +24,7 @@ export const deleteEntry = async (
 ): Promise<void> => {
   const entry = issuer.views.entries.get(id);
   if (!entry) throw new Refusal('not_found', 'there is no entry with this id');
-  requireMayWriteEntry(admin, entry, undefined, (identifier) => issuer.views.resources.get(identifier));
+  requireMayWriteEntry(admin, entry, undefined, surroundingsOf(issuer));
   requireRevision(entry, expected);
   await record(issuer, [entryDeletion(admin, entry)]);
 };

@@ -6,7 +6,15 @@ import { Problems } from '../domain/problems.ts';
 import { Refusal, refuseProblems } from '../domain/refusal.ts';
 import type { ResourceDraft } from '../domain/resource-rules.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
-import { entryContext, fieldsOf, isSame, requireFreeCommonName, twinOf, type Registrar } from './admin-write.ts';
+import {
+  entryContext,
+  fieldsOf,
+  isSame,
+  requireFreeCommonName,
+  surroundingsOf,
+  twinOf,
+  type Registrar,
+} from './admin-write.ts';
 import { fieldChanges, type EntryStep, type PlanItem, type ResourceStep } from './apply-steps.ts';
 import { planResources, type PlannedResources } from './plan-resources.ts';
 
@@ -154,9 +162,10 @@ export const planApply = (issuer: Registrar, admin: Administrator, file: ApplyFi
   checkDeletedResources(resources, entries);
   const items = [...resources.steps.map(resources.item), ...entries.map(entryItem)];
   if (items.some(({ kind, action }) => kind === 'resource' && action !== 'unchanged')) requireEverywhere(admin);
+  const surroundings = { ...surroundingsOf(issuer), resource: resources.find };
   for (const { before, after } of entries) {
     if (before && after && isSame(fieldsOf(before), after)) requireWithin(admin, before.spiffeId);
-    else requireMayWriteEntry(admin, before, after, resources.find);
+    else requireMayWriteEntry(admin, before, after, surroundings);
   }
   const digest = hash('sha256', canonicalJson(items as unknown as CanonicalValue), 'hex');
   return { items, digest, resources: resources.steps, entries };

@@ -12,6 +12,7 @@ import {
   requireEntry,
   requireFreeCommonName,
   requireRevision,
+  surroundingsOf,
   twinOf,
   type Registrar,
 } from './admin-write.ts';
@@ -46,10 +47,10 @@ export const updateEntry = async (issuer: Registrar, admin: Administrator, updat
   const before = issuer.views.entries.get(update.id);
   if (!before) throw new Refusal('not_found', 'there is no entry with this id');
   const context = entryContext(issuer);
-  requireMayWriteEntry(admin, before, undefined, context.resource);
+  requireMayWriteEntry(admin, before, undefined, surroundingsOf(issuer));
   requireRevision(before, update.expected);
   const fields = requireEntry(update.draft, context);
-  requireMayWriteEntry(admin, before, fields, context.resource);
+  requireMayWriteEntry(admin, before, fields, surroundingsOf(issuer));
   if (isSame(fieldsOf(before), fields)) return before;
   requireFreeCommonName(issuer, fields);
   const twin = twinOf(issuer, fields);

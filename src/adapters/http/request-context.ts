@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { roleCovers } from '../../domain/administrator.ts';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
-import { roleCovers } from './admin-scope.ts';
 import type { Peer } from './peer.ts';
 import type { Admin, Listener, Route, RouteContext } from './route.ts';
 

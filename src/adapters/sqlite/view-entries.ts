@@ -49,6 +49,12 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
   const under = db
     .prepare<[string], string>('SELECT data FROM entry INDEXED BY entry_parent_anchor WHERE parent_id = ?')
     .pluck();
+  const administrators = db
+    .prepare<[string], string>(
+      `SELECT data FROM entry INDEXED BY entry_parent_anchor
+         WHERE parent_id = ? AND json_extract(data, '$.admin') IS NOT NULL`,
+    )
+    .pluck();
   const commonName = db
     .prepare<[string], SpiffeId>(
       'SELECT spiffe_id FROM entry INDEXED BY entry_common_name WHERE common_name = ? LIMIT 1',
@@ -90,6 +96,7 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
       return found;
     },
     under: (parent) => under.all(parent).map(parseEntry),
+    administratorsUnder: (parent) => administrators.all(parent).map(parseEntry),
     commonNameOwner: (name) => commonName.get(name),
   };
 };

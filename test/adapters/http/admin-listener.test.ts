@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalPeers, openAdminListener } from '../../../src/adapters/http/admin-listener.ts';
 import type { ReadPeerUid } from '../../../src/adapters/http/admin-listener.ts';
-import { adminOf, requireEverywhere, requireWithin, roleCovers } from '../../../src/adapters/http/admin-scope.ts';
+import { adminOf } from '../../../src/adapters/http/admin-scope.ts';
 import { buildApp } from '../../../src/adapters/http/app.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
 import { systemTimers } from '../../../src/adapters/system/timers.ts';
-import { parseSpiffeId } from '../../../src/domain/spiffe-id.ts';
 import { ask, keepingLogger, testServices } from '../../support/http.ts';
 
 const ownUid = process.getuid?.() ?? -1;
@@ -92,30 +91,5 @@ describe('the admin socket', () => {
     await chmod(shared, 0o755);
     await expect(open(join(shared, 'admin.sock'))).rejects.toThrow('0700');
     expect((await stat(shared)).mode & 0o777).toBe(0o755);
-  });
-});
-
-describe('what an admin may touch', () => {
-  const admin = {
-    name: 'spiffe://example.org/ops',
-    role: 'registrar',
-    prefix: parseSpiffeId('spiffe://example.org/db'),
-  } as const;
-
-  test('ends at its prefix, in whole segments', () => {
-    expect(() => requireWithin(admin, parseSpiffeId('spiffe://example.org/db'))).not.toThrow();
-    expect(() => requireWithin(admin, parseSpiffeId('spiffe://example.org/db/main'))).not.toThrow();
-    for (const id of ['spiffe://example.org/dbx', 'spiffe://example.org/web', 'spiffe://example.com/db/main']) {
-      expect(() => requireWithin(admin, parseSpiffeId(id))).toThrow(expect.objectContaining({ code: 'forbidden' }));
-    }
-    expect(() => requireEverywhere(admin)).toThrow(expect.objectContaining({ code: 'forbidden' }));
-    expect(() => requireEverywhere({ name: 'uid:0', role: 'owner' })).not.toThrow();
-  });
-
-  test('grows with its role', () => {
-    expect(roleCovers('owner', 'viewer')).toBe(true);
-    expect(roleCovers('revoker', 'revoker')).toBe(true);
-    expect(roleCovers('revoker', 'registrar')).toBe(false);
-    expect(roleCovers('viewer', 'owner')).toBe(false);
   });
 });

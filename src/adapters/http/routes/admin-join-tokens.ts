@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { requireWithin } from '../../../domain/administrator.ts';
+import { requireMayGiveAgent, requireMayGiveEntry } from '../../../domain/administrator.ts';
 import { agentId } from '../../../domain/spiffe-id.ts';
+import { surroundingsOf } from '../../../usecases/admin-write.ts';
 import { createJoinToken, type JoinTokenRequest } from '../../../usecases/create-join-token.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { showEntry } from '../../../usecases/read-entries.ts';
@@ -31,8 +32,13 @@ const purposeOf = ({ agent, entry }: z.output<typeof Body>): JoinTokenRequest['p
 
 /** A token gives an identity, so whoever makes it has to reach that identity (DEC-28). */
 const checkReach = (issuer: Issuer, admin: Administrator, purpose: JoinTokenRequest['purpose']): void => {
-  if ('entry' in purpose) showEntry(issuer, admin, purpose.entry);
-  else requireWithin(admin, agentId(issuer.policy.trustDomain, 'join_token', purpose.agent ?? 'any'));
+  if ('entry' in purpose) {
+    requireMayGiveEntry(admin, showEntry(issuer, admin, purpose.entry));
+    return;
+  }
+  // One that gets the token's own id as its name has nothing under it yet.
+  const agent = agentId(issuer.policy.trustDomain, 'join_token', purpose.agent ?? 'any');
+  requireMayGiveAgent(admin, agent, surroundingsOf(issuer));
 };
 
 export const joinTokenRoutes = (issuer: Issuer): readonly Route[] => [
