@@ -14,6 +14,9 @@ export interface Planned<T> {
   finish(place: LedgerPlace): Promise<T>;
 }
 
+/** What the sequencer says instead takes the place of both. No Refusal: an error's stack trace costs 15 µs, and this is on every item's path. */
+const REFUSED_BY_THE_LEDGER = { code: 'no_identity', reason: undefined, message: 'refused by the ledger' } as const;
+
 /** An entry that changes between decision and record is decided again this often; then the caller is asked to come back. */
 const ATTEMPTS = 3;
 
@@ -37,7 +40,7 @@ export const issueItem = async <T>(
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const planned = await decide();
       const about = { ...subject, spiffeId: planned.issued.spiffeId };
-      const denial = denialOf(issuer, about, new Refusal('no_identity', 'refused by the ledger'));
+      const denial = denialOf(issuer, about, REFUSED_BY_THE_LEDGER);
       const committed = committedOr(await record(issuer, planned.issued, denial), denial.id);
       if (committed !== 'changed') return { value: await planned.finish(placeOf(committed)) };
     }

@@ -13,7 +13,7 @@ type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
 export const denialOf = (
   issuer: Pick<Issuer, 'clock' | 'entropy'>,
   subject: DenialSubject,
-  refusal: Refusal,
+  refusal: Pick<Refusal, 'code' | 'reason' | 'message'>,
 ): Denied => ({
   ...subject,
   kind: 'denied',
