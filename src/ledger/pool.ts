@@ -23,6 +23,8 @@ export interface WriterLink {
   onAnswers(listener: (answers: readonly Answer[]) => void): void;
   /** The writer is gone: it answers nothing more. */
   onGone(listener: () => void): void;
+  /** Runs `work` when the event loop has taken in what is there now. */
+  defer(work: () => void): void;
 }
 
 interface Waiter {
@@ -78,11 +80,11 @@ export class LedgerPool implements Ledger {
     return appended;
   }
 
-  /** Appends made in one turn of the event loop travel together. */
+  /** Appends of all requests that the event loop takes in at once travel together. */
   #schedule(): void {
     if (this.#scheduled || this.#sent.length > 0) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    this.#link.defer(() => {
       this.#scheduled = false;
       this.#send();
     });

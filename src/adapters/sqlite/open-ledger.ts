@@ -11,6 +11,8 @@ import type { Views } from '../../ports/views.ts';
 import { readHeadFile, writeHeadFile } from './head-file.ts';
 import type { Failpoint, FromWriter, PurgeCounts } from './messages.ts';
 import { ledgerFile, openForReading } from './open.ts';
+import { DEFAULT_RETENTION } from './purge.ts';
+import type { Retention } from './purge.ts';
 import { sqliteViews } from './views.ts';
 import { LedgerWriter } from './writer.ts';
 
@@ -31,8 +33,8 @@ export interface LedgerOptions {
   readonly headFile?: string;
   /** The package's own unless told. */
   readonly migrationsDir?: string;
-  /** How long openings are kept; 400 days unless told. */
-  readonly detailLifeMs?: number;
+  /** What is kept for how long; the defaults of `purge.ts` unless told. */
+  readonly retention?: Retention;
   /** The writer died: whether its last batch is durable is unknown, so the process must end. */
   readonly onFatal: (error: Error) => void;
   /** For tests of crashes. */
@@ -62,6 +64,7 @@ const linkOver = (port: MessagePort): WriterLink => ({
   send: (message: AppendMessage) => port.postMessage(message, [message.groups.buffer]),
   onAnswers: (listener) => port.on('message', (answers: FromWriter) => listener(answers)),
   onGone: (listener) => port.on('close', listener),
+  defer: (work) => setImmediate(work),
 });
 
 /** The ledger of a front end, from the port that the writer gave and the folder. Works in any thread of the process. */
@@ -98,7 +101,7 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
       now: clock.now(),
       seed: entropy.bytes(SEED_BYTES),
       ...(head && { head }),
-      ...(options.detailLifeMs !== undefined && { detailLifeMs: options.detailLifeMs }),
+      retention: options.retention ?? DEFAULT_RETENTION,
       ...testing,
     },
     options.onFatal,
