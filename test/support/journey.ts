@@ -128,6 +128,12 @@ export class Journey {
     return new Journey(server, logger, clock ?? systemClock, options.dataDir !== undefined);
   }
 
+  /** Around a server in another process. */
+  static around(ready: RunningServer['ready']): Journey {
+    const server = { ready, fatal: new Promise<never>(() => undefined), stop: () => Promise.resolve() };
+    return new Journey(server, keepingLogger(), systemClock, true);
+  }
+
   /** DER of the roots in the bundle file. */
   roots(): readonly Uint8Array[] {
     return parsePem(readFileSync(this.server.ready.bundleFile, 'utf8'), 'CERTIFICATE');
