@@ -137,7 +137,9 @@ class Dispatcher {
       const [path, query] = splitTarget(request.url);
       const context = new RequestContext(this.#listener, route, request, path, peer, callers);
       await context.authorize(route.access);
-      return await route.handle(context, await readInput(route, request, query, request.params));
+      const input = await readInput(route, request, query, request.params);
+      if (route.bodyKind !== undefined) await context.confirm(route.access);
+      return await route.handle(context, input);
     } finally {
       admission.leave();
       metrics.inFlight(admission.inFlight);

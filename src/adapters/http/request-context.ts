@@ -33,6 +33,7 @@ export class RequestContext implements RouteContext {
   readonly operation: string;
   admin?: Admin;
   readonly #checks: CallerChecks;
+  readonly #isLocal: boolean;
   #caller: Promise<Caller> | undefined;
 
   constructor(
@@ -51,6 +52,7 @@ export class RequestContext implements RouteContext {
     if (peer.certificate) this.certificate = peer.certificate;
     this.operation = `${route.method} ${route.path}`;
     if (peer.admin) this.admin = peer.admin;
+    this.#isLocal = peer.admin !== undefined;
     this.#checks = checks;
   }
 
@@ -72,5 +74,16 @@ export class RequestContext implements RouteContext {
       reason: `${this.admin.name} has the role ${this.admin.role}`,
     });
     throw await this.#checks.refuse(refusal, this);
+  }
+
+  /**
+   * Asks again once the body is there: it may have come slowly, and administrators may have been revoked or demoted meanwhile
+   * (P2). Who asks for credentials is asked about once more where they are recorded (DEC-4).
+   */
+  async confirm(access: Route['access']): Promise<void> {
+    if (access.kind !== 'admin' || this.#isLocal) return;
+    delete this.admin;
+    this.#caller = undefined;
+    await this.authorize(access);
   }
 }
