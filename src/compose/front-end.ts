@@ -25,6 +25,7 @@ import { Health } from './readiness.ts';
 import { frontEndRoutes } from './routes.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { authorityKeeper } from './store.ts';
+import type { Wrappers } from './testing.ts';
 import { packageVersion } from './version.ts';
 
 /** What all front ends of a process have in common; it can be sent to another thread. */
@@ -47,6 +48,8 @@ export interface FrontEndParts {
   readonly delays: Delays;
   readonly logger: Logger;
   readonly opened: FrontEndLedger;
+  /** For tests of crashes. */
+  readonly wrap?: Wrappers;
 }
 
 export interface Addresses {
@@ -96,6 +99,7 @@ export class FrontEnd {
       config: share.config,
       sealKey: share.sealKey,
       observe: (ledger) => observedLedger(ledger, this.metrics, clock),
+      ...(parts.wrap?.keyStore && { wrapKeyStore: parts.wrap.keyStore }),
     });
     this.services = {
       clock,
@@ -128,9 +132,12 @@ export class FrontEnd {
       return `https://${authorityOf(address, port)}`;
     };
     const addresses = { api: await open('api'), public: await open('public') };
-    const routes = withOpenApi(this.routes(addresses), { version: packageVersion() });
+    const { route: wrapRoute, app: wrapApp } = this.#parts.wrap ?? {};
+    const table = this.routes(addresses);
+    const routes = withOpenApi(wrapRoute ? table.map(wrapRoute) : table, { version: packageVersion() });
     for (const listener of ['api', 'public'] as const) {
-      apps[listener].ready(buildApp(routes, listener, this.services, networkPeers()));
+      const app = buildApp(routes, listener, this.services, networkPeers());
+      apps[listener].ready(wrapApp ? wrapApp(app) : app);
     }
     return addresses;
   }

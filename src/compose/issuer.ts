@@ -19,6 +19,8 @@ export interface IssuerParts {
   readonly sealKey: Uint8Array;
   /** Wraps the ledger, to measure it. */
   readonly observe?: (ledger: Ledger) => Ledger;
+  /** For tests of crashes. */
+  readonly wrapKeyStore?: (store: KeyStore) => KeyStore;
 }
 
 export interface BuiltIssuer {
@@ -28,10 +30,12 @@ export interface BuiltIssuer {
 }
 
 /** What one thread issues with: its own connection to the ledger, its own memory of it, its own opened keys. */
-export const buildIssuer = ({ config, clock, entropy, opened, sealKey, observe }: IssuerParts): BuiltIssuer => {
+export const buildIssuer = (parts: IssuerParts): BuiltIssuer => {
+  const { config, clock, entropy, opened, sealKey, observe, wrapKeyStore } = parts;
   const { views } = opened;
   const follower = new Follower(views);
-  const store = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
+  const sealed = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
+  const store = wrapKeyStore ? wrapKeyStore(sealed) : sealed;
   const issuer: Issuer = {
     policy: issuancePolicy(config, undefined),
     clock,

@@ -20,6 +20,7 @@ import { listenerNames, makeListenerKey, publicIdentity } from './listener-ident
 import { openOperations } from './operations.ts';
 import type { RunningServer } from './running-server.ts';
 import { authorityKeeper, openStore, sealKeyOf } from './store.ts';
+import type { ServerTesting } from './testing.ts';
 import { packageVersion } from './version.ts';
 
 export interface ServerOverrides {
@@ -30,6 +31,8 @@ export interface ServerOverrides {
   /** What drives the work in the background; the system's unless told. */
   readonly timers?: Timers;
   readonly logger?: Logger;
+  /** For tests of crashes. */
+  readonly testing?: ServerTesting;
 }
 
 const SECRET_BYTES = 32;
@@ -54,8 +57,10 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     limitSalt: entropy.bytes(SECRET_BYTES),
     reusePort: frontEndCount(config, overrides) > 1,
   };
-  const store = await openStore(config, dev, { clock, entropy, onFatal });
-  const first = new FrontEnd(share, { clock, entropy, delays: systemTimers, logger, opened: store.connect() });
+  const { ledger: testing, wrap } = overrides.testing ?? {};
+  const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
+  const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
+  const first = new FrontEnd(share, parts);
   return { share, store, first, clock, logger };
 };
 

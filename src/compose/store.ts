@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
-import { type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
+import { type LedgerOptions, type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
 import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
 import { parsePem } from '../formats/pem.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { BroughtRoot } from '../usecases/authority-keeper.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
@@ -25,7 +24,7 @@ export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): U
 export const openStore = (
   config: Config,
   dev: boolean,
-  parts: { readonly clock: Clock; readonly entropy: Entropy; readonly onFatal: (error: Error) => void },
+  parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'testing'>,
 ): Promise<OpenLedger> => {
   const { dataDir, headFile, retention } = config.server;
   if (!dev && !existsSync(dataDir)) {
