@@ -23,6 +23,10 @@ class Writer implements WriterLink {
     this.die = listener;
   }
 
+  defer(work: () => void): void {
+    setImmediate(work);
+  }
+
   groups(at: number): number {
     return (JSON.parse(Buffer.from(this.sent[at]?.groups ?? []).toString()) as unknown[]).length;
   }
@@ -53,6 +57,18 @@ describe('a front end', () => {
     expect([writer.sent.length, writer.groups(1)]).toEqual([2, 2]);
     writer.answer([committed(8), { status: 'failed', message: 'too long' }]);
     expect((await Promise.allSettled(later)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('sends what all requests of a turn append as one message', async () => {
+    const { writer, append } = start();
+    const appended = [append()];
+    // A request's own continuations run before the next request is looked at.
+    await Promise.resolve();
+    appended.push(append());
+    await turn();
+    expect([writer.sent.length, writer.groups(0)]).toEqual([1, 2]);
+    writer.answer([committed(0), committed(1)]);
+    expect(await Promise.all(appended)).toMatchObject([{ index: 0 }, { index: 1 }]);
   });
 
   // TL-17
