@@ -26,7 +26,7 @@ export const openStore = (
   dev: boolean,
   parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'testing'>,
 ): Promise<OpenLedger> => {
-  const { dataDir, headFile, retention } = config.server;
+  const { dataDir, headFile, retention, session } = config.server;
   if (!dev && !existsSync(dataDir)) {
     return Promise.reject(new Error(`${dataDir} does not exist; mayfly server init makes it`));
   }
@@ -35,7 +35,11 @@ export const openStore = (
     dataDir,
     trustDomain: config.trustDomain,
     headFile: headFile ?? join(dataDir, 'head.json'),
-    detailLifeMs: retention.details * 1000,
+    retention: {
+      hotMs: retention.hotRows * 1000,
+      agentMs: session.nodeKey * 1000,
+      detailMs: retention.details * 1000,
+    },
   });
 };
 

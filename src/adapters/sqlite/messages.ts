@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { AppendMessage } from '../../ledger/pool.ts';
 import type { RememberedHead } from '../../ledger/recover.ts';
 import type { Answer } from '../../ledger/sequencer.ts';
+import type { Retention } from './purge.ts';
 
 /** Where a test stops the writer or slows it down; set through composition only, never from outside (TL-8, TL-17). */
 export interface Failpoint {
@@ -21,7 +22,7 @@ export interface WriterOptions {
   readonly now: number;
   readonly seed: Uint8Array;
   readonly head?: RememberedHead;
-  readonly detailLifeMs?: number;
+  readonly retention: Retention;
   readonly failpoint?: Failpoint;
   /** Makes the disk full for tests. */
   readonly maxPages?: number;

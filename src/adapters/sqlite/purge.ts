@@ -4,13 +4,26 @@ import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { PurgeCounts } from './messages.ts';
 import type { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
-import { blobToId, idToBlob } from './rows.ts';
+import { blobToId, idToBlob, roleToCode } from './rows.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Hot rows stay this long past their end (design.md §10). */
-const GRACE_MS = 7 * DAY_MS;
-/** Rows that only say where a decision is on record. */
+
+/** How long rows stay past their end, in milliseconds. */
+export interface Retention {
+  readonly hotMs: number;
+  /** An agent may come back so long after its last SVID ended (DEC-13); what speaks for it stays as long, if that is longer. */
+  readonly agentMs: number;
+  /** Openings. */
+  readonly detailMs: number;
+}
+
+/** design.md §10, DEC-13. */
+export const DEFAULT_RETENTION: Retention = { hotMs: 7 * DAY_MS, agentMs: 30 * DAY_MS, detailMs: 400 * DAY_MS };
+
+/** Rows that only say where a decision is on record stay as long as the facts, and not less than what is left to read of them. */
 const DECISION_LIFE_MS = 400 * DAY_MS;
+
+const AGENT = roleToCode('agent');
 /** Small enough that issuing goes on between two of them. */
 const CHUNK = 500;
 const VACUUM_PAGES = 1000;
@@ -23,6 +36,7 @@ export class Purge {
   readonly #names: Names;
   readonly #revocations: RevocationIndex;
   readonly #now: number;
+  readonly #retention: Retention;
   readonly #counts: { -readonly [K in keyof PurgeCounts]: number } = {
     credentials: 0,
     openings: 0,
@@ -35,11 +49,12 @@ export class Purge {
   #at = 0;
   #afterCredential: Buffer = Buffer.alloc(16);
 
-  constructor(db: SqliteDatabase, names: Names, revocations: RevocationIndex, now: Instant) {
+  constructor(db: SqliteDatabase, names: Names, revocations: RevocationIndex, now: Instant, retention: Retention) {
     this.#db = db;
     this.#names = names;
     this.#revocations = revocations;
     this.#now = now;
+    this.#retention = retention;
   }
 
   get counts(): PurgeCounts {
@@ -52,7 +67,7 @@ export class Purge {
       () => this.#openings(),
       () => this.#expired('spent', 'spent', '(kind, key)', 'kind, key', 'until', this.#seconds(0)),
       () => this.#attestations(),
-      () => this.#expired('joinTokens', 'join_token', 'id', 'id', 'expires_at', this.#seconds(GRACE_MS)),
+      () => this.#expired('joinTokens', 'join_token', 'id', 'id', 'expires_at', this.#seconds(this.#retention.hotMs)),
       () => this.#decisions(),
       () => this.#revocationsOfNothing(),
     ];
@@ -61,6 +76,10 @@ export class Purge {
     const done = this.#db.transaction(step).immediate();
     if (done < CHUNK) this.#at += 1;
     return this.#at < steps.length;
+  }
+
+  #decisionLife(): number {
+    return Math.max(DECISION_LIFE_MS, this.#retention.detailMs);
   }
 
   #seconds(ago: number): number {
@@ -73,14 +92,17 @@ export class Purge {
 
   /** Ids sort by time, so that whatever may be old enough lies in one range (DEC-7). */
   #credentials(): number {
+    const { hotMs, agentMs } = this.#retention;
+    const others = this.#seconds(hotMs);
+    const agents = this.#seconds(Math.max(hotMs, agentMs));
     const rows = this.#db
-      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; not_after: number; names: string }>(
-        `SELECT id, idx, not_after, json_array(subject, entry, agent) AS names FROM credential
+      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; role: number; not_after: number; names: string }>(
+        `SELECT id, idx, role, not_after, json_array(subject, entry, agent) AS names FROM credential
            WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`,
       )
-      .all(this.#afterCredential, this.#floor(GRACE_MS));
+      .all(this.#afterCredential, this.#floor(hotMs));
     this.#afterCredential = rows.at(-1)?.id ?? this.#afterCredential;
-    const due = rows.filter((row) => row.not_after < this.#seconds(GRACE_MS));
+    const due = rows.filter((row) => row.not_after < (row.role === AGENT ? agents : others));
     const remove = this.#db.prepare('DELETE FROM credential WHERE id = ?');
     const keep = this.#db.prepare('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)');
     for (const { id, idx } of due) {
@@ -137,12 +159,17 @@ export class Purge {
     return changes;
   }
 
+  /** An agent just renews, so the attestation that it goes by lives on while a credential of it does. */
   #attestations(): number {
     const due = this.#db
       .prepare<[number], { id: Buffer; spiffe_id: string }>(
-        `SELECT id, spiffe_id FROM attestation INDEXED BY attestation_renew_until WHERE renew_until < ? LIMIT ${CHUNK}`,
+        `SELECT id, spiffe_id FROM attestation a INDEXED BY attestation_renew_until WHERE renew_until < ?
+           AND NOT EXISTS (SELECT 1 FROM agent WHERE agent.spiffe_id = a.spiffe_id AND agent.attestation = a.id
+             AND EXISTS (SELECT 1 FROM credential INDEXED BY credential_subject
+               WHERE subject = (SELECT id FROM name WHERE text = a.spiffe_id)))
+           LIMIT ${CHUNK}`,
       )
-      .all(this.#seconds(GRACE_MS));
+      .all(this.#seconds(this.#retention.hotMs));
     const forgetAgent = this.#db.prepare('DELETE FROM agent WHERE spiffe_id = ? AND attestation = ?');
     const remove = this.#db.prepare('DELETE FROM attestation WHERE id = ?');
     for (const { id, spiffe_id } of due) {
@@ -156,7 +183,7 @@ export class Purge {
   #decisions(): number {
     const { changes } = this.#db
       .prepare(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE id < ? ORDER BY id LIMIT ${CHUNK})`)
-      .run(this.#floor(DECISION_LIFE_MS));
+      .run(this.#floor(this.#decisionLife()));
     this.#counts.decisions += changes;
     return changes;
   }
@@ -170,7 +197,7 @@ export class Purge {
                AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.id = unhex(target_value)))
            OR (released_ms < ? AND predicates NOT LIKE '%"cutoff"%') LIMIT ${CHUNK}`,
       )
-      .all(this.#now - GRACE_MS, this.#now - DECISION_LIFE_MS);
+      .all(this.#now - this.#retention.hotMs, this.#now - this.#decisionLife());
     const remove = this.#db.prepare('DELETE FROM revocation WHERE id = ?');
     for (const { id } of due) {
       remove.run(id);

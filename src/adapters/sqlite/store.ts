@@ -4,9 +4,6 @@ import { SqliteAdmissionReader } from './admission.ts';
 import { FactRows } from './apply.ts';
 import type { SqliteDatabase } from './open.ts';
 
-/** How long openings are kept: 400 days (design.md §10). */
-export const DETAIL_LIFE_MS = 400 * 24 * 60 * 60 * 1000;
-
 /** Called around a commit; tests stop the process or slow it down here (TL-8, TL-17). */
 export interface CommitHooks {
   beforeCommit?(): void;
@@ -15,7 +12,7 @@ export interface CommitHooks {
 
 export interface StoreOptions {
   readonly hooks?: CommitHooks;
-  readonly detailLifeMs?: number;
+  readonly detailLifeMs: number;
 }
 
 /** The writer's store: one transaction for each batch, on the one connection that writes. */
@@ -32,12 +29,12 @@ export class SqliteLedgerStore implements LedgerStore {
   readonly #tile;
   readonly #swap;
 
-  constructor(db: SqliteDatabase, revocations: RevocationIndex, options: StoreOptions = {}) {
+  constructor(db: SqliteDatabase, revocations: RevocationIndex, options: StoreOptions) {
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#rollback = db.prepare('ROLLBACK');
     this.#commit = db.prepare('COMMIT');
     this.#hooks = options.hooks ?? {};
-    this.#detailLifeMs = options.detailLifeMs ?? DETAIL_LIFE_MS;
+    this.#detailLifeMs = options.detailLifeMs;
     this.admission = new SqliteAdmissionReader(db, revocations);
     this.rows = new FactRows(db);
     this.#entry = db.prepare('INSERT INTO log_entry (idx, leaf) VALUES (?, ?)');

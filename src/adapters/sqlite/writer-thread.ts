@@ -52,11 +52,13 @@ export class WriterThread {
   readonly #sequencer: Sequencer;
   readonly #ports = new Set<MessagePort>();
   readonly #probe;
+  readonly #retention;
   #queue: Queued[] = [];
   #scheduled = false;
 
   /** Takes the folder, migrates, checks and recovers. Throws with a sentence for the operator when it must not start. */
   constructor(options: WriterOptions) {
+    this.#retention = options.retention;
     this.#release = holdFolder(options.dataDir);
     this.#db = openForWriting(ledgerFile(options.dataDir));
     migrate(this.#db, options.migrationsDir);
@@ -72,7 +74,7 @@ export class WriterThread {
     for (const revocation of new RevocationRows(this.#db).active()) revocations.add(revocation);
     this.#store = new SqliteLedgerStore(this.#db, revocations, {
       hooks: commitHooks(options.failpoint),
-      ...(options.detailLifeMs !== undefined && { detailLifeMs: options.detailLifeMs }),
+      detailLifeMs: options.retention.detailMs,
     });
     const state = found.size === 0 ? openEpoch(this.#store, found, tree, entropy) : found;
     this.#sequencer = new Sequencer(this.#store, state, tree);
@@ -140,9 +142,10 @@ export class WriterThread {
   }
 
   async #purge(now: Instant): Promise<PurgeCounts> {
-    const purge = new Purge(this.#db, this.#store.rows.names, this.#store.admission.revocations, now);
+    const { rows, admission } = this.#store;
+    const purge = new Purge(this.#db, rows.names, admission.revocations, now, this.#retention);
     while (purge.step()) {
-      this.#store.admission.forgetCredentials();
+      admission.forgetCredentials();
       await turn();
     }
     const { openings } = purge.counts;
