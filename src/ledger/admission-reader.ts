@@ -31,7 +31,8 @@ export interface AdmissionReader {
   resourceNamed(name: string): string | undefined;
   joinToken(id: RecordId): { readonly voided: boolean } | undefined;
   joinTokenHashUsed(hash: string): boolean;
-  spent(kind: Spend['kind'], key: string): { readonly spki?: string } | undefined;
+  /** By which key it was spent, and the ledger index of its first use (stores from before it was kept do not know it). */
+  spent(kind: Spend['kind'], key: string): { readonly spki?: string; readonly index?: number } | undefined;
   authority(id: KeyId): AdmittedAuthority | undefined;
   activeAuthority(slot: string): KeyId | undefined;
   /** Is an authority of this purpose and generation on record, gone ones too? Two servers that rotate at once make the same. */

@@ -33,17 +33,19 @@ const nothing: KindRules<unknown> = { objection: () => undefined, apply: () => {
 
 const decision: KindRules<Of<'denied'> | Of<'denials-aggregated'>> = { objection: unused, apply: decide };
 
-const spend = (state: AdmissionOverlay, fact: Of<'attested'> | Of<'issued'>): void => {
-  for (const one of fact.spends) {
-    state.set('spent', `${one.kind} ${one.key}`, one.spki === undefined ? {} : { spki: one.spki });
+const spend = (state: AdmissionOverlay, fact: Of<'attested'> | Of<'issued'>, { index }: Place): void => {
+  for (const { kind, key, spki } of fact.spends) {
+    // The first use counts: who comes again is only sent again what they had.
+    const first = state.spent(kind, key) ?? { index, ...(spki !== undefined && { spki }) };
+    state.set('spent', `${kind} ${key}`, first);
   }
 };
 
 const attested: KindRules<Of<'attested'>> = {
   objection: (reader, fact) => unused(reader, fact) ?? grantObjection(reader, fact),
-  apply: (state, fact) => {
+  apply: (state, fact, place) => {
     decide(state, fact);
-    spend(state, fact);
+    spend(state, fact, place);
   },
 };
 
@@ -55,16 +57,16 @@ const decided: KindRules<Of<'decided'>> = {
 const issued: KindRules<Of<'issued'>> = {
   objection: (reader, fact) =>
     reader.credentialUsed(fact.id) ? conflict('this serial is on record already') : grantObjection(reader, fact),
-  apply: (state, fact, { index }) => {
+  apply: (state, fact, place) => {
     state.set('credential', fact.id, {
-      index,
+      index: place.index,
       superseded: false,
       credential: fact.id,
       spiffeId: fact.spiffeId,
       ...(fact.entry !== undefined && { entry: fact.entry }),
       ...(fact.agent !== undefined && { agent: fact.agent }),
     });
-    spend(state, fact);
+    spend(state, fact, place);
   },
 };
 

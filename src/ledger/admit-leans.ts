@@ -94,18 +94,27 @@ const SPENT_CODE: { readonly [K in Spend['kind']]: RefusalCode } = {
   assertion: 'invalid_client',
 };
 
+/** A cutoff since the first use is for this key's holder (DEC-6): they need new evidence, not another reply. */
+const cutOffSince = (reader: AdmissionReader, index: number, fact: Attested | Issued): Objection | undefined => {
+  const killed = reader.revocations.killing(subjectOf(fact), index);
+  return killed && refused('revoked', `what this evidence once gave is revoked: ${killed.id}`);
+};
+
 /** DEC-12: the first wins; the same key may come again, since a lost reply is a retry; another key on a renewal is a clone. */
-const spendObjection = (reader: AdmissionReader, spend: Spend, holder: SpiffeId): Objection | undefined => {
+const spendObjection = (reader: AdmissionReader, spend: Spend, fact: Attested | Issued): Objection | undefined => {
   const before = reader.spent(spend.kind, spend.key);
-  if (!before || (spend.spki !== undefined && before.spki === spend.spki)) return undefined;
+  if (!before) return undefined;
+  if (spend.spki !== undefined && before.spki === spend.spki) {
+    return before.index === undefined ? undefined : cutOffSince(reader, before.index, fact);
+  }
   const code = SPENT_CODE[spend.kind];
   if (spend.kind !== 'renewal') return refused(code, `${spend.kind} was used before`);
-  return { status: 'refused', code, reason: 'clone: another key renews the same credential', clone: holder };
+  return { status: 'refused', code, reason: 'clone: another key renews the same credential', clone: fact.spiffeId };
 };
 
 const spendsObjection = (reader: AdmissionReader, fact: Attested | Issued): Objection | undefined => {
   for (const spend of fact.spends) {
-    const objection = spendObjection(reader, spend, fact.spiffeId);
+    const objection = spendObjection(reader, spend, fact);
     if (objection) return objection;
   }
   return undefined;

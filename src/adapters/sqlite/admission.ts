@@ -71,8 +71,8 @@ export class SqliteAdmissionReader implements AdmissionReader {
     this.#resourceName = db.prepare<[string], string>('SELECT identifier FROM resource_name WHERE name = ?').pluck();
     this.#joinToken = db.prepare<[Buffer], number>('SELECT voided FROM join_token WHERE id = ?').pluck();
     this.#joinTokenHash = db.prepare<[Buffer]>('SELECT 1 FROM join_token WHERE hash = ?').pluck();
-    this.#spent = db.prepare<[string, string], { spki: Buffer | null }>(
-      'SELECT spki FROM spent WHERE kind = ? AND key = ?',
+    this.#spent = db.prepare<[string, string], { spki: Buffer | null; idx: number | null }>(
+      'SELECT spki, idx FROM spent WHERE kind = ? AND key = ?',
     );
     this.#authorities = db.prepare<[], string>('SELECT data FROM authority').pluck();
   }
@@ -123,9 +123,9 @@ export class SqliteAdmissionReader implements AdmissionReader {
     return this.#joinTokenHash.get(hexToBlob(hash) ?? Buffer.alloc(0)) !== undefined;
   }
 
-  spent(kind: string, key: string): { readonly spki?: string } | undefined {
+  spent(kind: string, key: string): ReturnType<AdmissionReader['spent']> {
     const row = this.#spent.get(kind, key);
-    return row && (row.spki ? { spki: blobToHex(row.spki) } : {});
+    return row && { ...(row.spki && { spki: blobToHex(row.spki) }), ...(row.idx !== null && { index: row.idx }) };
   }
 
   authority(id: KeyId): AdmittedAuthority | undefined {

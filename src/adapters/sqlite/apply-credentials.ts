@@ -22,9 +22,9 @@ export class CredentialWriter {
          attestation, predecessor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#supersede = db.prepare('UPDATE credential SET superseded = 1 WHERE id = ?');
-    // The same key may spend again (DEC-12): the memory then lasts as long as the longer of both.
+    // The same key may spend again (DEC-12): the memory then lasts as long as the longer of both, and the first place stays.
     this.#spend = db.prepare(
-      `INSERT INTO spent (kind, key, spki, until) VALUES (?, ?, ?, ?)
+      `INSERT INTO spent (kind, key, spki, until, idx) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, key) DO UPDATE SET until = max(until, excluded.until)`,
     );
     this.#attestation = db.prepare(
@@ -53,7 +53,7 @@ export class CredentialWriter {
       hexToBlob(fact.attestation),
       hexToBlob(fact.predecessor),
     );
-    this.#spendAll(fact);
+    this.#spendAll(fact, index);
   }
 
   attested(fact: Of<'attested'>, { index, time }: LedgerRecord): void {
@@ -70,14 +70,14 @@ export class CredentialWriter {
       fact.renewUntil,
     );
     if (fact.role === 'agent') this.#agent.run(fact.spiffeId, id);
-    this.#spendAll(fact);
+    this.#spendAll(fact, index);
   }
 
   superseded(fact: Of<'superseded'>): void {
     this.#supersede.run(idToBlob(fact.predecessor));
   }
 
-  #spendAll({ spends }: Of<'attested'> | Of<'issued'>): void {
-    for (const { kind, key, spki, until } of spends) this.#spend.run(kind, key, hexToBlob(spki), until);
+  #spendAll({ spends }: Of<'attested'> | Of<'issued'>, index: number): void {
+    for (const { kind, key, spki, until } of spends) this.#spend.run(kind, key, hexToBlob(spki), until, index);
   }
 }
