@@ -21,3 +21,18 @@ export const ipAddressOctets = (text: string): Buffer => {
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => 0);
   return Buffer.from([...before, ...zeros, ...after].flatMap((group) => [group >> 8, group & 0xff]));
 };
+
+/**
+ * What counts as one source of requests. An IPv6 host owns 2^64 addresses, so the first four groups count; an IPv4 address in
+ * IPv6 form is an IPv4 address; anything else stands for itself.
+ */
+export const sourceKey = (source: string): string => {
+  if (source.startsWith('::ffff:')) return source.slice('::ffff:'.length);
+  if (!isIPv6(source)) return source;
+  const [head = '', tail] = source.split('%', 1).join('').split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - front.length - back.length;
+  const groups = [...front, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...back];
+  return groups.slice(0, 4).join(':');
+};

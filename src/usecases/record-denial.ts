@@ -2,6 +2,7 @@ import type { Denied, DenialsAggregated } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { sourceKey } from '../formats/ip-address.ts';
 import type { Issuer } from './issuer.ts';
 
 /** What a denial is about, as far as it was known when the answer was no. */
@@ -47,14 +48,23 @@ interface Tally {
   windowStart: Instant;
   recorded: number;
   /** Denials over the rate, by operation and reason. */
-  readonly over: Map<string, { denial: Denied; count: number; first: Instant; last: Instant }>;
+  readonly over: Map<
+    string,
+    Pick<DenialsAggregated, 'id' | 'operation' | 'reason' | 'first'> & { count: number; last: Instant }
+  >;
 }
 
 /** How many denials of one source get a fact of their own in a minute. */
 const RECORDED_PER_MINUTE = 60;
 const WINDOW_MS = 60_000;
-/** Sources remembered at once; beyond it the oldest are dropped after their tally is flushed. */
+/** Sources remembered at once; what comes from others is counted together. */
 const SOURCES = 10_000;
+/** Reasons told apart for one source; callers can choose what stands in some, and as many as they like. */
+const REASONS = 16;
+
+/** Under what a denial is counted: its own reason while there is room, else its code. */
+const reasonIn = (over: Tally['over'], { operation, reason, code }: Denied): string =>
+  over.size < REASONS || over.has(`${operation} ${reason}`) ? reason : `${code}, for several reasons`;
 
 /** Decides which denials are recorded one by one and which together (DEC-5), so that a flood cannot fill the log. */
 export class DenialLimit {
@@ -62,7 +72,7 @@ export class DenialLimit {
 
   /** True: record it on its own. False: it was counted. */
   admit(denial: Denied, now: Instant): boolean {
-    const source = denial.source ?? 'unknown';
+    const source = sourceKey(denial.source ?? 'unknown');
     const tally = this.#bySource.get(source) ?? this.#start(source, now);
     if (now - tally.windowStart >= WINDOW_MS) {
       tally.windowStart = now;
@@ -72,13 +82,15 @@ export class DenialLimit {
       tally.recorded += 1;
       return true;
     }
-    const key = `${denial.operation} ${denial.reason}`;
+    const { id, operation } = denial;
+    const reason = reasonIn(tally.over, denial);
+    const key = `${operation} ${reason}`;
     const held = tally.over.get(key);
     if (held) {
       held.count += 1;
       held.last = now;
     } else {
-      tally.over.set(key, { denial, count: 1, first: now, last: now });
+      tally.over.set(key, { id, operation, reason, count: 1, first: now, last: now });
     }
     return false;
   }
@@ -87,10 +99,7 @@ export class DenialLimit {
   drain(now: Instant): readonly DenialsAggregated[] {
     const facts: DenialsAggregated[] = [];
     for (const [source, tally] of this.#bySource) {
-      for (const { denial, count, first, last } of tally.over.values()) {
-        const { id, operation, reason } = denial;
-        facts.push({ kind: 'denials-aggregated', id, operation, reason, count, first, last, source });
-      }
+      for (const counted of tally.over.values()) facts.push({ kind: 'denials-aggregated', ...counted, source });
       tally.over.clear();
       if (now - tally.windowStart >= WINDOW_MS) this.#bySource.delete(source);
     }

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { Refusal } from '../../domain/refusal.ts';
+import { sourceKey } from '../../formats/ip-address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Route } from './route.ts';
 import type { TokenBuckets } from './token-buckets.ts';
@@ -14,18 +14,6 @@ export interface LimitOptions {
 }
 
 export const DEFAULT_LIMITS: LimitOptions = { perSource: { attest: 10 }, workload: 50, agent: 500 };
-
-/** An IPv6 host owns 2^64 addresses, so the first four groups count; an IPv4 address in IPv6 form is an IPv4 address. */
-export const sourceKey = (source: string): string => {
-  if (source.startsWith('::ffff:')) return source.slice('::ffff:'.length);
-  if (!isIPv6(source)) return source;
-  const [head = '', tail] = source.split('%', 1).join('').split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - front.length - back.length;
-  const groups = [...front, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...back];
-  return groups.slice(0, 4).join(':');
-};
 
 /** Who has asked how often lately, in all front ends together. Each method throws `Refusal('rate_limited')` when it was too often. */
 export class RateLimits {
