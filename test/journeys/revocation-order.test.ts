@@ -58,9 +58,9 @@ const codeOf = (answer: Answered): string =>
 test('fifty issuers while the identity is revoked: the ledger says where the line is, and nobody is past it', async () => {
   const held: Issued[] = [];
   const refused: Answered[] = [];
-  let stop = false;
+  const signal = { stop: false };
   const issuer = async (at: number): Promise<void> => {
-    for (let round = at; !stop; round += 1) {
+    for (let round = at; !signal.stop; round += 1) {
       const client = agents[round % CONNECTIONS];
       if (!client) return;
       const outcome = await issueOnce(client, 'web', round);
@@ -76,7 +76,7 @@ test('fifty issuers while the identity is revoked: the ledger says where the lin
   const asked = await Promise.all(
     agents.flatMap((client, at) => [issueOnce(client, 'web', at), issueOnce(client, 'web', at + 1)]),
   );
-  stop = true;
+  signal.stop = true;
   await running;
   expect(asked.map((outcome) => (isRefused(outcome) ? codeOf(outcome) : 'issued'))).toEqual(
     asked.map(() => '403 revoked'),
@@ -113,8 +113,8 @@ test('the moment it is acknowledged every front end knows, for each way to use a
     const grants = [{ resource: ORDERS, scopes: ['read'], defaultScopes: ['read'], bearer: true }];
     await journey.entry(id, { parentId: world.agent.spiffeId, grants });
     const key = newKey();
-    const answer = await agents[0]?.postJson('/v1/svids/x509', { items: [{ csr: csrOf(key), entryId: id }] });
-    const held: Held = heldFrom((answer?.json() as { items: unknown[] }).items[0], key);
+    const answer = await world.agentClient.postJson('/v1/svids/x509', { items: [{ csr: csrOf(key), entryId: id }] });
+    const held: Held = heldFrom((answer.json() as { items: unknown[] }).items[0], key);
     const assertion = await world.assertion(id);
     const clients = Array.from({ length: 8 }, () => journey.api(held));
     const publics = Array.from({ length: 8 }, () => journey.public());

@@ -83,7 +83,7 @@ test('a chain that is too long is no matter, one that is huge is no connection',
   const more = Array.from({ length: 12 }, () => agent.cert).join('');
   expect(statuses(await askAll({ ...agent, cert: agent.cert + more }))).toEqual(OK);
   const huge = { ...agent, cert: agent.cert + Array.from({ length: 200 }, () => agent.cert).join('') };
-  await expect(askAll(huge)).rejects.toThrow();
+  await expect(askAll(huge)).rejects.toThrow(/ssl|excessive|reset|EPIPE|hang up/i);
   expect(statuses(await askAll(agent))).toEqual(OK);
 });
 
@@ -148,7 +148,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)('no session is resumed with %s', asyn
 
 test('old versions of TLS are refused', async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
-  await expect(handshake(old)).rejects.toThrow();
+  await expect(handshake(old)).rejects.toThrow(/protocol|version|alert/i);
 });
 
 test('every refusal is on record, with the serial where one is known', async () => {
@@ -192,5 +192,5 @@ test('remote administration: the role and prefix of the entry, and only under th
     .join('');
   await stranger.stop();
   const misled = remoteAdminApi({ url, certificate: ops.cert, key: Buffer.from(ops.keyPem), bundle: others, now });
-  await expect(misled.call({ method: 'GET', path: '/v1/admin/entries' })).rejects.toThrow(); // DEC-18
+  await expect(misled.call({ method: 'GET', path: '/v1/admin/entries' })).rejects.toThrow('not accepted'); // DEC-18
 });

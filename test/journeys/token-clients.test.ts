@@ -56,15 +56,15 @@ const fetchWith =
 
 /** The draft's login, which no library has yet: the JWT-SVID as it stands. */
 const bySvid =
-  (assertion: string): oauth.ClientAuth =>
-  (_as, _client, body) => {
+  (assertion: string) =>
+  (_as: unknown, _client: unknown, body: URLSearchParams): void => {
     body.set('client_assertion_type', JWT_SPIFFE);
     body.set('client_assertion', assertion);
   };
 
 const discover = async (algorithm: 'oauth2' | 'oidc'): Promise<oauth.AuthorizationServer> => {
   const issuer = new URL(world.issuer);
-  const options = { algorithm, [oauth.customFetch]: fetchWith() as never };
+  const options = { algorithm, [oauth.customFetch]: fetchWith() };
   return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, options));
 };
 
@@ -107,16 +107,16 @@ test('oauth4webapi: client_credentials with a JWT-SVID, and its resource server 
     client,
     bySvid(await world.assertion('web')),
     parameters,
-    { [oauth.customFetch]: fetchWith() as never },
+    { [oauth.customFetch]: fetchWith() },
   );
   const granted = await oauth.processClientCredentialsResponse(as, client, response);
   expect(granted).toMatchObject({ token_type: 'bearer', scope: 'read write' });
   const call = new Request(`${ORDERS}/1`, { headers: { authorization: `Bearer ${granted.access_token}` } });
-  const claims = await oauth.validateJwtAccessToken(as, call, ORDERS, { [oauth.customFetch]: fetchWith() as never });
+  const claims = await oauth.validateJwtAccessToken(as, call, ORDERS, { [oauth.customFetch]: fetchWith() });
   expect(claims).toMatchObject({ sub: client.client_id, client_id: client.client_id, scope: 'read write' }); // AT-02
-  await expect(
-    oauth.validateJwtAccessToken(as, call, MAIL, { [oauth.customFetch]: fetchWith() as never }),
-  ).rejects.toThrow();
+  await expect(oauth.validateJwtAccessToken(as, call, MAIL, { [oauth.customFetch]: fetchWith() })).rejects.toThrow(
+    'aud',
+  );
 });
 
 test('oauth4webapi: client_credentials over mTLS goes to the alias, and the token is bound to the certificate', async () => {
@@ -127,7 +127,7 @@ test('oauth4webapi: client_credentials over mTLS goes to the alias, and the toke
     client,
     oauth.TlsClientAuth(),
     new URLSearchParams({ resource: ORDERS }),
-    { [oauth.customFetch]: fetchWith(web) as never },
+    { [oauth.customFetch]: fetchWith(web) },
   );
   const { access_token: token } = await oauth.processClientCredentialsResponse(as, client, response);
   const document = JSON.parse((await world.journey.public().ask('/oauth2/jwks')).text) as unknown;
@@ -135,8 +135,10 @@ test('oauth4webapi: client_credentials over mTLS goes to the alias, and the toke
   const options = { issuer: world.issuer, audience: ORDERS, keys, now: Date.now() as never };
   const own = { certificateThumbprint: hash('sha256', web.chain[0] ?? '', 'base64url') };
   expect(verifyAccessToken(token, { ...options, presenter: own }).subject).toBe(web.spiffeId); // MT-06
-  expect(() => verifyAccessToken(token, { ...options, presenter: { acceptsBearer: true } })).toThrow(); // BR-04
-  expect(() => verifyAccessToken(token, { ...options, presenter: { certificateThumbprint: 'x' } })).toThrow();
+  expect(() => verifyAccessToken(token, { ...options, presenter: { acceptsBearer: true } })).toThrow('the token'); // BR-04
+  expect(() => verifyAccessToken(token, { ...options, presenter: { certificateThumbprint: 'x' } })).toThrow(
+    'the token',
+  );
 });
 
 test('oauth4webapi reads our refusals', async () => {
@@ -152,7 +154,7 @@ test('oauth4webapi reads our refusals', async () => {
         bySvid(assertion),
         { resource: ORDERS, scope },
         {
-          [oauth.customFetch]: fetchWith() as never,
+          [oauth.customFetch]: fetchWith(),
         },
       ),
     );
@@ -170,11 +172,11 @@ describe.each(['oauth2', 'oidc'] as const)('openid-client in its %s mode', (algo
       'spiffe://example.org/web',
       { use_mtls_endpoint_aliases: certificate !== undefined },
       auth,
-      { algorithm, [openid.customFetch]: fetchWith(certificate) as never },
+      { algorithm, [openid.customFetch]: fetchWith(certificate) },
     );
 
   test('discovers us and gets a token by JWT-SVID', async () => {
-    const config = await configure(bySvid(await world.assertion('web')) as openid.ClientAuth);
+    const config = await configure(bySvid(await world.assertion('web')));
     const granted = await openid.clientCredentialsGrant(config, { resource: ORDERS, scope: 'read' });
     expect(granted).toMatchObject({ token_type: 'bearer', scope: 'read', expires_in: 300 });
     await expect(openid.clientCredentialsGrant(config, { resource: MAIL, scope: 'read' })).rejects.toMatchObject({

@@ -6,7 +6,7 @@ export interface TestTime {
   readonly clock: TestClock;
   readonly timers: Timers;
   /** Lets time pass in steps (10 minutes unless told), and all background work run after each. */
-  pass(ms: number, step?: number): Promise<void>;
+  readonly pass: (ms: number, step?: number) => Promise<void>;
 }
 
 const STEP = 600_000;
