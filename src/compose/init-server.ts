@@ -26,7 +26,7 @@ const refuseFullFolder = (folder: string): void => {
 
 /** Creates the file or refuses with `conflict`; it is durable when this returns. */
 const writeNew = (file: string, text: string): void => {
-  mkdirSync(dirname(file), { recursive: true });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
   let descriptor: number;
   try {
     descriptor = openSync(file, 'wx', 0o644);

@@ -1,12 +1,21 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sqliteCode } from './errors.ts';
 
+/** Whoever may write to a folder may put other files in the place of ours, whatever their modes are. */
+const checkClosed = (dataDir: string): void => {
+  if ((statSync(dataDir).mode & 0o022) === 0) return;
+  throw new Error(`the data folder ${dataDir} is open to others for writing: chmod 0700 it`);
+};
+
 /**
  * Makes this process the only one that writes to a data folder, for as long as it lives or until the returned function is
- * called. A database of its own, since the ledger's must stay open to readers. Throws when another process holds it.
+ * called. A database of its own, since the ledger's must stay open to readers. Throws when another process holds it, or when
+ * group or others may write to the folder.
  */
 export const holdFolder = (dataDir: string): (() => void) => {
+  checkClosed(dataDir);
   const db = new Database(join(dataDir, 'lock.db'), { timeout: 0 });
   try {
     db.pragma('busy_timeout = 0');
