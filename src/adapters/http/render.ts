@@ -45,8 +45,11 @@ const problemAnswer = (refusal: Refusal): Answer => {
   return { status, headers: retryHeader(refusal, status), body: problemOf(refusal), contentType: PROBLEM_TYPE };
 };
 
-/** An authentication scheme is a token (RFC 9110 §11.1); anything else is not repeated to the peer. */
-const SCHEME = /^(?<scheme>[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32})(?: |$)/;
+/**
+ * An authentication scheme is a token (RFC 9110 §11.1); anything else is not repeated to the peer, nor a word that stands
+ * alone, which is a credential without its scheme (AS-09).
+ */
+const SCHEME = /^(?<scheme>[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}) /;
 
 const oauthAnswer = (refusal: Refusal, authorization: string | undefined): Answer => {
   const { status, error } = OAUTH_ERRORS[refusal.code];

@@ -41,6 +41,8 @@ describe('the form of OAuth', () => {
     ['Basic abc', 'Basic realm="mayfly", error="invalid_client"'],
     ['bearer abc', 'bearer realm="mayfly", error="invalid_client"'],
     ['"><script> x', 'Bearer realm="mayfly", error="invalid_client"'],
+    // AS-09: a credential whose sender forgot the scheme
+    ['s3cret-of-someone', 'Bearer realm="mayfly", error="invalid_client"'],
     [`${'a'.repeat(40)} x`, 'Bearer realm="mayfly", error="invalid_client"'],
     [undefined, undefined],
   ])('challenges who came with an Authorization header: %s', (authorization, challenge) => {
