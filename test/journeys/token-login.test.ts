@@ -226,7 +226,11 @@ test('a secret is no way in, and who tried a header is told its scheme', async (
   const form = { grant_type: 'client_credentials', client_id: web.spiffeId };
   const send = (more: Record<string, string>, headers = {}) =>
     world.journey.public().postForm('/oauth2/token', { ...form, ...more }, headers);
+  const before = world.journey.facts('denied').length;
   expectUnknownClient(await send({ client_secret: 'x' })); // AS-03
+  expect(world.journey.facts('denied').slice(before)).toMatchObject([
+    { operation: 'access-token', code: 'invalid_client', reason: 'a client secret was presented' },
+  ]);
   for (const [header, scheme] of [
     ['Basic eDp5', 'Basic'],
     ['basic eDp5', 'basic'],

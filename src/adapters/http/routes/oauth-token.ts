@@ -3,6 +3,7 @@ import { Refusal } from '../../../domain/refusal.ts';
 import { authenticateClient, type OAuthClient } from '../../../usecases/authenticate-client.ts';
 import { issueAccessToken } from '../../../usecases/issue-access-token.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
+import { recordDenial } from '../../../usecases/record-denial.ts';
 import { defineRoute, type Route, type RouteContext } from '../route.ts';
 
 /** AS-07. */
@@ -47,15 +48,22 @@ const checkGrantType = (grantType: string | undefined): void => {
   }
 };
 
-/** Secrets are not a way in (AS-03), and never more than one way at once (CC-13). */
-const checkOneMethod = (context: RouteContext, body: z.output<typeof TokenRequest>): void => {
+/** Secrets are not a way in (AS-03), and never more than one way at once (CC-13). Who tries one is on record (P1). */
+const checkOneMethod = async (
+  issuer: Issuer,
+  context: RouteContext,
+  body: z.output<typeof TokenRequest>,
+): Promise<void> => {
   const hasHeader = context.headers.authorization !== undefined;
   const ways = [hasHeader, body.client_secret !== undefined, body.client_assertion !== undefined];
   if (ways.filter(Boolean).length > 1) {
     throw new Refusal('invalid_request', 'more than one client authentication method');
   }
   if (hasHeader || body.client_secret !== undefined) {
-    throw new Refusal('invalid_client', 'client authentication failed', { reason: 'a client secret was presented' });
+    const refusal = new Refusal('invalid_client', 'client authentication failed', {
+      reason: 'a client secret was presented',
+    });
+    throw await recordDenial(issuer, { operation: 'access-token', source: context.source }, refusal);
   }
 };
 
@@ -99,7 +107,7 @@ export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route
     ],
     handle: async (context, { body }) => {
       checkGrantType(body.grant_type);
-      checkOneMethod(context, body);
+      await checkOneMethod(issuer, context, body);
       const client = await clientOf(issuer, context, body);
       takeRate(client);
       const granted = await issueAccessToken(
