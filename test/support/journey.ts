@@ -66,6 +66,7 @@ export interface JourneyOptions {
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly frontEnds?: number;
+  readonly attestors?: Config['attestors'];
   /** Changes the configuration of `mayfly dev`. */
   readonly configure?: (server: Config['server']) => Config['server'];
 }
@@ -73,11 +74,11 @@ export interface JourneyOptions {
 /** No rate stands in the way of a journey that is not about rates. */
 const ROOMY = { attestPerSource: 100_000, signPerWorkload: 100_000, signPerAgent: 1_000_000 };
 
-const configFor = ({ frontEnds = 1, configure }: JourneyOptions, dataDir: string): Config => {
+const configFor = ({ frontEnds = 1, attestors, configure }: JourneyOptions, dataDir: string): Config => {
   const adminSocket = join(dataDir, 'admin.sock');
   const config = devConfig({ trustDomain: 'example.org', dataDir, adminSocket, port: 0, publicPort: 0, frontEnds });
   const server = { ...config.server, limits: { ...config.server.limits, ...ROOMY } };
-  return { ...config, server: configure ? configure(server) : server };
+  return { ...config, server: configure ? configure(server) : server, ...(attestors && { attestors }) };
 };
 
 /** Reads a data folder as it is now; a server may be running on it. */
