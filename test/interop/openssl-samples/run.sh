@@ -1,0 +1,7 @@
+#!/bin/sh
+# Certificates through `openssl verify -x509_strict`.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+. "$here/../samples/prepare.sh"
+make_samples
+compare "$root/scripts/node" "$here/read.ts" "$samples"
