@@ -47,6 +47,8 @@ export interface Leans {
   /** SHA-256, hexadecimal, of the evidence. */
   readonly evidence?: string;
   readonly joinToken?: RecordId;
+  /** The ledger index of an earlier attestation that it goes on from: a cutoff since then ends that too. */
+  readonly provenAt?: number;
   /** The rules that decided; 1 until policy is code. */
   readonly policy: number;
 }

@@ -75,6 +75,15 @@ const barredObjection = (reader: AdmissionReader, subject: RevocationSubject): O
   return barring && refused('revoked', `nothing is issued for it: ${barring.id}`);
 };
 
+/** An agent that comes back with its node key goes on from what it proved before (DEC-13). */
+const provenObjection = (reader: AdmissionReader, fact: Attested | Decided | Issued): Objection | undefined => {
+  const { provenAt } = fact.leans;
+  if (provenAt === undefined) return undefined;
+  const lock = reader.revocations.locking(fact.spiffeId);
+  if (lock) return refused('attestation_refused', `renewal is locked: ${lock.id}`);
+  return cutOffSince(reader, provenAt, fact);
+};
+
 const renewalObjection = (reader: AdmissionReader, fact: Issued): Objection | undefined => {
   if (fact.predecessor === undefined) return undefined;
   const lock = reader.revocations.locking(fact.spiffeId);
@@ -94,8 +103,12 @@ const SPENT_CODE: { readonly [K in Spend['kind']]: RefusalCode } = {
   assertion: 'invalid_client',
 };
 
-/** A cutoff since the first use is for this key's holder (DEC-6): they need new evidence, not another reply. */
-const cutOffSince = (reader: AdmissionReader, index: number, fact: Attested | Issued): Objection | undefined => {
+/** Who was cut off since they proved something has to prove it anew (DEC-6), with evidence of its own. */
+const cutOffSince = (
+  reader: AdmissionReader,
+  index: number,
+  fact: Attested | Decided | Issued,
+): Objection | undefined => {
   const killed = reader.revocations.killing(subjectOf(fact), index);
   return killed && refused('revoked', `what this evidence once gave is revoked: ${killed.id}`);
 };
@@ -124,6 +137,7 @@ const spendsObjection = (reader: AdmissionReader, fact: Attested | Issued): Obje
 export const grantObjection = (reader: AdmissionReader, fact: Attested | Decided | Issued): Objection | undefined =>
   leansObjection(reader, fact.leans) ??
   barredObjection(reader, subjectOf(fact)) ??
+  provenObjection(reader, fact) ??
   (fact.kind === 'issued' ? renewalObjection(reader, fact) : undefined) ??
   (fact.kind === 'decided' ? undefined : spendsObjection(reader, fact));
 

@@ -29,6 +29,8 @@ export interface Proof {
   readonly entry?: string;
   /** Base64 of the SPKI of a node key that stays pinned. */
   readonly nodeKey?: string;
+  /** The ledger index of the attestation that it goes on from. */
+  readonly provenAt?: number;
   readonly joinToken?: RecordId;
   readonly spends: readonly Spend[];
   /** False: an agentless identity needs new evidence each time (DEC-14). */

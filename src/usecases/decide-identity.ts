@@ -52,6 +52,7 @@ export interface Decision {
 const leansOf = (proof: Proof, entry: Entry | undefined): Leans => ({
   evidence: proof.evidence,
   ...(proof.joinToken !== undefined && { joinToken: proof.joinToken }),
+  ...(proof.provenAt !== undefined && { provenAt: proof.provenAt }),
   ...(entry && { entry: { id: entry.id, revision: entry.revision } }),
   policy: 1,
 });

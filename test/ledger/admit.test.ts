@@ -33,6 +33,19 @@ describe('what an issuance leans on', () => {
     ['a resource that is gone', 'changed', { resource: { identifier: 'https://api', revision: 1 } }, []],
     ['an authority that is not active', 'changed', { authority: 'other' }, []],
     ['a join token that is unknown', 'attestation_refused', { joinToken: newId() }, []],
+    // DEC-13: between the proof of a node key and its record
+    [
+      'an earlier attestation that was cut off',
+      'revoked',
+      { provenAt: 0 },
+      [revoked({ kind: 'identity', value: WEB }, ['cutoff'])],
+    ],
+    [
+      'an earlier attestation of an identity that is locked',
+      'attestation_refused',
+      { provenAt: 0 },
+      [revoked({ kind: 'identity', value: WEB }, ['lock'])],
+    ],
   ])('refuses %s', (_name, answer, leans, before) => {
     expect(refusal(ready(caller, ...before).one(leansOn(leans)))).toBe(answer);
   });

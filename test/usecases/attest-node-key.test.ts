@@ -147,6 +147,15 @@ describe('an agent that was stopped does not come back', () => {
     expect(reason()).toMatch(/clone/);
   });
 
+  // P2, DEC-4
+  test('evicted between its proof and its record', async () => {
+    const { spiffeId, node } = await newAgent();
+    const back = comeBack(spiffeId, node);
+    const evicted = it.revoke({ kind: 'agent', value: spiffeId }, 'cutoff');
+    const [answer] = await Promise.allSettled([back, evicted]);
+    expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'revoked' } });
+  });
+
   test('with all agents', async () => {
     const { spiffeId, node } = await newAgent();
     const id = recordId(it.ledger.clock.now(), it.ledger.entropy.bytes(RECORD_ID_ENTROPY));

@@ -72,6 +72,7 @@ export const nodeKeyAttestor = (options: NodeKeyOptions): Attestor => ({
       roles: ['agent'],
       agent: pinned.spiffeId,
       nodeKey: pinned.nodeKey,
+      provenAt: pinned.index,
       spends: [],
       renewable: true,
     };
