@@ -61,10 +61,13 @@ export class Background {
   async probe(): Promise<void> {
     this.#noticeClock();
     try {
-      const { keys } = this.#parts.issuer;
+      const { keys, policy } = this.#parts.issuer;
+      const algorithms = policy.rs256 === true ? (['ES256', 'RS256'] as const) : (['ES256'] as const);
       await (await keys.issuing()).signer.sign(PROBE_BYTES);
-      await (await keys.jwt('jwt-svid')).signer.sign(PROBE_BYTES);
-      await (await keys.jwt('access-token')).signer.sign(PROBE_BYTES);
+      for (const algorithm of algorithms) {
+        await (await keys.jwt('jwt-svid', algorithm)).signer.sign(PROBE_BYTES);
+        await (await keys.jwt('access-token', algorithm)).signer.sign(PROBE_BYTES);
+      }
       await this.#parts.store.probe();
       this.#probedAt = this.#parts.clock.monotonic();
       this.#failures.delete('probe');

@@ -22,6 +22,8 @@ const selectorName = (form: string) =>
     return raw;
   });
 
+const yesOrNo = () => z.boolean().default(false).meta({ form: 'true or false' });
+
 const listener = (defaultAddress: string, defaultPort: number) => ({
   address: address().prefault(defaultAddress).describe('The address that it listens on.'),
   port: port().default(defaultPort).describe('The port that it listens on.'),
@@ -97,6 +99,13 @@ const names = () =>
       .describe('DNS names that entries may ask for; `*` stands for one or more characters. None by default.'),
   });
 
+const tokens = () =>
+  z.strictObject({
+    rs256: yesOrNo().describe(
+      'Keys for RS256 beside those for ES256, for verifiers that read nothing else. Resources may then name it as their algorithm.',
+    ),
+  });
+
 const root = (place: ConfigPlace) =>
   z.strictObject({
     kind: z
@@ -113,7 +122,12 @@ const server = (place: ConfigPlace) =>
   z.strictObject({
     dataDir: path(place).prefault('/var/lib/mayfly').describe('The folder of the store. Only the server may read it.'),
     api: z
-      .strictObject(listener('0.0.0.0', 8443))
+      .strictObject({
+        ...listener('0.0.0.0', 8443),
+        url: httpsUrl()
+          .optional()
+          .describe('How clients reach this listener, as metadata tells them. Its own address and port unless told.'),
+      })
       .prefault({})
       .describe('The listener that agents and workloads attest and renew at.'),
     public: publicListener(place)
@@ -145,11 +159,10 @@ const server = (place: ConfigPlace) =>
       .describe('How far `notBefore` lies back, for clocks that run behind.'),
     limits: limits().prefault({}).describe('Rates and sizes.'),
     retention: retention().prefault({}).describe('What is kept for how long.'),
+    tokens: tokens().prefault({}).describe('How JWT-SVIDs and access tokens are signed.'),
     names: names().prefault({}).describe('Names beside the SPIFFE ID that certificates may carry.'),
     root: root(place).prefault({}).describe('The root of the trust domain.'),
   });
-
-const yesOrNo = () => z.boolean().default(false).meta({ form: 'true or false' });
 
 const claimPath = () =>
   z

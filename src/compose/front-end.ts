@@ -158,7 +158,7 @@ export class FrontEnd {
       challengeKey,
       limits: this.services.limits,
       readiness: () => this.health.readiness(),
-      apiUrl: addresses.api,
+      apiUrl: config.server.api.url ?? addresses.api,
     });
   }
 

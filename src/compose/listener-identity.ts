@@ -25,7 +25,8 @@ const addressesBehind = (address: string): readonly string[] => {
 /** The names under which the listeners can be reached, for the SANs of the server's own SVID (DEC-33). */
 export const listenerNames = ({ server }: Config): ServerNames => {
   const bound = [server.api.address, server.public.address].flatMap(addressesBehind);
-  const hosts = ['localhost', hostname(), ...(server.public.url ? [new URL(server.public.url).hostname] : [])];
+  const urls = [server.api.url, server.public.url].filter((url) => url !== undefined);
+  const hosts = ['localhost', hostname(), ...urls.map((url) => new URL(url).hostname)];
   return {
     ipAddresses: [...new Set(bound)].filter((address) => isIP(address) > 0).slice(0, 32),
     dnsNames: [...new Set(hosts)].filter((name) => isIP(name) === 0 && DNS_NAME.test(name)),

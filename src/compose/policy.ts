@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 
 /** The rules of issuance, as configured. `publicUrl` is absent where relying parties have no URL to go by (DEC-29). */
 export const issuancePolicy = (config: Config, publicUrl: string | undefined): IssuancePolicy => {
-  const { ttl, session, names, backdate } = config.server;
+  const { ttl, session, names, backdate, tokens } = config.server;
   return {
     trustDomain: config.trustDomain,
     ...(publicUrl !== undefined && { jwtIssuer: publicUrl, tokenIssuer: `${publicUrl}/oauth2` }),
@@ -17,6 +17,7 @@ export const issuancePolicy = (config: Config, publicUrl: string | undefined): I
     backdate,
     commonNames: names.commonNames,
     dnsNames: names.dnsNames,
+    rs256: tokens.rs256,
     oidcIssuers: (config.attestors.oidc?.issuers ?? []).map(({ name, multiTenant, ownerClaims }) => ({
       name,
       multiTenant,

@@ -2,7 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
 import { type LedgerOptions, type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
-import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
+import {
+  DEFAULT_AUTHORITY_POLICY,
+  JWT_ALGORITHMS_WITH_RS256,
+  type AuthorityPolicy,
+} from '../domain/authority-policy.ts';
 import { parsePem } from '../formats/pem.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { BroughtRoot } from '../usecases/authority-keeper.ts';
@@ -10,9 +14,13 @@ import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { Config } from './config.ts';
 import type { BuiltIssuer } from './issuer.ts';
 
-/** The seal key as configured. `dev` makes it on the first start, beside the data, which nothing else may (DEC-26). */
+/**
+ * The seal key as configured. `dev` makes it on the first start, beside the data, which nothing else may (DEC-26). Never for
+ * a store that exists: a new key would open nothing of it, and stand in the way of the old one.
+ */
 export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): Uint8Array => {
-  if (dev && !existsSync(server.sealKey)) return createSealKey(server.sealKey, entropy);
+  const isFirst = dev && !existsSync(server.sealKey) && !existsSync(ledgerFile(server.dataDir));
+  if (isFirst) return createSealKey(server.sealKey, entropy);
   const key = readSealKey(server.sealKey);
   if (!dev && existsSync(server.dataDir) && isSealKeyInside(server.dataDir, server.sealKey)) {
     throw new Error(`the seal key ${server.sealKey} lies in the data folder; move it elsewhere`);
@@ -53,12 +61,18 @@ export const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefin
 
 const ORIGINS = { generated: 'made', files: 'brought', offline: 'offline' } as const;
 
+const authorityPolicy = ({ server: { root, tokens } }: Config): AuthorityPolicy => ({
+  ...DEFAULT_AUTHORITY_POLICY,
+  root: ORIGINS[root.kind],
+  ...(tokens.rs256 && { algorithms: { ...DEFAULT_AUTHORITY_POLICY.algorithms, ...JWT_ALGORITHMS_WITH_RS256 } }),
+});
+
 /** What looks after the authorities, as configured. */
 export const authorityKeeper = (config: Config, { issuer, keyStore }: BuiltIssuer): AuthorityManager => {
   const brought = broughtRoot(config);
   return {
     trustDomain: config.trustDomain,
-    authorityPolicy: { ...DEFAULT_AUTHORITY_POLICY, root: ORIGINS[config.server.root.kind] },
+    authorityPolicy: authorityPolicy(config),
     ...(brought && { broughtRoot: brought }),
     clock: issuer.clock,
     entropy: issuer.entropy,

@@ -40,6 +40,10 @@ export const publishedFor = (spare: Authority, all: readonly Authority[], policy
   return unixSeconds(published.preparedAt) + policy.prepublish;
 };
 
+/** An active JWT key of an algorithm that was switched off: nobody takes over from it, so it ends with its life. */
+const isSwitchedOff = ({ state, purpose, algorithm }: Authority, policy: AuthorityPolicy): boolean =>
+  state === 'active' && !purpose.startsWith('x509') && !policy.algorithms[purpose].includes(algorithm);
+
 /** Nothing that it signed can still be in use. */
 export const isOver = (
   authority: Authority,
@@ -50,6 +54,7 @@ export const isOver = (
   const seconds = unixSeconds(now);
   if (authority.state === 'prepared' && isWaiting(authority)) return false;
   if (authority.state === 'prepared' || authority.state === 'revoked') return authority.notAfter <= seconds;
+  if (isSwitchedOff(authority, policy)) return authority.notAfter + policy.retention[authority.purpose] <= seconds;
   if (authority.state !== 'old') return false;
   if (authority.purpose === 'x509-root') {
     return !all.some((each) => each.issuer === authority.id && each.state !== 'gone' && each.state !== 'revoked');

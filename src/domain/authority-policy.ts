@@ -50,6 +50,12 @@ export const DEFAULT_AUTHORITY_POLICY: AuthorityPolicy = {
   },
 };
 
+/** RS256 beside ES256, each with keys of its own, for verifiers that demand it (AT-05, JWT-6). */
+export const JWT_ALGORITHMS_WITH_RS256 = {
+  'jwt-svid': ['ES256', 'RS256'],
+  'access-token': ['ES256', 'RS256'],
+} as const satisfies Partial<AuthorityPolicy['algorithms']>;
+
 /** The least that a key must be able to live for rotation to work: it waits published, serves, and its credentials end. */
 const shortestLife = (policy: AuthorityPolicy, purpose: AuthorityPurpose): number =>
   6 * Math.max(policy.retention[purpose], purpose === 'x509-issuing' ? 0 : policy.prepublish);

@@ -22,6 +22,8 @@ export interface ResourceContext {
   readonly trustDomain: TrustDomain;
   /** By identifier or logical name: a name leads to one resource. */
   readonly named: (name: string) => Resource | undefined;
+  /** There are keys for RS256 beside those for ES256. */
+  readonly rs256?: boolean;
 }
 
 const MAX_IDENTIFIER_BYTES = 1024;
@@ -114,6 +116,12 @@ const checkClaims = (problems: Problems, draft: ResourceDraft): ResourceFields['
   return Object.fromEntries(claims.sort(([a], [b]) => (a < b ? -1 : 1)));
 };
 
+const algorithmProblem = (algorithm: string, { rs256 = false }: ResourceContext): string | undefined => {
+  if (algorithm !== 'ES256' && algorithm !== 'RS256') return 'is ES256 or RS256';
+  if (algorithm === 'ES256' || rs256) return undefined;
+  return 'RS256 is not switched on at this server (server.tokens.rs256)';
+};
+
 /** The rules of DEC-47 for a resource that an operator writes: the resource as it will be recorded, or all problems. */
 export const checkResource = (draft: ResourceDraft, context: ResourceContext): Checked<ResourceFields> => {
   const problems = new Problems();
@@ -124,7 +132,7 @@ export const checkResource = (draft: ResourceDraft, context: ResourceContext): C
   const scopes = checkScopes(problems, draft);
   const bindings = checkBindings(problems, draft);
   const claims = checkClaims(problems, draft);
-  if (algorithm !== 'ES256' && algorithm !== 'RS256') problems.add('algorithm', 'is ES256 or RS256');
+  problems.add('algorithm', algorithmProblem(algorithm, context));
   if (owner !== undefined) problems.add('owner', textProblem(owner, MAX_OWNER_BYTES));
   if (problems.all.length > 0) return { ok: false, problems: problems.all };
   return {

@@ -233,8 +233,11 @@ const TRANSITIONS: { readonly [K in AuthorityChanged['kind']]: Transition } = {
     authority.tainted || authority.state === 'gone' ? wrongState('the authority is tainted or gone') : undefined,
   'authority-revoked': (_reader, _fact, { state }) =>
     state === 'revoked' || state === 'gone' ? wrongState(`the authority is ${state}`) : undefined,
-  'authority-gone': (_reader, _fact, { state }) =>
-    state === 'active' || state === 'gone' ? wrongState(`the authority is ${state}`) : undefined,
+  // A JWT key whose algorithm was switched off goes as the active one: there is no next.
+  'authority-gone': (_reader, _fact, { state, purpose }) =>
+    state === 'gone' || (state === 'active' && purpose.startsWith('x509'))
+      ? wrongState(`the authority is ${state}`)
+      : undefined,
 };
 
 const authorityObjection = (reader: AdmissionReader, fact: AuthorityChanged): Objection | undefined => {

@@ -14,6 +14,8 @@ import { checkMayAskForSvids } from './svid-callers.ts';
 export interface JwtSvidItem {
   readonly audience: readonly string[];
   readonly entryId?: string;
+  /** ES256 unless told; RS256 where it is switched on. */
+  readonly algorithm?: 'ES256' | 'RS256';
 }
 
 const checkAllowed = (entry: Entry, audience: readonly string[]): void => {
@@ -24,6 +26,11 @@ const checkAllowed = (entry: Entry, audience: readonly string[]): void => {
       reason: 'an audience is not among the jwtAudiences of the entry',
     });
   }
+};
+
+const algorithmFor = ({ policy }: Issuer, { algorithm }: JwtSvidItem): JwtSvidItem['algorithm'] => {
+  if (algorithm !== 'RS256' || policy.rs256 === true) return algorithm;
+  throw new Refusal('invalid_request', 'RS256 is not switched on at this server', { field: 'algorithm' });
 };
 
 const intentFor = (caller: Caller, entry: Entry, isForOther: boolean): JwtIntent => ({
@@ -61,7 +68,7 @@ export const issueJwtSvids = async (
     const entry =
       item.entryId === undefined ? ownEntry(issuer, caller) : entryUnderAgent(issuer, parents(), item.entryId);
     checkAllowed(entry, item.audience);
-    const key = await issuer.keys.jwt('jwt-svid');
+    const key = await issuer.keys.jwt('jwt-svid', algorithmFor(issuer, item));
     const now = issuer.clock.now();
     const claims = planJwtSvid({
       spiffeId: entry.spiffeId,

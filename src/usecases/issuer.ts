@@ -29,6 +29,8 @@ export interface IssuancePolicy {
   /** Patterns that common names and DNS names of entries must match; none by default (DEC-25). `*` stands for one or more characters. */
   readonly commonNames: readonly string[];
   readonly dnsNames: readonly string[];
+  /** RS256 signs beside ES256 (AT-05, JWT-6); off unless told. */
+  readonly rs256?: boolean;
   /** Issuers whose tokens become selectors; entries on those with many tenants must pin an owner (DEC-17). */
   readonly oidcIssuers?: readonly OidcTenancy[];
 }

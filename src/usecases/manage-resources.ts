@@ -13,6 +13,7 @@ export const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft:
   const checked = checkResource(draft, {
     trustDomain: policy.trustDomain,
     named: (name) => views.resources.named(name),
+    rs256: policy.rs256 === true,
   });
   if (!checked.ok) throw refuseProblems('invalid_resource', checked.problems);
   return checked.value;

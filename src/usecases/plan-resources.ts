@@ -37,7 +37,11 @@ const writtenResources = (issuer: Registrar, file: ApplyFile, problems: Problems
   for (const [at, written] of (file.resources ?? []).entries()) {
     const field = `resources[${at}]`;
     const draft = { ...written, owner: written.owner ?? file.owner };
-    const context = { trustDomain: policy.trustDomain, named: (name: string) => views.resources.named(name) };
+    const context = {
+      trustDomain: policy.trustDomain,
+      named: (name: string) => views.resources.named(name),
+      rs256: policy.rs256 === true,
+    };
     const checked = checkResource(draft, context);
     if (!checked.ok) {
       for (const { field: member, problem } of checked.problems) problems.add(`${field}.${member}`, problem);

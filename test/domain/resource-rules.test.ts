@@ -89,3 +89,23 @@ describe('a resource as an operator writes it', () => {
     expect(fieldsOf(changes)).toEqual(fields);
   });
 });
+
+describe('the algorithm of a resource', () => {
+  const problems = (algorithm: string, rs256?: boolean): readonly string[] => {
+    const checked = checkResource(draft({ algorithm }), rs256 === undefined ? context : { ...context, rs256 });
+    return checked.ok ? [] : checked.problems.map(({ field, problem }) => `${field} ${problem}`);
+  };
+
+  // AT-05
+  test('is ES256, and RS256 where that is switched on', () => {
+    expect(problems('ES256')).toEqual([]);
+    expect(problems('ES256', true)).toEqual([]);
+    expect(problems('RS256', true)).toEqual([]);
+    expect(problems('RS256')).toEqual([expect.stringMatching(/^algorithm .*server\.tokens\.rs256/)]);
+    expect(problems('RS256', false)).toHaveLength(1);
+  });
+
+  test.each(['none', 'HS256', 'rs256', 'PS256', ''])('is never %j', (algorithm) => {
+    expect(problems(algorithm, true)).toEqual(['algorithm is ES256 or RS256']);
+  });
+});

@@ -25,7 +25,13 @@ const X509Request = z.strictObject({
 
 const JwtRequest = z.strictObject({
   items: z
-    .array(z.strictObject({ audience: z.array(z.string().min(1).max(2048)).min(1).max(32), entryId }))
+    .array(
+      z.strictObject({
+        audience: z.array(z.string().min(1).max(2048)).min(1).max(32),
+        entryId,
+        algorithm: z.enum(['ES256', 'RS256']).optional().describe('`ES256` unless told; `RS256` where it is on.'),
+      }),
+    )
     .min(1)
     .max(MAX_ITEMS),
 });
@@ -158,8 +164,9 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
     handle: async (context, { body }) => {
       const caller = await context.caller();
       takeRate(caller, body.items.length);
-      const items = body.items.map(({ audience, entryId: entry }) => ({
+      const items = body.items.map(({ audience, entryId: entry, algorithm }) => ({
         audience,
+        ...(algorithm !== undefined && { algorithm }),
         ...(entry !== undefined && { entryId: entry }),
       }));
       return { body: renderItems(await issueJwtSvids(issuer, caller, items, context.source), renderJwt) };
