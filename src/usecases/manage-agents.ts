@@ -1,4 +1,4 @@
-import type { Administrator } from '../domain/administrator.ts';
+import { requireWithin, type Administrator } from '../domain/administrator.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { RevocationReason } from '../domain/revocation-reason.ts';
 import type { Revocation } from '../domain/revocation.ts';
@@ -35,6 +35,7 @@ export const unlockAgent = async (
   admin: Administrator,
   agent: SpiffeId,
 ): Promise<readonly Revocation[]> => {
+  requireWithin(admin, agent);
   const locks = issuer.views.revocations.active().filter((held) => isLockOn(held, agent));
   if (locks.length === 0) throw new Refusal('conflict', 'this agent is not locked');
   for (const lock of locks) await releaseRevocation(issuer, admin, lock.id);

@@ -35,19 +35,28 @@ const viewOf = (issuer: Reader, { nodeKey, ...row }: AttestationRow): AgentView 
   };
 };
 
-/** In order of SPIFFE ID; `next` is where the following page starts, absent at the end. */
+/** Those that the administrator may see, from `after` on; what lies between them is passed over. */
+const visibleAgents = function* (issuer: Reader, { prefix }: Administrator, page: Page): Generator<AttestationRow> {
+  let { after } = page;
+  for (;;) {
+    const rows = issuer.views.attestations.agents({ limit: page.limit, ...(after !== undefined && { after }) });
+    yield* rows.filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId));
+    if (rows.length < page.limit) return;
+    after = rows.at(-1)?.spiffeId;
+  }
+};
+
+/** In order of SPIFFE ID; `next` is where the following page starts, absent at the end. Names no agent beyond the prefix. */
 export const listAgents = (
   issuer: Reader,
   admin: Administrator,
   page: Page,
 ): { readonly agents: readonly AgentView[]; readonly next?: string } => {
   issuer.follower.refresh();
-  const { prefix } = admin;
-  const rows = issuer.views.attestations.agents(page);
+  const rows = [...visibleAgents(issuer, admin, page).take(page.limit)];
   const last = rows.length === page.limit ? rows.at(-1) : undefined;
-  const visible = rows.filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId));
   return {
-    agents: visible.map((row) => viewOf(issuer, row)),
+    agents: rows.map((row) => viewOf(issuer, row)),
     ...(last && { next: last.spiffeId }),
   };
 };

@@ -250,7 +250,18 @@ describe('agents', () => {
     const names = [...first.agents, ...second.agents].map(({ spiffeId }) => spiffeId.slice(-1));
     expect([names, second.next]).toEqual([['a', 'b', 'c'], undefined]);
     expect(JSON.stringify(first)).not.toContain('secret-key');
-    expect(listAgents(admin, registrar('/team'), { limit: 9 }).agents).toEqual([]);
+  });
+
+  test('beyond the prefix are not named, not even as the end of a page', async () => {
+    // DEC-28
+    for (const name of ['a', 'b', 'c', 'd']) await admin.attest({ spiffeId: id(`/mayfly/agent/x509pop/${name}`) });
+    expect(listAgents(admin, registrar('/team'), { limit: 2 })).toEqual({ agents: [] });
+    const one = listAgents(admin, registrar('/mayfly/agent/x509pop/c'), { limit: 1 });
+    expect([one.agents.map(({ spiffeId }) => spiffeId), one.next]).toEqual([
+      [id('/mayfly/agent/x509pop/c')],
+      id('/mayfly/agent/x509pop/c'),
+    ]);
+    expect(await codeOf(() => unlockAgent(admin, registrar('/team'), AGENT))).toBe('forbidden');
   });
 });
 
