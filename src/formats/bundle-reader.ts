@@ -58,6 +58,15 @@ const readCertificate = (der: Buffer): X509Certificate => {
   }
 };
 
+/** Node throws for a key that does not load, `publicJwk` for one of a kind that has no JWK here. */
+const thumbprintOf = (certificate: X509Certificate): string => {
+  try {
+    return jwkThumbprint(publicJwk(certificate.publicKey));
+  } catch {
+    throw unusable('the key of its certificate cannot be used');
+  }
+};
+
 /** X509-74: the first value counts, the rest is ignored. The key members have to be the certificate's own (X509-73). */
 const x509Authority = (entry: JsonObject): Uint8Array => {
   const { x5c } = entry;
@@ -68,7 +77,7 @@ const x509Authority = (entry: JsonObject): Uint8Array => {
   // node:crypto also reads PEM; only DER, and all of it, may count as one.
   if (!certificate.raw.equals(der)) throw unusable('its x5c is not the DER of one certificate');
   const { jwk } = importJwk(entry, { uses: ['x509-svid'] });
-  if (jwkThumbprint(jwk) !== jwkThumbprint(publicJwk(certificate.publicKey))) {
+  if (jwkThumbprint(jwk) !== thumbprintOf(certificate)) {
     throw unusable('its key is not that of its certificate');
   }
   return der;

@@ -27,6 +27,14 @@ const read = (keys: unknown, more: object = {}): ReturnType<typeof readBundle> =
   readBundle(JSON.stringify({ keys, ...more }), td);
 const base64 = (der: Uint8Array): string => Buffer.from(der).toString('base64');
 
+/** The certificate of `der` with one bit of its P-256 point or of its curve changed. */
+const withBrokenKey = (der: Uint8Array, marker: string, distance: number): string => {
+  const broken = Buffer.from(der);
+  const at = broken.indexOf(Buffer.from(marker, 'hex')) + distance;
+  broken[at] = (broken[at] ?? 0) ^ 1;
+  return base64(broken);
+};
+
 describe('bundleDocument', () => {
   // TDB-1 … TDB-3, TDB-7, TDB-9, X509-70 … X509-73, JWT-42
   test('has the members of the standard and no others', () => {
@@ -115,6 +123,16 @@ describe('readBundle', () => {
       'an x5c of PEM',
       { ...x509Entry, x5c: [base64(Buffer.from(new X509Certificate(root).toString()))] },
       'its x5c is not the DER of one certificate',
+    ],
+    [
+      'a certificate whose key is a point off its curve',
+      { ...x509Entry, x5c: [withBrokenKey(root, '034200', 10)] },
+      'the key of its certificate cannot be used',
+    ],
+    [
+      'a certificate with a key of a kind that has no JWK',
+      { ...x509Entry, x5c: [withBrokenKey(root, '06082a8648ce3d030107', 9)] },
+      'the key of its certificate cannot be used',
     ],
     ["another certificate's x5c", { ...x509Entry, x5c: [base64(thirdRoot)] }, 'its key is not that of its certificate'],
     ['a certificate without key members', { use: 'x509-svid', x5c: [base64(root)] }, 'its kty is not supported'],
