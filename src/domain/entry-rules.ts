@@ -192,8 +192,13 @@ export const checkEntry = (draft: EntryDraft, context: EntryContext): Checked<En
 
 const ENTRY_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
+/** `/v1/admin/entries/count` is not an entry: one of this id could never be read, changed or deleted again. */
+const TAKEN_IDS: ReadonlySet<string> = new Set(['count']);
+
 /** Says what is wrong with an entry id that an operator chose, or nothing. */
-export const entryIdProblem = (id: string): string | undefined =>
-  ENTRY_ID.test(id)
+export const entryIdProblem = (id: string): string | undefined => {
+  if (TAKEN_IDS.has(id)) return `${id} is a path of the API, and no entry id`;
+  return ENTRY_ID.test(id)
     ? undefined
     : 'an entry id is 1 to 128 of A-Z, a-z, 0-9, ".", "-" and "_", the first a letter or digit';
+};

@@ -224,7 +224,7 @@ describe('an entry id that an operator chose', () => {
     expect(entryIdProblem(id)).toBeUndefined();
   });
 
-  test.each(['', '.', '-a', 'a b', 'a/b', 'ä', long(129), 'a\n'])('%j is refused', (id) => {
+  test.each(['', '.', '-a', 'a b', 'a/b', 'ä', long(129), 'a\n', 'count'])('%j is refused', (id) => {
     expect(entryIdProblem(id)).toBeDefined();
   });
 });
