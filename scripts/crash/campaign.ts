@@ -24,6 +24,8 @@ export interface CampaignResult extends AuditCounts {
   readonly startsBySelf: number;
   readonly doesNotStart: number;
   readonly notReached: number;
+  /** Clients that did not get on in the last life. */
+  readonly stuck: number;
   readonly answered: Record<string, number>;
   readonly problems: readonly string[];
 }
@@ -34,6 +36,8 @@ const LIFE_MS = 900;
 const PASSES = 40;
 /** A point that was not reached by then is given up; the kill comes from outside. */
 const POINT_MS = 5000;
+/** In the last life every client ends two rounds within this. */
+const PATIENCE_MS = 30_000;
 
 const randomDeath = (nth: number): Death => {
   const turn = nth % (KILL_POINTS.length + 2);
@@ -70,6 +74,7 @@ class Campaign {
   #startsBySelf = 0;
   #doesNotStart = 0;
   #notReached = 0;
+  #stuck = 0;
   readonly #problems: string[] = [];
 
   constructor(options: CampaignOptions) {
@@ -130,8 +135,8 @@ class Campaign {
     const server = await startToCrash(this.#dataDir);
     if (!server.life) return this.#refusedToLive(`the last start: ${server.said()}`);
     this.#begin(server.life);
-    const clients = await this.#clients;
-    await pause(LIFE_MS);
+    const clients = await Promise.race([this.#clients, pause(PATIENCE_MS, undefined, { ref: false })]);
+    this.#stuck = clients ? await this.#all.stuckAfter(PATIENCE_MS) : 1;
     this.#all.lives.stop();
     await Promise.all(clients ?? []);
     server.kill('SIGTERM');
@@ -151,6 +156,7 @@ class Campaign {
       startsBySelf: this.#startsBySelf,
       doesNotStart: this.#doesNotStart,
       notReached: this.#notReached,
+      stuck: this.#stuck,
       answered: this.#all.answered,
       problems: [...this.#problems, ...audit.problems, ...own],
     };
@@ -173,5 +179,6 @@ export const isSound = (result: CampaignResult): boolean =>
     result.notOpening,
     result.locked,
     result.turnedAway,
+    result.stuck,
     result.doesNotStart,
   ].every((count) => count === 0);

@@ -18,6 +18,8 @@ export interface Life {
 export class Stopped extends Error {}
 
 const NONE: ClientCertificate = { cert: '', keyPem: '' };
+/** More than there are clients: none waits for another one's connection. */
+const SOCKETS = 16;
 const AGAIN_MS = 30;
 const TURNED_AWAY_MS = 150;
 
@@ -25,6 +27,7 @@ const TURNED_AWAY_MS = 150;
 export class Lives {
   #life: Life | undefined;
   #next = Promise.withResolvers<void>();
+  #gone = Promise.withResolvers<undefined>();
   #stopped = false;
   #clients = new Map<ClientCertificate, Client>();
   #toPublic: Client | undefined;
@@ -32,8 +35,9 @@ export class Lives {
 
   begin(life: Life): void {
     const roots = parsePem(readFileSync(life.bundleFile, 'utf8'), 'CERTIFICATE');
-    const common = { roots: () => roots, now: () => systemClock.now() };
+    const common = { roots: () => roots, now: () => systemClock.now(), sockets: SOCKETS };
     this.#life = life;
+    this.#gone = Promise.withResolvers();
     this.#clients = new Map();
     this.#toPublic = newClient({ url: life.public, ...common });
     this.#admin = localAdminApi(life.adminSocket);
@@ -41,8 +45,12 @@ export class Lives {
   }
 
   end(): void {
+    // A server that never was ready was never waited for in vain: whoever waits goes on waiting for the next.
+    if (!this.#life) return;
     this.#life = undefined;
     this.#next = Promise.withResolvers();
+    // What was asked and not answered is lost now, whatever becomes of its connection.
+    this.#gone.resolve(undefined);
     this.#toPublic?.close();
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
@@ -73,6 +81,7 @@ export class Lives {
       url: life.api,
       roots: () => roots,
       now: () => systemClock.now(),
+      sockets: SOCKETS,
       ...(certificate !== NONE && { certificate }),
     });
     this.#clients.set(certificate, client);
@@ -92,9 +101,9 @@ export class Lives {
     for (;;) {
       const life = await this.up();
       try {
-        const answer = await ask();
-        if (answer.status !== 429 && answer.status !== 503) return answer;
-        await pause(TURNED_AWAY_MS);
+        const answer = await Promise.race([ask(), this.#gone.promise]);
+        if (answer && answer.status !== 429 && answer.status !== 503) return answer;
+        if (answer) await pause(TURNED_AWAY_MS);
       } catch {
         if (this.#life === life) await pause(AGAIN_MS);
       }
@@ -107,7 +116,9 @@ export class Lives {
       const life = await this.up();
       try {
         if (!this.#admin) throw new Error('the server is gone');
-        return await this.#admin.call({ method, path, ...(body && { body }) });
+        const call = this.#admin.call({ method, path, ...(body && { body }) });
+        const answer = await Promise.race([call, this.#gone.promise]);
+        if (answer) return answer;
       } catch (error) {
         if (error instanceof ServerRefusal && error.status !== 503)
           return { status: error.status, body: error.document };

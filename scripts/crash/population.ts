@@ -15,6 +15,7 @@ export const RESOURCE = 'https://orders.example.org';
 
 /** Between two operations of a client, so that the machine has time for the server. */
 const THINK_MS = 4;
+const LOOK_MS = 20;
 
 const GRANT = { resource: RESOURCE, scopes: ['read'], defaultScopes: ['read'], bearer: true };
 
@@ -25,6 +26,7 @@ export class Population {
   readonly entries: KnownEntry[] = [];
   /** Operations that were answered, by name. */
   readonly answered: Record<string, number> = {};
+  readonly #clients: { rounds: number }[] = [];
   #names = 0;
 
   constructor(heldFile: string) {
@@ -66,11 +68,22 @@ export class Population {
     await this.lives.administer('POST', '/v1/admin/resources', body);
   }
 
+  /** How many clients do not end a round that they begin from now on, within this time. */
+  async stuckAfter(ms: number): Promise<number> {
+    const before = this.#clients.map((client) => ({ client, rounds: client.rounds }));
+    const stuck = () => before.filter(({ client, rounds }) => client.rounds < rounds + 2).length;
+    for (let left = ms; left > 0 && stuck() > 0; left -= LOOK_MS) await pause(LOOK_MS);
+    return stuck();
+  }
+
   /** Repeats a client's rounds until the run is over. */
   async live(round: () => Promise<void>): Promise<void> {
+    const client = { rounds: 0 };
+    this.#clients.push(client);
     try {
       for (;;) {
         await round();
+        client.rounds += 1;
         await pause(THINK_MS);
       }
     } catch (error) {

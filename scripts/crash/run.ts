@@ -32,6 +32,7 @@ const summary = (result: CampaignResult): string => {
     `${result.notOpening} openings that do not fit`,
     `${result.locked} honest clients locked`,
     `${result.turnedAway} turned away`,
+    `${result.stuck} stuck`,
     `${result.doesNotStart} starts or stops that failed`,
   ];
   return `${done.join(', ')}; ${found.join(', ')}`;
@@ -52,6 +53,8 @@ const readKills = (): { kills: number; keep: boolean } | undefined => {
 const options = readKills();
 if (options) {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-crash-'));
+  // So that no server is left behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const progress = (line: string): void => void process.stderr.write(`crash: ${line}\n`);
   const result = await crashCampaign({ folder, kills: options.kills, progress });
   progress(`answered: ${list(result.answered)}; ${result.notReached} points not reached in time`);

@@ -13,7 +13,9 @@ const START_MS = 60_000;
 export type Death =
   | { readonly by: 'random'; readonly afterMs: number }
   | { readonly by: 'start'; readonly afterMs: number }
-  | { readonly by: KillPoint; readonly after: number };
+  | { readonly by: KillPoint; readonly after: number }
+  /** The store may have this many pages and no more: the process ends by itself. */
+  | { readonly by: 'full-disk'; readonly after: number };
 
 const commandOf = (dataDir: string, death: Death | undefined): string[] =>
   death === undefined || death.by === 'random' || death.by === 'start'
@@ -34,7 +36,8 @@ const readyLine = async (child: ChildProcess, signal: AbortSignal): Promise<Life
   if (!child.stdout) return undefined;
   try {
     const [line] = (await once(createInterface(child.stdout), 'line', { signal })) as [string];
-    return JSON.parse(line) as Life;
+    const said = JSON.parse(line) as Life & { readonly ready?: boolean };
+    return said.ready === true ? said : undefined;
   } catch {
     return undefined;
   }

@@ -44,6 +44,7 @@ describe('a server that is killed under load', () => {
       notOpening: 0,
       locked: 0,
       turnedAway: 0,
+      stuck: 0,
     });
     expect(result.held).toBeGreaterThan(50);
     expect(result.credentials).toBeGreaterThan(result.held);
