@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
 import { type LedgerOptions, type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
+import { ledgerFile } from '../adapters/sqlite/open.ts';
 import {
   DEFAULT_AUTHORITY_POLICY,
   JWT_ALGORITHMS_WITH_RS256,

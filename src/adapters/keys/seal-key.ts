@@ -1,4 +1,14 @@
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, realpathSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, relative, isAbsolute, sep } from 'node:path';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Entropy } from '../../ports/entropy.ts';
@@ -28,6 +38,17 @@ const isInside = (folder: string, path: string): boolean => {
 export const isSealKeyInside = (dataFolder: string, path: string): boolean =>
   isInside(realpathSync(dataFolder), realpathSync(dirname(path)));
 
+const writeDurably = (path: string, bytes: Uint8Array): void => {
+  rmSync(path, { force: true });
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o400);
+  try {
+    writeSync(descriptor, bytes);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
 /**
  * Makes the seal key with mode 0400 and makes it durable, with the folder (0700) where that is missing. Never overwrites:
  * refuses with `conflict` when something, a dangling link too, lies at `path`.
@@ -36,18 +57,16 @@ export const createSealKey = (path: string, entropy: Entropy): Buffer => {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const key = Buffer.from(entropy.bytes(SEAL_KEY_BYTES));
-  let descriptor: number;
+  // Under its own name only when it is whole: half a key, left by a crash, would keep the server from starting.
+  const whole = `${path}.new`;
+  writeDurably(whole, key);
   try {
-    descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o400);
+    linkSync(whole, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     throw new Refusal('conflict', `there is a file at ${path} already`, { field: 'path' });
-  }
-  try {
-    writeSync(descriptor, key);
-    fsyncSync(descriptor);
   } finally {
-    closeSync(descriptor);
+    rmSync(whole);
   }
   const folderDescriptor = openSync(folder, constants.O_RDONLY);
   try {
