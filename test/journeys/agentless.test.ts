@@ -96,6 +96,16 @@ test('another key on the same serial is a clone: renewal stops for the identity 
   await renewed(next);
 });
 
+test('of twenty who renew one serial at once, each with a key of its own, one wins', async () => {
+  await journey.entry('raced');
+  const held = await journey.attest({ entry: 'raced' });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => renew(held, newKey())));
+  expect(answers.map(code).sort((a, b) => a.localeCompare(b))).toEqual([
+    '200 undefined',
+    ...Array.from({ length: 19 }, () => '403 renewal_refused'),
+  ]);
+});
+
 test('the session ends a day after the evidence, and no credential outlives it', async () => {
   await journey.entry('shift', { x509Ttl: 14_400 });
   let held = await journey.attest({ entry: 'shift' });

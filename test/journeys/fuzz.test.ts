@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Answered } from '../support/http.ts';
 import type { Client } from '../support/journey-client.ts';
 import { csrOf, type Held } from '../support/journey.ts';

@@ -41,7 +41,7 @@ export const startDevChild = (args: readonly string[]): Promise<DevChild> => {
   const ended = new Promise<Omit<ChildEnd, 'tookMs'>>((done) => {
     child.once('close', (code, signal) => {
       clearTimeout(killer);
-      reject(new Error(`the server ended before it was ready: ${stderr}`));
+      reject(new Error(`the server ended before it was ready: ${stdout}${stderr}`));
       done({ code, signal });
     });
   });
@@ -54,9 +54,10 @@ export const startDevChild = (args: readonly string[]): Promise<DevChild> => {
     const isFirst = !stdout.includes('\n');
     stdout += text;
     if (!isFirst || !stdout.includes('\n')) return;
-    const line = JSON.parse(stdout.slice(0, stdout.indexOf('\n'))) as ReadyLine;
+    const line = JSON.parse(stdout.slice(0, stdout.indexOf('\n'))) as Partial<ReadyLine>;
+    if (line.ready !== true) return;
     resolve({
-      line,
+      line: line as ReadyLine,
       stdout: () => stdout,
       stderr: () => stderr,
       end: async (signal) => {
