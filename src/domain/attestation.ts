@@ -3,6 +3,9 @@ import { type Instant, unixSeconds } from './instant.ts';
 import { Refusal } from './refusal.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
+/** The kind of evidence that names its entry itself: the operator's word stands in place of the entry's selectors (DEC-16). */
+export const JOIN_TOKEN = 'join_token';
+
 /** What evidence may be turned into. */
 export type AttestedRole = 'agent' | 'agentless';
 

@@ -121,7 +121,8 @@ export const attest = async (attesting: Attesting, request: AttestRequest): Prom
   };
   try {
     const proven = await prove(attesting, request);
-    subject = { ...subject, selectors: proven.proof.selectors };
+    const { selectors, entry } = proven.proof;
+    subject = { ...subject, selectors, ...(entry !== undefined && { entry }) };
     return await recordAndIssue(attesting, request, proven, subject);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -1,3 +1,4 @@
+import { JOIN_TOKEN } from '../domain/attestation.ts';
 import type { JoinTokenCreated } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { RECORD_ID_ENTROPY, type RecordId, recordId } from '../domain/record-id.ts';
@@ -48,7 +49,7 @@ const entryIdentity = ({ views, policy }: Slice, id: string): SpiffeId => {
 const identityOf = (issuer: Slice, purpose: JoinTokenRequest['purpose'], id: RecordId): SpiffeId =>
   'entry' in purpose
     ? entryIdentity(issuer, purpose.entry)
-    : agentId(issuer.policy.trustDomain, 'join_token', purpose.agent ?? id);
+    : agentId(issuer.policy.trustDomain, JOIN_TOKEN, purpose.agent ?? id);
 
 /**
  * Makes a one-time token and records its SHA-256 (DEC-16). Refuses with `not_found` or `invalid_request` an entry that does

@@ -88,12 +88,12 @@ const obstructing = (issuer: Reader, fact: Denied): readonly Revocation[] => {
 };
 
 const explainDenied = (issuer: Reader, admin: Administrator, fact: Denied): Details => {
-  const { selectors = [], spiffeId, agent, entry } = fact;
+  const { attestor, selectors = [], spiffeId, agent, entry } = fact;
   return {
     summary: `${fact.operation} was refused: ${fact.code}: ${fact.reason}`,
     leansOn: fact.caller === undefined ? [] : explainLeans(issuer, { caller: fact.caller, policy: 1 }),
     revocations: obstructing(issuer, fact),
-    nearest: nearestEntries(issuer, { selectors, spiffeId, agent, entry }, admin.prefix),
+    nearest: nearestEntries(issuer, { attestor, selectors, spiffeId, agent, entry }, admin.prefix),
   };
 };
 

@@ -1,5 +1,5 @@
+import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
 import type { Entry } from '../domain/entry.ts';
-import { unixSeconds } from '../domain/instant.ts';
 import { isPathPrefix, serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { Issuer } from './issuer.ts';
 
@@ -7,6 +7,8 @@ type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
 /** What someone wanted an identity with. */
 export interface Wanted {
+  /** The kind of evidence, if any. */
+  readonly attestor?: string | undefined;
   readonly selectors: readonly string[];
   readonly spiffeId?: SpiffeId | undefined;
   readonly agent?: SpiffeId | undefined;
@@ -29,10 +31,12 @@ const TOLD = 5;
 
 const candidates = (issuer: Reader, wanted: Wanted): readonly Entry[] => {
   const { entries } = issuer.views;
+  const named = wanted.entry === undefined ? undefined : entries.get(wanted.entry);
+  const one = named ? [named] : [];
+  if (wanted.attestor === JOIN_TOKEN) return one;
   const found = wanted.selectors.flatMap((selector) => entries.list({ selector }, { limit: CANDIDATES }));
   if (wanted.spiffeId !== undefined) found.push(...entries.list({ spiffeId: wanted.spiffeId }, { limit: CANDIDATES }));
-  const named = wanted.entry === undefined ? undefined : entries.get(wanted.entry);
-  if (named) found.push(named);
+  found.push(...one);
   return [...new Map(found.map((entry) => [entry.id, entry])).values()];
 };
 
@@ -48,7 +52,8 @@ const parentsOf = (issuer: Reader, agent: SpiffeId | undefined): ReadonlySet<Spi
 const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>, entry: Entry): NearEntry => {
   const proven = new Set(wanted.selectors);
   const matching = entry.selectors.filter((selector) => proven.has(selector));
-  const missing = wanted.selectors.length === 0 ? [] : entry.selectors.filter((selector) => !proven.has(selector));
+  const selects = wanted.selectors.length > 0 && wanted.attestor !== JOIN_TOKEN;
+  const missing = selects ? entry.selectors.filter((selector) => !proven.has(selector)) : [];
   const barred = issuer.follower.revocations.barring({
     spiffeId: entry.spiffeId,
     entry: entry.id,
@@ -57,7 +62,7 @@ const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>
   const obstacles = [
     missing.length > 0 && `missing selectors: ${missing.join(', ')}`,
     !parents.has(entry.parentId) && `wrong parent: the entry is under ${entry.parentId}`,
-    entry.expiresAt !== undefined && entry.expiresAt <= unixSeconds(issuer.clock.now()) && 'the entry has expired',
+    !isLiveEntry(entry, issuer.clock.now()) && 'the entry has expired',
     barred && `blocked by revocation ${barred.id} (${barred.target.kind} ${barred.target.value})`,
   ].filter((obstacle) => typeof obstacle === 'string');
   return { id: entry.id, spiffeId: entry.spiffeId, matching, missing, obstacles };
@@ -66,12 +71,15 @@ const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>
 /**
  * The entries that came nearest to giving what was wanted, by the entries as they stand now: fewest missing selectors first, then
  * fewest obstacles, then most matching ones. At most five, all below `prefix`; looks at a bounded number of entries.
+ *
+ * A join token leads to the one entry that it names, whatever that entry selects (DEC-16): it is told if it stood in the way.
  */
 export const nearestEntries = (issuer: Reader, wanted: Wanted, prefix?: SpiffeId): readonly NearEntry[] => {
   const parents = parentsOf(issuer, wanted.agent);
   return candidates(issuer, wanted)
     .filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId))
     .map((entry) => nearness(issuer, wanted, parents, entry))
+    .filter(({ obstacles }) => wanted.attestor !== JOIN_TOKEN || obstacles.length > 0)
     .sort(
       (a, b) =>
         a.missing.length - b.missing.length ||

@@ -165,6 +165,7 @@ describe('join token for an entry (DEC-16)', () => {
     await change(entry);
     await expect(attestWith(it, 'join_token', { token })).rejects.toThrow(refusal('no_identity'));
     expect(reason()).toContain(why);
+    expect(it.lastDenial()?.entry).toBe(entry.id);
   });
 
   test.each(['block', 'hold'] as const)('nothing under a %s on the identity', async (predicate) => {

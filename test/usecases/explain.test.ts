@@ -147,6 +147,22 @@ describe('a denial', () => {
     expect(revocations?.map((one) => one.id)).toEqual([revocation.id]);
   });
 
+  test('of a join token asks for no selectors, and for no entry but the one it names', async () => {
+    // DEC-16
+    const entry = await createEntry(admin, ROOT, entryDraft());
+    const other = await createEntry(admin, ROOT, entryDraft({ selectors: ['demo:other'] }));
+    const spent = { attestor: 'join_token', selectors: ['join_token:1'], spiffeId: id('/web'), entry: entry.id };
+    const denial = await admin.deny({ ...spent, reason: 'join-token was used before' });
+    expect(explain(admin, ROOT, denial.id).nearest).toEqual([]);
+    const target = { kind: 'entry', value: entry.id } as const;
+    const { revocation } = await revoke(admin, ROOT, { target, mode: 'hold' });
+    const { nearest } = explain(admin, ROOT, denial.id);
+    expect(nearest?.map((near) => near.id)).not.toContain(other.id);
+    expect(nearest).toMatchObject([
+      { id: entry.id, missing: [], obstacles: [`blocked by revocation ${revocation.id} (entry ${entry.id})`] },
+    ]);
+  });
+
   test('an agent group is a right parent for the agents in it', async () => {
     // DEC-27
     const agent = await admin.attest();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { evidenceRefused } from '../../domain/attestation.ts';
+import { evidenceRefused, JOIN_TOKEN } from '../../domain/attestation.ts';
 import { unixSeconds } from '../../domain/instant.ts';
 import { agentId } from '../../domain/spiffe-id.ts';
 import type { TrustDomain } from '../../domain/trust-domain.ts';
@@ -7,8 +7,6 @@ import { isJoinToken, joinTokenHash } from '../../formats/join-token.ts';
 import type { AttestationContext, Attestor, Proof } from '../../ports/attestor.ts';
 import type { JoinTokenRow, Views } from '../../ports/views.ts';
 import { readEvidence } from './evidence.ts';
-
-const TYPE = 'join_token';
 
 const EVIDENCE = z.strictObject({ token: z.string().refine(isJoinToken) });
 
@@ -29,14 +27,14 @@ const liveToken = (row: JoinTokenRow | undefined, { now }: AttestationContext): 
  * again until the token expires, since a lost reply is a retry (DEC-12). Who is first is settled in the ledger.
  */
 export const joinTokenAttestor = ({ trustDomain, views }: JoinTokenOptions): Attestor => ({
-  type: TYPE,
+  type: JOIN_TOKEN,
   challenged: false,
   prove: async (evidence, context): Promise<Proof> => {
     const { token } = readEvidence(EVIDENCE, evidence);
     const hash = joinTokenHash(token);
     const { id, purpose, expiresAt } = liveToken(views.joinTokens.byHash(hash), context);
     const common = {
-      selectors: [`${TYPE}:${id}`],
+      selectors: [`${JOIN_TOKEN}:${id}`],
       evidence: hash,
       joinToken: id,
       spends: [{ kind: 'join-token', key: hash, spki: context.spki, until: expiresAt }] as const,
@@ -44,6 +42,6 @@ export const joinTokenAttestor = ({ trustDomain, views }: JoinTokenOptions): Att
     };
     return 'entry' in purpose
       ? { ...common, roles: ['agentless'], entry: purpose.entry }
-      : { ...common, roles: ['agent'], agent: purpose.agent ?? agentId(trustDomain, TYPE, id) };
+      : { ...common, roles: ['agent'], agent: purpose.agent ?? agentId(trustDomain, JOIN_TOKEN, id) };
   },
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requireMayGiveAgent, requireMayGiveEntry } from '../../../domain/administrator.ts';
+import { JOIN_TOKEN } from '../../../domain/attestation.ts';
 import { agentId } from '../../../domain/spiffe-id.ts';
 import { surroundingsOf } from '../../../usecases/admin-write.ts';
 import { createJoinToken, type JoinTokenRequest } from '../../../usecases/create-join-token.ts';
@@ -37,7 +38,7 @@ const checkReach = (issuer: Issuer, admin: Administrator, purpose: JoinTokenRequ
     return;
   }
   // One that gets the token's own id as its name has nothing under it yet.
-  const agent = agentId(issuer.policy.trustDomain, 'join_token', purpose.agent ?? 'any');
+  const agent = agentId(issuer.policy.trustDomain, JOIN_TOKEN, purpose.agent ?? 'any');
   requireMayGiveAgent(admin, agent, surroundingsOf(issuer));
 };
 
