@@ -1,16 +1,14 @@
-import { unixSeconds } from '../domain/instant.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { Caller } from './authenticate-caller.ts';
+import { adminOf } from './entitlement.ts';
 import type { Issuer } from './issuer.ts';
 import type { Validation } from './validate-credential.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock'>;
 
 const administers = (issuer: Reader, caller: Caller, id: SpiffeId): boolean => {
-  const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
-  if (entry?.admin === undefined || entry.spiffeId !== caller.spiffeId) return false;
-  const isExpired = entry.expiresAt !== undefined && entry.expiresAt <= unixSeconds(issuer.clock.now());
-  return !isExpired && isPathPrefix(entry.admin.prefix, id);
+  const admin = adminOf(issuer, caller);
+  return admin !== undefined && isPathPrefix(admin.prefix, id);
 };
 
 /** A token is meant for a caller that its audience names, or that owns the resource which the audience names. */

@@ -1,5 +1,5 @@
+import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
 import type { Entry } from '../domain/entry.ts';
-import { unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationRow } from '../ports/views.ts';
@@ -12,11 +12,8 @@ const noIdentity = (reason: string): Refusal =>
   new Refusal('no_identity', 'no entry gives this identity to the caller', { reason });
 
 /** Is every selector of the entry among those that were proven? */
-export const isSelectedBy = (entry: Entry, proven: readonly string[]): boolean =>
+const isSelectedBy = (entry: Entry, proven: readonly string[]): boolean =>
   entry.selectors.every((selector) => proven.includes(selector));
-
-const isExpired = (issuer: Reader, entry: Entry): boolean =>
-  entry.expiresAt !== undefined && entry.expiresAt <= unixSeconds(issuer.clock.now());
 
 const attestationOf = (issuer: Reader, caller: Caller): AttestationRow => {
   const attestation = caller.row.attestation && issuer.views.attestations.get(caller.row.attestation);
@@ -28,7 +25,8 @@ const attestationOf = (issuer: Reader, caller: Caller): AttestationRow => {
 export const parentsOf = (issuer: Reader, caller: Caller): ReadonlySet<SpiffeId> => {
   const attestation = attestationOf(issuer, caller);
   const groups = issuer.views.entries.matching(serverId(issuer.policy.trustDomain), attestation.selectors);
-  const live = groups.filter((group) => !isExpired(issuer, group));
+  const now = issuer.clock.now();
+  const live = groups.filter((group) => isLiveEntry(group, now));
   return new Set([caller.spiffeId, ...live.map((group) => group.spiffeId)]);
 };
 
@@ -40,7 +38,7 @@ export const entryUnderAgent = (issuer: Reader, parents: ReadonlySet<SpiffeId>, 
   const entry = issuer.views.entries.get(entryId);
   if (!entry) throw noIdentity('there is no such entry');
   if (!parents.has(entry.parentId)) throw noIdentity(`the entry has another parent: ${entry.parentId}`);
-  if (isExpired(issuer, entry)) throw noIdentity('the entry has expired');
+  if (!isLiveEntry(entry, issuer.clock.now())) throw noIdentity('the entry has expired');
   return entry;
 };
 
@@ -52,14 +50,23 @@ export const ownEntry = (issuer: Reader, caller: Caller): Entry => {
   const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
   if (!entry) throw noIdentity('the entry of the caller is gone');
   if (entry.spiffeId !== caller.spiffeId) throw noIdentity('the entry of the caller now gives another SPIFFE ID');
-  if (isExpired(issuer, entry)) throw noIdentity('the entry of the caller has expired');
+  if (!isLiveEntry(entry, issuer.clock.now())) throw noIdentity('the entry of the caller has expired');
   if (entry.parentId !== serverId(issuer.policy.trustDomain)) {
     throw noIdentity('the entry of the caller is now for workloads of an agent');
   }
   const { attestor, selectors } = attestationOf(issuer, caller);
-  // A join token names its entry itself: the operator's word stood in place of the entry's selectors (DEC-16).
-  if (attestor !== 'join_token' && !isSelectedBy(entry, selectors)) {
+  if (attestor !== JOIN_TOKEN && !isSelectedBy(entry, selectors)) {
     throw noIdentity('the entry of the caller asks for selectors that were not proven');
   }
   return entry;
+};
+
+/**
+ * What an entry lets its caller administer now; nothing when it gives no role, has expired or gives another SPIFFE ID. Its
+ * current revision counts, not that of the day of issuance (DEC-28).
+ */
+export const adminOf = (issuer: Pick<Issuer, 'views' | 'clock'>, caller: Caller): Entry['admin'] => {
+  const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
+  if (entry?.spiffeId !== caller.spiffeId || !isLiveEntry(entry, issuer.clock.now())) return undefined;
+  return entry.admin;
 };

@@ -1,20 +1,18 @@
-import { unixSeconds } from '../../domain/instant.ts';
 import { Refusal } from '../../domain/refusal.ts';
 import { authenticateCaller, CallerMemory, CallerRefusal } from '../../usecases/authenticate-caller.ts';
 import type { Caller } from '../../usecases/authenticate-caller.ts';
+import { adminOf } from '../../usecases/entitlement.ts';
 import type { Issuer } from '../../usecases/issuer.ts';
 import { recordDenial } from '../../usecases/record-denial.ts';
 import type { CallerChecks } from './request-context.ts';
 import type { Admin } from './route.ts';
 
-/** What the entry of a caller makes of it now: its current revision counts, not that of the day of issuance (DEC-28). */
-const adminOfEntry = (issuer: Pick<Issuer, 'clock' | 'views'>, caller: Caller): Admin => {
-  const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
-  const isExpired = entry?.expiresAt !== undefined && entry.expiresAt <= unixSeconds(issuer.clock.now());
-  if (entry?.admin === undefined || entry.spiffeId !== caller.spiffeId || isExpired) {
+const requireAdmin = (issuer: Pick<Issuer, 'clock' | 'views'>, caller: Caller): Admin => {
+  const admin = adminOf(issuer, caller);
+  if (admin === undefined) {
     throw new Refusal('forbidden', 'this identity administers nothing', { reason: 'its entry gives no admin role' });
   }
-  return { name: caller.spiffeId, role: entry.admin.role, prefix: entry.admin.prefix };
+  return { name: caller.spiffeId, role: admin.role, prefix: admin.prefix };
 };
 
 /** The checks of a front end's `api` listener. Whatever they refuse is on record first (P1). */
@@ -33,7 +31,7 @@ export const callerChecks = (
     },
     admin: async (caller, { operation, source }) => {
       try {
-        return adminOfEntry(issuer, caller);
+        return requireAdmin(issuer, caller);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         const subject = { operation, source, spiffeId: caller.spiffeId, caller: caller.serial };
