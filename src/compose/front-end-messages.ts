@@ -1,13 +1,13 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { SerialisedMetrics } from '../adapters/http/metrics.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { LedgerLine } from '../adapters/sqlite/open-ledger.ts';
 import type { FrontEndShare, Ports, ServerIdentities } from './front-end.ts';
 import type { HealthReport } from './readiness.ts';
 
 /** What a front end's thread starts with. */
 export interface FrontEndStart {
   readonly share: FrontEndShare;
-  readonly ledgerPort: MessagePort;
+  readonly ledgerLine: LedgerLine;
   readonly identities: ServerIdentities;
   readonly ports: Ports;
 }

@@ -32,7 +32,7 @@ export class FrontEndThread {
     const entry = new URL(`./front-end-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     const worker = new Worker(entry, {
       workerData: start,
-      transferList: [start.ledgerPort],
+      transferList: [start.ledgerLine.port],
       name: 'mayfly-front-end',
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();

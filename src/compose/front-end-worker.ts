@@ -10,9 +10,9 @@ import { FrontEnd } from './front-end.ts';
 /** The entry of a further front end's thread. */
 const say = (message: FromFrontEnd): void => parentPort?.postMessage(message);
 
-const { share, ledgerPort, identities, ports } = workerData as FrontEndStart;
+const { share, ledgerLine, identities, ports } = workerData as FrontEndStart;
 const parts = { clock: systemClock, entropy: systemEntropy(), delays: systemTimers, logger: systemLogger() };
-const opened = openFrontEndLedger(ledgerPort, share.config.server.dataDir, parts);
+const opened = openFrontEndLedger(ledgerLine, share.config.server.dataDir, parts);
 const frontEnd = new FrontEnd(share, { ...parts, opened });
 
 const hear = async (message: ToFrontEnd): Promise<void> => {

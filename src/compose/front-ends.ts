@@ -1,6 +1,6 @@
-import type { MessagePort } from 'node:worker_threads';
 import { aggregateMetrics } from '../adapters/http/metrics.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { LedgerLine } from '../adapters/sqlite/open-ledger.ts';
 import {
   type Addresses,
   type FrontEnd,
@@ -26,7 +26,7 @@ export class FrontEnds {
     share: FrontEndShare,
     identities: ServerIdentities,
     count: number,
-    ledgerPort: () => MessagePort,
+    ledgerLine: () => LedgerLine,
     onFatal: (error: Error) => void,
   ): Promise<Addresses> {
     const { api, public: forPublic } = share.config.server;
@@ -34,7 +34,7 @@ export class FrontEnds {
     const addresses = await this.first.listen(identities, wanted);
     const ports = portsOf(addresses);
     for (let started = 1; started < count; started += 1) {
-      const thread = await FrontEndThread.start({ share, ledgerPort: ledgerPort(), identities, ports }, onFatal);
+      const thread = await FrontEndThread.start({ share, ledgerLine: ledgerLine(), identities, ports }, onFatal);
       this.#threads.push(thread);
     }
     return addresses;

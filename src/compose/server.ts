@@ -96,7 +96,7 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
   const forPublic = publicIdentity(config);
   const identities = { own: svid.current(), ...(forPublic && { forPublic }) };
   const count = frontEndCount(config, overrides);
-  const addresses = await frontEnds.listen(share, identities, count, () => store.port(), onFatal);
+  const addresses = await frontEnds.listen(share, identities, count, () => store.line(), onFatal);
   svid.onChange((renewed) => frontEnds.replaceIdentity(renewed));
 
   const operations = await openOperations({

@@ -21,6 +21,8 @@ export interface WriterOptions {
   /** Wall time at start, and random octets for a new log's id: the thread has neither clock nor source of its own. */
   readonly now: number;
   readonly seed: Uint8Array;
+  /** The memory of a `ChangeMark`. */
+  readonly changes: SharedArrayBuffer;
   readonly head?: RememberedHead;
   readonly retention: Retention;
   readonly failpoint?: Failpoint;

@@ -8,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Entropy } from '../../ports/entropy.ts';
 import type { Ledger } from '../../ports/ledger.ts';
 import type { Views } from '../../ports/views.ts';
+import { CHANGE_MARK_BYTES, ChangeMark } from './change-mark.ts';
 import { readHeadFile, writeHeadFile } from './head-file.ts';
 import type { Failpoint, FromWriter, PurgeCounts } from './messages.ts';
 import { ledgerFile, openForReading } from './open.ts';
@@ -41,11 +42,18 @@ export interface LedgerOptions {
   readonly testing?: { readonly failpoint?: Failpoint; readonly maxPages?: number };
 }
 
+/** What leads a front end to the writer; it can be sent to another thread, the port by transfer. */
+export interface LedgerLine {
+  readonly port: MessagePort;
+  /** The memory of the writer's `ChangeMark`. */
+  readonly changes: SharedArrayBuffer;
+}
+
 export interface OpenLedger {
   /** A front end in this thread. */
   connect(): FrontEndLedger;
-  /** For a front end in another thread: transfer the port, then call `openFrontEndLedger` there. */
-  port(): MessagePort;
+  /** For a front end in another thread: transfer its port, then call `openFrontEndLedger` there. */
+  line(): LedgerLine;
   /** DEC-34. */
   probe(): Promise<void>;
   /** Retention of hot rows and openings. */
@@ -67,16 +75,16 @@ const linkOver = (port: MessagePort): WriterLink => ({
   defer: (work) => setImmediate(work),
 });
 
-/** The ledger of a front end, from the port that the writer gave and the folder. Works in any thread of the process. */
+/** The ledger of a front end, from the line that the writer gave and the folder. Works in any thread of the process. */
 export const openFrontEndLedger = (
-  port: MessagePort,
+  { port, changes }: LedgerLine,
   dataDir: string,
   { clock, entropy }: Pick<LedgerOptions, 'clock' | 'entropy'>,
 ): FrontEndLedger => {
   const db = openForReading(ledgerFile(dataDir));
   return {
     ledger: new LedgerPool(linkOver(port), clock, entropy),
-    views: sqliteViews(db),
+    views: sqliteViews(db, new ChangeMark(changes)),
     close: () => {
       port.close();
       db.close();
@@ -93,8 +101,10 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
   const { dataDir, headFile, clock, entropy, testing } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const head = headFile === undefined ? undefined : readHeadFile(headFile);
+  const changes = new SharedArrayBuffer(CHANGE_MARK_BYTES);
   const writer = await LedgerWriter.start(
     {
+      changes,
       dataDir,
       trustDomain: options.trustDomain,
       migrationsDir: options.migrationsDir ?? packageMigrations(),
@@ -108,6 +118,7 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
   );
   const db = openForReading(ledgerFile(dataDir));
   const { log } = sqliteViews(db);
+  const line = (): LedgerLine => ({ port: writer.connect(), changes });
   let written = '';
   const writeHead = (): void => {
     if (headFile === undefined) return;
@@ -118,8 +129,8 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
     written = mark;
   };
   return {
-    connect: () => openFrontEndLedger(writer.connect(), dataDir, options),
-    port: () => writer.connect(),
+    connect: () => openFrontEndLedger(line(), dataDir, options),
+    line,
     probe: () => writer.probe(clock.now()),
     purge: () => writer.purge(clock.now()),
     checkpoint: () => writer.checkpoint(),

@@ -1,7 +1,9 @@
 import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { Batch, LedgerRecord, LedgerStore } from '../../ledger/store.ts';
+import { CHANGE_KINDS } from '../../domain/fact-kinds.ts';
 import { SqliteAdmissionReader } from './admission.ts';
 import { FactRows } from './apply.ts';
+import type { ChangeMark } from './change-mark.ts';
 import type { SqliteDatabase } from './open.ts';
 
 /** Called around a commit; tests stop the process or slow it down here (TL-8, TL-17). */
@@ -13,6 +15,7 @@ export interface CommitHooks {
 export interface StoreOptions {
   readonly hooks?: CommitHooks;
   readonly detailLifeMs: number;
+  readonly changes: Pick<ChangeMark, 'advance'>;
 }
 
 /** The writer's store: one transaction for each batch, on the one connection that writes. */
@@ -24,6 +27,7 @@ export class SqliteLedgerStore implements LedgerStore {
   readonly #commit;
   readonly #hooks;
   readonly #detailLifeMs;
+  readonly #changes;
   readonly #entry;
   readonly #detail;
   readonly #tile;
@@ -35,6 +39,7 @@ export class SqliteLedgerStore implements LedgerStore {
     this.#commit = db.prepare('COMMIT');
     this.#hooks = options.hooks ?? {};
     this.#detailLifeMs = options.detailLifeMs;
+    this.#changes = options.changes;
     this.admission = new SqliteAdmissionReader(db, revocations);
     this.rows = new FactRows(db);
     this.#entry = db.prepare('INSERT INTO log_entry (idx, leaf) VALUES (?, ?)');
@@ -66,6 +71,7 @@ export class SqliteLedgerStore implements LedgerStore {
     for (const { level, n, hashes } of tiles) this.#tile.run(level, n, hashes);
     this.#hooks.beforeCommit?.();
     this.#commit.run();
+    if (records.some(({ fact }) => CHANGE_KINDS.has(fact.kind))) this.#changes.advance();
     this.#hooks.afterCommit?.();
     for (const { fact } of records) this.admission.forget(fact);
   }

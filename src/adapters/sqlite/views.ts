@@ -4,6 +4,7 @@ import { hashLeaf } from '../../domain/merkle.ts';
 import { openFact, readFactLeaf } from '../../formats/fact-leaf.ts';
 import type { AuthorityReader, Change, ChangeReader, JoinTokenReader, LogReader, Views } from '../../ports/views.ts';
 import { LogRows } from './log-rows.ts';
+import type { ChangeMark } from './change-mark.ts';
 import type { SqliteDatabase } from './open.ts';
 import { RevocationRows } from './revocation-rows.ts';
 import { blobToId, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
@@ -79,14 +80,30 @@ const logReader = (db: SqliteDatabase): LogReader => {
   };
 };
 
-const changeReader = (db: SqliteDatabase): ChangeReader => {
+/** The newest index, asked of the store only when the mark has moved. */
+const newestChange = (read: () => number, mark: Pick<ChangeMark, 'value'>): (() => number) => {
+  let seen: number | undefined;
+  let newest = -1;
+  return () => {
+    // The mark first: a change between the two reads is then looked for twice, never missed.
+    const now = mark.value;
+    if (now !== seen) {
+      newest = read();
+      seen = now;
+    }
+    return newest;
+  };
+};
+
+const changeReader = (db: SqliteDatabase, mark: Pick<ChangeMark, 'value'> | undefined): ChangeReader => {
   const newest = db.prepare<[], number | null>('SELECT max(idx) FROM change_feed').pluck();
   const epoch = db.prepare<[], number>('SELECT epoch FROM log_state WHERE id = 1').pluck();
   const after = db.prepare<[number, number], { idx: number; kind: Change['kind']; subject: string }>(
     'SELECT idx, kind, subject FROM change_feed WHERE idx > ? ORDER BY idx LIMIT ?',
   );
+  const readNewest = (): number => newest.get() ?? -1;
   return {
-    newest: () => newest.get() ?? -1,
+    newest: mark ? newestChange(readNewest, mark) : readNewest,
     after: (index, limit) => {
       const now = epoch.get() ?? 1;
       return after
@@ -96,8 +113,11 @@ const changeReader = (db: SqliteDatabase): ChangeReader => {
   };
 };
 
-/** Every reader of `ports/views`, over one read-only connection with statements prepared once. */
-export const sqliteViews = (db: SqliteDatabase): Views => {
+/**
+ * Every reader of `ports/views`, over one read-only connection with statements prepared once. `changes` is the mark of the
+ * writer in this process; without it the change feed itself is read each time.
+ */
+export const sqliteViews = (db: SqliteDatabase, changes?: Pick<ChangeMark, 'value'>): Views => {
   const revocations = new RevocationRows(db);
   return {
     entries: entryReader(db),
@@ -108,6 +128,6 @@ export const sqliteViews = (db: SqliteDatabase): Views => {
     authorities: authorityReader(db),
     revocations: { active: () => revocations.active(), get: (id) => revocations.get(id) },
     log: logReader(db),
-    changes: changeReader(db),
+    changes: changeReader(db, changes),
   };
 };

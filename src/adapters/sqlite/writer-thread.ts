@@ -10,6 +10,7 @@ import { MAX_FLUSH_FACTS, Sequencer } from '../../ledger/sequencer.ts';
 import type { Answer, Waiting } from '../../ledger/sequencer.ts';
 import type { LogState } from '../../ledger/store.ts';
 import type { Append } from '../../ports/ledger.ts';
+import { ChangeMark } from './change-mark.ts';
 import { commitHooks } from './failpoint.ts';
 import { holdFolder } from './lock.ts';
 import { LogRows } from './log-rows.ts';
@@ -75,6 +76,7 @@ export class WriterThread {
     this.#store = new SqliteLedgerStore(this.#db, revocations, {
       hooks: commitHooks(options.failpoint),
       detailLifeMs: options.retention.detailMs,
+      changes: new ChangeMark(options.changes),
     });
     const state = found.size === 0 ? openEpoch(this.#store, found, tree, entropy) : found;
     this.#sequencer = new Sequencer(this.#store, state, tree);
