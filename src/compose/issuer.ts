@@ -1,6 +1,7 @@
 import { keyStore } from '../adapters/keys/sealed.ts';
 import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
 import { Follower } from '../ledger/follow.ts';
+import { rememberedViews } from '../ledger/remembered-views.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { KeyStore } from '../ports/keys.ts';
@@ -32,8 +33,8 @@ export interface BuiltIssuer {
 /** What one thread issues with: its own connection to the ledger, its own memory of it, its own opened keys. */
 export const buildIssuer = (parts: IssuerParts): BuiltIssuer => {
   const { config, clock, entropy, opened, sealKey, observe, wrapKeyStore } = parts;
-  const { views } = opened;
-  const follower = new Follower(views);
+  const follower = new Follower(opened.views);
+  const views = rememberedViews(opened.views, follower);
   const sealed = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
   const store = wrapKeyStore ? wrapKeyStore(sealed) : sealed;
   const issuer: Issuer = {
