@@ -7,7 +7,7 @@ import type { Append } from '../ports/ledger.ts';
 import { AdmissionOverlay } from './admission-overlay.ts';
 import type { AdmissionReader } from './admission-reader.ts';
 import { rulesFor } from './admit-kinds.ts';
-import type { Place } from './admit-kinds.ts';
+import type { Place } from './kind-rules.ts';
 import type { Objection } from './admit-leans.ts';
 
 /** What becomes of a group: the facts to record, and the answer. */
