@@ -93,13 +93,16 @@ const initVerb = (cli: Cli): Command =>
 const run = async (config: Config, output: Output): Promise<ExitCode> => {
   const { startServer } = await import('../compose/server.ts');
   const server = await starting(() => startServer(config));
+  const { waitsFor } = server;
+  const waiting = waitsFor === undefined ? {} : { waitsFor };
   const announce = (): void =>
-    output.result({ ...server.ready, ready: true, pid: process.pid }, () =>
+    output.result({ ...server.ready, ready: waitsFor === undefined, ...waiting, pid: process.pid }, () =>
       record([
         ['trust domain', server.ready.trustDomain],
         ['api', server.ready.api],
         ['public', server.ready.public],
         ['admin socket', server.ready.adminSocket],
+        ['waits', waitsFor],
       ]),
     );
   return serveUntilStopped(server, output, announce);

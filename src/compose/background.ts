@@ -2,6 +2,7 @@ import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
+import { awaitedRoot } from '../usecases/awaited-root.ts';
 import type { AuthorityKeeper } from '../usecases/authority-keeper.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import type { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
@@ -45,6 +46,7 @@ export class Background {
   async start(): Promise<void> {
     await this.probe();
     const { store, flushDenials, issuer } = this.#parts;
+    this.#stops.push(issuer.follower.on('authorities', () => void this.#attempt('own SVID', () => this.#follow())));
     this.#repeat('head file', SECOND, () => store.writeHead());
     this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
     this.#repeat('denials', 10 * SECOND, flushDenials);
@@ -61,6 +63,8 @@ export class Background {
   async probe(): Promise<void> {
     this.#noticeClock();
     try {
+      const awaited = awaitedRoot(this.#parts.keeper);
+      if (awaited !== undefined) throw new Error(awaited);
       const { keys, policy } = this.#parts.issuer;
       const algorithms = policy.rs256 === true ? (['ES256', 'RS256'] as const) : (['ES256'] as const);
       await (await keys.issuing()).signer.sign(PROBE_BYTES);
@@ -82,7 +86,13 @@ export class Background {
     if (this.#jump !== 0) return;
     const { keeper, svid, logger } = this.#parts;
     for (const step of await rotateAuthorities(keeper)) logger.info('an authority moved on', { ...step });
-    await svid.renew();
+    if (awaitedRoot(keeper) === undefined) await svid.renew();
+  }
+
+  /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
+  async #follow(): Promise<void> {
+    if (this.#jump === 0 && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
+    await this.probe();
   }
 
   async #purge(): Promise<void> {
@@ -109,15 +119,16 @@ export class Background {
   }
 
   #repeat(what: string, everyMs: number, work: () => Promise<void> | void): void {
-    const run = async (): Promise<void> => {
-      try {
-        await work();
-        this.#failures.delete(what);
-      } catch (error) {
-        this.#failures.set(what, messageOf(error));
-        this.#parts.logger.error('background work failed', { what, error: messageOf(error) });
-      }
-    };
-    this.#stops.push(this.#parts.timers.repeat(everyMs, run));
+    this.#stops.push(this.#parts.timers.repeat(everyMs, () => this.#attempt(what, work)));
+  }
+
+  async #attempt(what: string, work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work();
+      this.#failures.delete(what);
+    } catch (error) {
+      this.#failures.set(what, messageOf(error));
+      this.#parts.logger.error('background work failed', { what, error: messageOf(error) });
+    }
   }
 }

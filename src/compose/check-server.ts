@@ -97,7 +97,9 @@ const checkSocketFolder = (socket: string): string => {
   const folder = dirname(socket);
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat === undefined) return `${folder} is not there yet; the start makes it`;
-  return stat.isDirectory() ? socket : wrong(`${folder} is not a folder`);
+  if (!stat.isDirectory()) return wrong(`${folder} is not a folder`);
+  if ((stat.mode & 0o077) !== 0) return wrong(`${folder} is open to group or others: chmod 0700 it`);
+  return socket;
 };
 
 const checkFiles = (config: Config): readonly Promise<Finding>[] => {

@@ -1,4 +1,4 @@
-/** A server that can issue. */
+/** A server that can issue, or waits for the one thing that only its operator can do. */
 export interface RunningServer {
   readonly ready: {
     readonly trustDomain: string;
@@ -9,6 +9,8 @@ export interface RunningServer {
     readonly bundleFile: string;
     readonly dataDir: string;
   };
+  /** What the operator has to do before it can issue (an offline root has to sign first); absent when it can. */
+  readonly waitsFor?: string;
   /** Stops accepting, finishes what was accepted (2 s at most), closes. A second call gives the first one's promise. */
   stop(): Promise<void>;
   /** Resolves when the server cannot go on, for example after a failed fsync (DEC-8). It never rejects. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { TOKEN_BUCKET_BYTES } from '../adapters/http/token-buckets.ts';
+import type { TlsIdentity } from '../adapters/http/tls.ts';
 import type { HttpServer } from '../adapters/http/server.ts';
 import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
 import { systemClock } from '../adapters/system/clock.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
 import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
+import { awaitedRoot } from '../usecases/awaited-root.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { Background } from './background.ts';
 import { writeBundleFile } from './bundle-file.ts';
@@ -34,6 +36,9 @@ export interface ServerOverrides {
   /** For tests of crashes. */
   readonly testing?: ServerTesting;
 }
+
+/** Without a certificate no handshake succeeds: what cannot prove who it is talks to nobody, but for the operator. */
+const NO_IDENTITY: TlsIdentity = { certificateChain: '', privateKey: '' };
 
 const SECRET_BYTES = 32;
 
@@ -79,7 +84,7 @@ const shutDown = async (
 };
 
 /**
- * Starts a whole server; resolves when it can issue, which it has tried. Rejects with a sentence for the operator when it
+ * Starts a whole server; resolves when it can issue, which it has tried, or waits for its offline root (`waitsFor`). Rejects with a sentence for the operator when it
  * must not start: another server holds the folder, the seal key is missing or readable by others, the store knows less
  * than its head file, a port is taken.
  */
@@ -90,11 +95,12 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
   const keeper = authorityKeeper(config, first.built);
   await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
   const svid = new ServerSvidKeeper(issuer, listenerNames(config), makeListenerKey);
-  await svid.renew();
+  const waitsFor = awaitedRoot(keeper);
+  if (waitsFor === undefined) await svid.renew();
 
   const frontEnds = new FrontEnds(first);
   const forPublic = publicIdentity(config);
-  const identities = { own: svid.current(), ...(forPublic && { forPublic }) };
+  const identities = { own: waitsFor === undefined ? svid.current() : NO_IDENTITY, ...(forPublic && { forPublic }) };
   const count = frontEndCount(config, overrides);
   const addresses = await frontEnds.listen(share, identities, count, () => store.line(), onFatal);
   svid.onChange((renewed) => frontEnds.replaceIdentity(renewed));
@@ -133,6 +139,7 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
       bundleFile,
       dataDir,
     },
+    ...(waitsFor !== undefined && { waitsFor }),
     fatal,
     stop: () => (stopping ??= shutDown(background, operations, frontEnds, store)),
   };

@@ -12,6 +12,7 @@ export class ServerSvidKeeper {
   readonly #listeners = new Set<(svid: ServerSvid) => void>();
   #svid: ServerSvid | undefined;
   #authority: string | undefined;
+  #renewing: Promise<void> | undefined;
 
   constructor(issuer: Needs, names: ServerNames, makeKey: MakeKey) {
     this.#issuer = issuer;
@@ -32,7 +33,14 @@ export class ServerSvidKeeper {
   }
 
   /** Issues a new one when it is time; to be called again and again. Rejects as `issueServerSvid`; the old one stays. */
-  async renew(): Promise<void> {
+  renew(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<void> {
     if (!(await this.#isDue())) return;
     const { authority } = await this.#issuer.keys.issuing();
     this.#svid = await issueServerSvid(this.#issuer, this.#names, this.#makeKey);

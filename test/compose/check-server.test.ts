@@ -100,6 +100,13 @@ test('a data folder that others can enter, or that is missing, is named', async 
   ]);
 });
 
+test('an admin socket in a folder that others can enter is named', async () => {
+  mkdirSync(at('shared'), { mode: 0o755 });
+  expect(await wrong(configured({ admin: { socket: at('shared/a.sock') } }))).toEqual([
+    ['admin socket', expect.stringContaining('chmod 0700')],
+  ]);
+});
+
 test('every port that is taken is named', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
