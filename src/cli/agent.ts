@@ -86,7 +86,7 @@ const unlockVerb = (cli: Cli): Command =>
     cli,
     withConfirm(
       new Command('unlock')
-        .description('Let an agent renew again after two keys renewed one of its SVIDs.')
+        .description('Let an agent or a workload renew again after two keys renewed one of its SVIDs.')
         .argument('<id>'),
     ),
     async ({ api, args: [id = ''], options, output }) => {

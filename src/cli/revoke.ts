@@ -5,11 +5,12 @@ import { REVOCATION_REASONS } from '../domain/revocation-reason.ts';
 import type { RevocationMode } from '../domain/revocation-reason.ts';
 import { TARGET_KINDS } from '../domain/revocation.ts';
 import type { RevocationTarget } from '../domain/revocation.ts';
-import type { Preview, ReleaseOutcome, RevokeOutcome } from './answers.ts';
+import type { Preview, ReleaseOutcome, Revocation, RevokeOutcome } from './answers.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
 import { UsageError } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { table, time } from './output.ts';
 import type { Output } from './output.ts';
 import { previewText, revocationText } from './revocation-text.ts';
 import { adminVerb } from './verb.ts';
@@ -62,6 +63,28 @@ export const orderRevocation = async (api: AdminApi, order: RevokeOrder, output:
   return undefined;
 };
 
+const listVerb = (cli: Cli): Command =>
+  adminVerb(
+    cli,
+    new Command('list').description('List what is revoked, on hold or locked now.'),
+    async ({ api, output }) => {
+      const { body } = await api.call({ method: 'GET', path: REVOCATIONS });
+      const { revocations } = body as { readonly revocations: readonly Revocation[] };
+      output.result(revocations, () =>
+        table(
+          ['ID', 'TARGET', 'EFFECT', 'REASON', 'SINCE'],
+          revocations.map(({ id, target, predicates, reason, at }) => [
+            id,
+            `${target.kind} ${target.value}`,
+            predicates.join(', '),
+            reason,
+            time(at),
+          ]),
+        ),
+      );
+    },
+  );
+
 const releaseVerb = (cli: Cli): Command =>
   adminVerb<ConfirmOptions>(
     cli,
@@ -80,7 +103,7 @@ const releaseVerb = (cli: Cli): Command =>
     },
   );
 
-/** `mayfly revoke`, and `mayfly revoke release` (DEC-6). */
+/** `mayfly revoke`, `mayfly revoke list` and `mayfly revoke release` (DEC-6). */
 export const revokeCommand = (cli: Cli): Command =>
   adminVerb<Options>(
     cli,
@@ -102,4 +125,6 @@ export const revokeCommand = (cli: Cli): Command =>
         { target: targetOf(options), mode: modeOf(options), reason: options.reason, yes: options.yes },
         output,
       ),
-  ).addCommand(releaseVerb(cli));
+  )
+    .addCommand(listVerb(cli))
+    .addCommand(releaseVerb(cli));
