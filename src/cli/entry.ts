@@ -35,7 +35,10 @@ const createVerb = (cli: Cli): Command =>
         .option('--id <id>', 'the id of the entry; one is made unless told'),
     ),
     async ({ api, options, output }) => {
-      const { id } = options;
+      const { id, spiffeId, selector } = options;
+      if (spiffeId === undefined || selector === undefined) {
+        throw new UsageError('an entry wants --spiffe-id (what it gives) and --selector (to whom)');
+      }
       const body = { ...draftOf(options), ...(id !== undefined && { id }) };
       const entry = (await api.call({ method: 'POST', path: ENTRIES, body })).body as Entry;
       output.result(entry, () => entryText(entry));

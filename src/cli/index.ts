@@ -43,7 +43,11 @@ const version = (): string => {
 
 /** Errors of use end with 2 (DEC-42) and go where the rest goes, for every command and its subcommands. */
 const strict = (command: Command, terminal: Terminal): Command => {
-  command.configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
+  command.configureOutput({
+    writeOut: (text) => terminal.out(text),
+    writeErr: (text) => terminal.err(text),
+    outputError: (text, write) => write(text.replace(/^error: /, 'mayfly: ')),
+  });
   command.exitOverride().enablePositionalOptions().showHelpAfterError('(--help says more)').helpCommand(false);
   for (const child of command.commands) strict(child, terminal);
   return command;

@@ -76,6 +76,7 @@ const ANSWERS: Readonly<Record<string, Canned>> = {
   },
   'POST /v1/admin/plan': { body: plan },
   'POST /v1/admin/apply': { body: plan },
+  'GET /v1/admin/revocations': { body: { revocations: [revocation] } },
   'POST /v1/admin/revocations/preview': { body: preview },
   'POST /v1/admin/revocations': { status: 201, body: { revocation, recorded: true } },
   'POST /v1/admin/revocations/r1/release': { body: { recorded: true } },
@@ -194,6 +195,16 @@ describe('what commands ask', () => {
     );
   });
 
+  test('what is revoked now, by the id that releases it', async () => {
+    expect((await cli('revoke list')).out).toBe(
+      [
+        'ID                                TARGET                             EFFECT         REASON          SINCE',
+        `${revocation.id}  identity spiffe://example.org/web  cutoff, block  key_compromise  2026-08-01 12:00:00Z`,
+        '',
+      ].join('\n'),
+    );
+  });
+
   test('a plan shows what changes, and the plan that was shown is the one applied', async () => {
     const { out } = await cli('entry apply -f - --owner me --prune --yes', 'entries: []\n');
     expect(out).toBe(
@@ -231,7 +242,7 @@ describe('what commands ask', () => {
 
 describe('how commands end', () => {
   test.each([
-    ['entry create --spiffe-id x', 2, 'spiffeId: is not in the trust domain example.org'],
+    ['entry create --spiffe-id x --selector a:b', 2, 'spiffeId: is not in the trust domain example.org'],
     ['credential list', 1, 'this is not yours (forbidden)\n  on record: mayfly explain abc'],
     ['agent list', 3, 'too many wait (busy)\n  try again in 2 s'],
     ['resource list', 3, 'The server failed (internal)'],
@@ -239,6 +250,8 @@ describe('how commands end', () => {
     ['join-token create', 2, 'either --agent or --entry ID'],
     ['revoke', 2, 'name one target'],
     ['revoke --identity a --prefix b', 2, 'name one target'],
+    ['entry create --spiffe-id x', 2, 'an entry wants --spiffe-id'],
+    ['entry frobnicate', 2, "mayfly: unknown command 'frobnicate'"],
     ['entry update web', 2, 'name at least one field'],
     ['entry create --x509-ttl 5', 2, 'write a duration'],
     ['entry apply -f /nowhere', 2, 'cannot read /nowhere (ENOENT)'],
