@@ -74,8 +74,9 @@ export const runAuthorityOperation = async (
   }
   if (operation.kind === 'prepare') {
     const step = preparation(keeper, operation.purpose, operation.algorithm);
-    await recordFacts(keeper, [await prepareAuthority(keeper, step, by)]);
-    return plan;
+    const prepared = await prepareAuthority(keeper, step, by);
+    await recordFacts(keeper, [prepared]);
+    return { ...plan, changes: [{ kind: prepared.kind, id: prepared.authority.id }] };
   }
   await recordFacts(keeper, draftOf(keeper, operation, by).facts);
   await rotateAuthorities(keeper, by);

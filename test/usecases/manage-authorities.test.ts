@@ -63,6 +63,15 @@ describe('prepare and activate', () => {
     await expect(run({ kind: 'prepare', purpose: 'jwt-svid' })).rejects.toMatchObject({ code: 'authority_state' });
   });
 
+  test('names the key that it made, for who wants to activate it', async () => {
+    const { changes } = await run({ kind: 'prepare', purpose: 'jwt-svid' });
+    const newest = world.views.authorities
+      .list()
+      .filter(({ purpose }) => purpose === 'jwt-svid')
+      .at(-1);
+    expect(changes).toEqual([{ kind: 'authority-prepared', id: newest?.id }]);
+  });
+
   test('an algorithm that is not switched on is refused', async () => {
     await expect(run({ kind: 'prepare', purpose: 'jwt-svid', algorithm: 'RS256' })).rejects.toMatchObject({
       code: 'authority_state',
