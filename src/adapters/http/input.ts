@@ -46,10 +46,13 @@ const fieldName = (path: readonly PropertyKey[], whole: string): string =>
     '',
   ) || whole;
 
+const isMissing = ({ input }: { readonly input?: unknown }): string | undefined =>
+  input === undefined ? 'is missing' : undefined;
+
 /** Applies a schema, if there is one. Refuses with `invalid_request`, each wrong member by its name. */
 const applySchema = (schema: z.ZodType | undefined, value: unknown, whole: string): unknown => {
   if (schema === undefined) return undefined;
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: isMissing });
   if (result.success) return result.data;
   throw refuseProblems(
     'invalid_request',

@@ -120,6 +120,11 @@ describe('bodies', () => {
     expect((await raw('/things/x', 'application/json', fits)).status).toBe(201);
   });
 
+  test('a member that is missing is said to be missing', async () => {
+    const answer = await raw('/things/x', 'application/json', '{}');
+    expect(answer.json()).toMatchObject({ field: 'name', detail: 'name: is missing' });
+  });
+
   test('a length that was never announced is counted as it comes', async () => {
     const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked', 'content-length': '' };
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
