@@ -52,7 +52,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const code = (answer: Answered): string => `${answer.status} ${String(answer.json()['code'] as string)}`;
+const code = (answer: Answered): string => `${answer.status} ${String(answer.json()['code'])}`;
 
 const attest = (body: object): Promise<Answered> => journey.api().postJson('/v1/attest', body);
 
@@ -172,7 +172,7 @@ describe('a token of a platform', () => {
     expect(bad.map(code)).toEqual(bad.map(() => '403 attestation_refused'));
     const explained = await journey.administer<{ nearest: { id: string; missing: string[] }[] }>(
       'GET',
-      `/v1/admin/explain/${String((await oidc(other)).json()['decision'] as string)}`,
+      `/v1/admin/explain/${String((await oidc(other)).json()['decision'])}`,
     );
     const nearest = explained.nearest.find(({ id }) => id === 'github');
     expect(nearest?.missing).toEqual(['oidc:ci:repository_owner_id:65']); // P7

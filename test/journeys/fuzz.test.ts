@@ -70,12 +70,16 @@ test('a good form with anything in one place', async () => {
 
 test('an assertion that is changed in one place is never believed', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(assertion.length - 1), fc.constantFrom(...'AZaz09-_.=+ '), async (at, letter) => {
-      fc.pre(assertion[at] !== letter);
-      const changed = assertion.slice(0, at) + letter + assertion.slice(at + 1);
-      const answer = await world.byJwt(changed);
-      expect([answer.status, answer.json()['error']]).toEqual([401, 'invalid_client']);
-    }),
+    fc.asyncProperty(
+      fc.nat(assertion.length - 1),
+      fc.constantFrom('A', 'Z', 'a', 'z', '0', '9', '-', '_', '.', '=', '+', ' '),
+      async (at, letter) => {
+        fc.pre(assertion[at] !== letter);
+        const changed = assertion.slice(0, at) + letter + assertion.slice(at + 1);
+        const answer = await world.byJwt(changed);
+        expect([answer.status, answer.json()['error']]).toEqual([401, 'invalid_client']);
+      },
+    ),
     runs,
   );
 });

@@ -1,13 +1,12 @@
 import { ledgerFile, openForReading } from '../../src/adapters/sqlite/open.ts';
-import type { FactKind } from '../../src/domain/fact.ts';
 import { encodePem } from '../../src/formats/pem.ts';
 import { csrOf, type Held, heldFrom, recordedFacts } from '../support/journey.ts';
 import { JWT_SPIFFE, ORDERS, type OauthWorld, startOauthWorld } from '../support/journey-oauth.ts';
 import type { Client } from '../support/journey-client.ts';
+import { type Act, act, CANARY, entry, resource, resourcePath } from '../support/recorded-acts.ts';
 import { newKey } from '../support/x509.ts';
 
 /** TL-16: what each call leaves in the log, for every route that there is. TL-15: and what never stands there. */
-const CANARY = 'canary';
 let world: OauthWorld;
 let web: Held;
 let agentClient: Client;
@@ -32,23 +31,6 @@ const admin = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: o
 const refused = (work: Promise<unknown>): Promise<unknown> =>
   expect(work).rejects.toMatchObject({ name: 'ServerRefusal' });
 
-const entry = (more: object = {}) => ({
-  spiffeId: `spiffe://example.org/${CANARY}-path`,
-  selectors: [`${CANARY}:selector`],
-  commonName: `${CANARY}-cn`,
-  dnsNames: [`host.${CANARY}.example`],
-  hint: `${CANARY}-hint`,
-  owner: `${CANARY}-owner`,
-  ...more,
-});
-
-const resource = {
-  identifier: `https://${CANARY}.example/`,
-  names: [`${CANARY}-name`],
-  scopes: [{ name: `${CANARY}-scope` }],
-  bindings: ['mtls'],
-};
-const resourcePath = `/v1/admin/resources/${encodeURIComponent(resource.identifier)}`;
 const agentPath = (id: string) => `/v1/admin/agents/${encodeURIComponent(id)}`;
 
 /** What one act gives to a later one. */
@@ -78,24 +60,6 @@ const spareKey = async (): Promise<string> => {
   };
   return authorities.find(({ purpose, state }) => purpose === 'jwt-svid' && state === 'prepared')?.id ?? '';
 };
-
-interface Act {
-  /** As it stands in the API document. */
-  readonly route: string;
-  readonly what: string;
-  /** What has to be there first; its facts do not count. */
-  readonly first?: () => Promise<unknown>;
-  readonly act: () => Promise<unknown>;
-  readonly leaves: readonly FactKind[];
-}
-
-const act = (route: string, what: string, leaves: readonly FactKind[], run: Act['act'], first?: Act['first']): Act => ({
-  route,
-  what,
-  leaves,
-  act: run,
-  ...(first && { first }),
-});
 
 const postEntries = 'POST /v1/admin/entries';
 const putEntry = 'PUT /v1/admin/entries/{id}';

@@ -95,3 +95,12 @@ export const startOauthWorld = async (options: Parameters<typeof Journey.start>[
       }),
   };
 };
+
+/** Every error keeps to RFC 6749 §5.2. */
+export const expectOauthError = (answer: Answered, expected: string): void => {
+  expect([oauthCode(answer), answer.text]).toEqual([expected, answer.text]);
+  expect(answer.headers['content-type']).toBe('application/json'); // AS-06
+  expect(answer.headers['cache-control']).toBe('no-store');
+  expect(String(answer.json()['error_description'])).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/); // CC-20
+  expect(Object.keys(answer.json()).sort()).toEqual(['error', 'error_description']);
+};
