@@ -41,7 +41,7 @@ test('until it has signed, the server is up and not ready, says what to do, and 
   expect(unready).toMatchObject({ status: 503 });
   expect(await journey.admin.call({ method: 'GET', path: '/livez' })).toMatchObject({ status: 200 });
   // Nothing can prove who the server is, so no handshake succeeds.
-  const api = newClient({ url: journey.server.ready.api, roots: () => [], now: time.clock.now });
+  const api = newClient({ url: journey.server.ready.api, roots: () => [], now: () => time.clock.now() });
   await expect(api.ask('/livez')).rejects.toThrow(/alert handshake failure/);
   api.close();
   await time.pass(3 * 3_600_000);
