@@ -23,12 +23,16 @@ const isRevoked = ({ follower }: Pick<Issuer, 'follower'>, id: KeyId): boolean =
   return authority?.state === 'revoked';
 };
 
+/** A certificate is good through its last second (RFC 5280 §4.1.2.5), a token only before it (RFC 7519 §4.1.4). */
+const hasEnded = ({ credential, notAfter }: CredentialRow, seconds: number): boolean =>
+  credential === 'x509-svid' ? notAfter < seconds : notAfter <= seconds;
+
 /** How a recorded credential stands now. The follower is brought up to date first (P2). */
 export const credentialStatus = (issuer: Pick<Issuer, 'clock' | 'follower'>, row: CredentialRow): CredentialStatus => {
   issuer.follower.refresh();
   const revocation = issuer.follower.revocations.killing(revocationSubject(row), row.index);
   if (revocation) return { state: 'revoked', revocation };
   if (isRevoked(issuer, row.authority)) return { state: 'revoked', authorityRevoked: true };
-  if (row.notAfter <= unixSeconds(issuer.clock.now())) return { state: 'expired' };
+  if (hasEnded(row, unixSeconds(issuer.clock.now()))) return { state: 'expired' };
   return { state: row.superseded ? 'superseded' : 'valid' };
 };
