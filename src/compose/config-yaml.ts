@@ -1,4 +1,4 @@
-import { isMap, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isMap, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
 
 /** A key's place in a document: names of members and positions in lists. */
@@ -41,6 +41,26 @@ const lineFinder = (document: Document, lines: LineCounter) => {
   };
 };
 
+const offsetOf = (node: unknown): number => (node as { range?: readonly number[] | null }).range?.[0] ?? 0;
+
+/**
+ * Where keys stand that came before in the same map. The library's own check compares each key with each other, which takes
+ * minutes for a large file, and lets `1` and `"1"` through, which are one member of an object.
+ */
+const repeatedKeys = (document: Document): readonly number[] => {
+  const offsets: number[] = [];
+  visit(document, {
+    Map: (_place, { items }) => {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (seen.has(String(key))) offsets.push(offsetOf(key));
+        seen.add(String(key));
+      }
+    },
+  });
+  return offsets;
+};
+
 /**
  * Reads one YAML document. Key twice, tags of its own, aliases that multiply, a second document and a file above
  * `maxBytes` (1 MiB unless told) are problems, each with its line; the value is then empty.
@@ -51,13 +71,24 @@ export const readYaml = (text: string, maxBytes = MAX_BYTES): YamlFile => {
     return { value: {}, line: () => 1, problems: [{ line: 1, reason }] };
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    // Its warnings would go to stderr with parts of the file.
+    logLevel: 'error',
+  });
   const line = lineFinder(document, lines);
   const found = [...document.errors, ...document.warnings].map((error) => ({
     line: lines.linePos(error.pos[0]).line,
     reason: firstLine(error.message),
   }));
   if (found.length > 0) return { value: {}, line, problems: found };
+  const repeated = repeatedKeys(document).map((offset) => ({
+    line: lines.linePos(offset).line,
+    reason: 'a key that stands in the same section before',
+  }));
+  if (repeated.length > 0) return { value: {}, line, problems: repeated };
   try {
     return { value: document.toJS({ maxAliasCount: 100 }) as unknown, line, problems: [] };
   } catch {
