@@ -63,9 +63,10 @@ export class Judge {
   async #slow(input: Uint8Array, maxMs: number): Promise<string | undefined> {
     let best = Infinity;
     for (let time = 0; time < 5; time++) {
-      const start = threadMs();
+      const [start, cpuStart] = [performance.now(), threadMs()];
       await this.#target.run(input);
-      best = Math.min(best, threadMs() - start);
+      // Some kernels count CPU time in ticks of several milliseconds, so that it may be more than what passed.
+      best = Math.min(best, performance.now() - start, threadMs() - cpuStart);
     }
     return best > maxMs ? `takes ${Math.round(best)} ms of CPU` : undefined;
   }

@@ -8,11 +8,15 @@ import { MAX_INPUT_BYTES } from './mutate.ts';
 import { TARGETS } from './targets.ts';
 import type { Report, Work } from './worker.ts';
 
+/** Requests to a whole server instead of bytes to one reader. */
+const ROUTES = 'routes';
+const NAMES = [...Object.keys(TARGETS), ROUTES];
+
 const USAGE = `npm run fuzz -- [options]
   --minutes N     time for all targets together (1)
   --seed TEXT     the same seed tries the same inputs, but for ECDSA signatures made on the way (mayfly)
-  --runs N        ends each target after so many inputs, whatever the time
-  --only LIST     of ${Object.keys(TARGETS).join(', ')}
+  --runs N        ends each target after so many inputs (routes: rounds), whatever the time
+  --only LIST     of ${NAMES.join(', ')}
   --replay FILE   feeds one saved input to the one target of --only`;
 
 /** Longer than any honest input takes, on a busy machine too. */
@@ -24,15 +28,16 @@ const options = () => {
       minutes: { type: 'string', default: '1' },
       seed: { type: 'string', default: 'mayfly' },
       runs: { type: 'string' },
-      only: { type: 'string', default: Object.keys(TARGETS).join(',') },
+      only: { type: 'string', default: NAMES.join(',') },
       replay: { type: 'string' },
     },
   });
   const targets = values.only.split(',');
   const minutes = Number(values.minutes);
   const runs = values.runs === undefined ? undefined : Number(values.runs);
-  const isGood = minutes > 0 && (runs === undefined || runs > 0) && targets.every((name) => name in TARGETS);
-  if (!isGood || (values.replay !== undefined && targets.length !== 1)) throw new RangeError(USAGE);
+  const isGood = minutes > 0 && (runs === undefined || runs > 0) && targets.every((name) => NAMES.includes(name));
+  if (!isGood || (values.replay !== undefined && (targets.length !== 1 || targets[0] === ROUTES)))
+    throw new RangeError(USAGE);
   return { targets, minutes, runs, seed: values.seed, replay: values.replay };
 };
 
@@ -42,7 +47,9 @@ const NOTHING: Report = { executions: 0, accepted: 0, corpus: 0, found: [], cove
 const runTarget = (work: Omit<Work, 'current'>): Promise<Report> => {
   const current = new SharedArrayBuffer(8 + 4 * MAX_INPUT_BYTES);
   const counters = new Int32Array(current, 0, 2);
-  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { ...work, current } satisfies Work });
+  const worker = new Worker(new URL(work.target === ROUTES ? 'routes.ts' : 'worker.ts', import.meta.url), {
+    workerData: { ...work, current } satisfies Work,
+  });
   const { promise, resolve } = Promise.withResolvers<Report>();
   const give = (problem: string): void => {
     const input = Uint8Array.from(new Uint8Array(current, 8, Atomics.load(counters, 0)));
@@ -75,7 +82,8 @@ const tell = (name: string, report: Report, seconds: number): void => {
   const speed = Math.round(executions / seconds);
   console.log(
     `${name.padEnd(16)} ${String(executions).padStart(9)} inputs ${String(speed).padStart(7)}/s ` +
-      `${String(accepted).padStart(8)} accepted ${String(corpus).padStart(5)} kept ${coverage.toFixed(1).padStart(5)} % of its code`,
+      `${String(accepted).padStart(8)} accepted ${String(corpus).padStart(5)} kept` +
+      (name === ROUTES ? ' (operations that succeeded)' : ` ${coverage.toFixed(1).padStart(5)} % of its code`),
   );
   for (const [at, { input, problem }] of found.entries()) {
     const file = save(name, at, input);

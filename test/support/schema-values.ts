@@ -1,3 +1,6 @@
+import { writeCsr } from '../../src/formats/csr-writer.ts';
+import { newKey } from './x509.ts';
+
 /** Values for JSON Schema as our API documents use it: for requests that should be read, and for those that should not. */
 
 /** What decides; see `Random` of the fuzzer. */
@@ -45,6 +48,36 @@ const TEXTS: readonly string[] = [
   'é/../"<>&%2f',
 ];
 
+/** What a member of this name may well be, so that requests get further than to the first check. */
+const LIKELY: Readonly<Record<string, readonly unknown[] | undefined>> = {
+  spiffeId: ['spiffe://example.org/db', 'spiffe://example.org/web/1'],
+  parentId: ['spiffe://example.org/mayfly/server'],
+  prefix: ['spiffe://example.org/db'],
+  selectors: [['test:1'], ['unix:uid:1000', 'test:2']],
+  dnsNames: [[]],
+  grants: [[]],
+  audiences: [['https://api.example.org']],
+  scopes: [['read']],
+  federatesWith: [['other.example']],
+  identifier: ['https://api.example.org'],
+  bindings: [['mtls', 'bearer']],
+  algorithm: ['ES256', 'RS256'],
+  role: ['viewer'],
+  x509Ttl: [600],
+  jwtTtl: [300],
+  expiresAt: [1_900_000_000],
+  confirm: [true],
+  id: ['db', 'web'],
+  limit: ['5'],
+  csr: [writeCsr(newKey().privateKey).toString('base64')],
+};
+
+/** A value for a member or parameter of this name. */
+export const memberFor = (name: string, schema: object, choices: Choices): unknown => {
+  const likely = LIKELY[name];
+  return likely === undefined || choices.below(4) === 0 ? schemaValues(schema, choices) : pick(choices, likely);
+};
+
 const textFor = ({ minLength = 0, maxLength = 64 }: Schema, choices: Choices): string => {
   const text = pick(choices, TEXTS);
   return text.repeat(Math.max(1, Math.ceil(minLength / text.length))).slice(0, Math.max(minLength, maxLength));
@@ -57,8 +90,8 @@ const numberFor = ({ minimum = -5, maximum = 5000 }: Schema, choices: Choices): 
 
 const objectFor = (schema: Schema, choices: Choices): object => {
   const { properties = {}, required = [], additionalProperties } = schema;
-  const names = Object.keys(properties).filter((name) => required.includes(name) || choices.below(2) === 0);
-  const members = names.map((name) => [name, schemaValues(properties[name] ?? {}, choices)] as const);
+  const names = Object.keys(properties).filter((name) => required.includes(name) || choices.below(3) === 0);
+  const members = names.map((name) => [name, memberFor(name, properties[name] ?? {}, choices)] as const);
   const more =
     typeof additionalProperties === 'object'
       ? [[pick(choices, TEXTS), schemaValues(additionalProperties, choices)] as const]
