@@ -13,7 +13,7 @@ import { agentlessLife } from './workload.ts';
 export interface CampaignOptions {
   readonly folder: string;
   readonly kills: number;
-  /** Which deaths, in turn; by default two at random, one of them now and then at the start, for each named point. */
+  /** Which deaths, in turn; by default two at random, one of them now and then at the start, to each named point once. */
   readonly deathOf?: (nth: number) => Death;
   readonly progress: (line: string) => void;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CampaignResult, crashCampaign, isSound } from './campaign.ts';
+import { crashFoundings, type FoundingResult } from './founding.ts';
 
 const USAGE = 'npm run crash -- [--kills N] [--keep]';
 const DEFAULT_KILLS = '50';
@@ -14,11 +15,12 @@ const list = (counts: Record<string, number>): string =>
     .join(', ');
 
 /** One line: what was done, then what must be nothing. */
-const summary = (result: CampaignResult): string => {
+const summary = (result: CampaignResult, foundings: FoundingResult): string => {
   const killed = Object.values(result.kills).reduce((sum, count) => sum + count, 0);
   const done = [
     `${killed} kills (${list(result.kills)})`,
     `${result.startsBySelf} starts`,
+    `${foundings.kills} first starts cut off`,
     `${result.entries} entries`,
     `${result.credentials} credentials issued`,
     `${result.held} held`,
@@ -34,6 +36,7 @@ const summary = (result: CampaignResult): string => {
     `${result.turnedAway} turned away`,
     `${result.stuck} stuck`,
     `${result.doesNotStart} starts or stops that failed`,
+    `${foundings.problems.length} first starts not made good`,
   ];
   return `${done.join(', ')}; ${found.join(', ')}`;
 };
@@ -57,12 +60,13 @@ if (options) {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const progress = (line: string): void => void process.stderr.write(`crash: ${line}\n`);
   const result = await crashCampaign({ folder, kills: options.kills, progress });
+  const foundings = await crashFoundings(folder, progress);
   progress(`answered: ${list(result.answered)}; ${result.notReached} points not reached in time`);
-  for (const problem of result.problems) progress(problem);
+  for (const problem of [...result.problems, ...foundings.problems]) progress(problem);
   if (options.keep) progress(`kept: ${folder}`);
   else rmSync(folder, { recursive: true, force: true });
-  process.stdout.write(`${summary(result)}\n`);
-  process.exit(isSound(result) ? 0 : 1);
+  process.stdout.write(`${summary(result, foundings)}\n`);
+  process.exit(isSound(result) && foundings.problems.length === 0 ? 0 : 1);
 }
 process.stderr.write(`${USAGE}\n`);
 process.exit(2);

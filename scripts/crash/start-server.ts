@@ -17,9 +17,12 @@ export type Death =
   /** The store may have this many pages and no more: the process ends by itself. */
   | { readonly by: 'full-disk'; readonly after: number };
 
+/** Threads that serve; a death at random meets one or two of them. */
+const frontEnds = (death: Death | undefined): string => (death?.by === 'random' && death.afterMs % 2 === 1 ? '2' : '1');
+
 const commandOf = (dataDir: string, death: Death | undefined): string[] =>
   death === undefined || death.by === 'random' || death.by === 'start'
-    ? [LAUNCHER, 'dev', '--json', '--data-dir', dataDir]
+    ? [LAUNCHER, 'dev', '--json', '--data-dir', dataDir, '--front-ends', frontEnds(death)]
     : [CRASH_SERVER, dataDir, death.by, String(death.after)];
 
 export interface Started {
