@@ -6,6 +6,6 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 GOCACHE=${GOCACHE:-$cache/go-build}
 GOMODCACHE=${GOMODCACHE:-$cache/go-mod}
 export GOCACHE GOMODCACHE
-(cd "$here" && go build -mod=readonly -o "$scratch/reader" .)
+(cd "$here" && CGO_ENABLED=0 go build -mod=readonly -o "$scratch/reader" .)
 make_samples
 compare "$scratch/reader" "$samples"

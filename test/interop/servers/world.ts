@@ -53,11 +53,11 @@ const stranger = async (folder: string): Promise<Credential> => {
 
 /** Lets Mayfly issue to everyone, and runs `story` with it. */
 export const withWorld = async (story: (world: World) => Promise<void>): Promise<void> => {
-  const folder = mkdtempSync(join(tmpdir(), 'mayfly-servers-'));
   const oauth = await startOauthWorld({
     configure: (server) => ({ ...server, names: { commonNames: ['*'], dnsNames: ['localhost'] } }),
   });
   const { journey, agent } = oauth;
+  const folder = mkdtempSync(join(tmpdir(), 'mayfly-servers-'));
   try {
     const svids = join(folder, 'svids');
     mkdirSync(svids);
