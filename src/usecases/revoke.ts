@@ -36,8 +36,9 @@ const isIssuedSince = (issuer: Revoker, { target, index }: Revocation): boolean 
     issuer.views.credentials.list(filter, { limit: NEWEST }).some((row) => row.index > index),
   );
 
-const isEqual = (held: Revocation, predicates: readonly Predicate[], reason: string): boolean =>
-  held.reason === reason &&
+/** Whoever names no reason adds nothing to the one on record. */
+const isEqual = (held: Revocation, predicates: readonly Predicate[], reason: string | undefined): boolean =>
+  (reason === undefined || held.reason === reason) &&
   held.predicates.length === predicates.length &&
   predicates.every((one) => held.predicates.includes(one));
 
@@ -46,7 +47,7 @@ const findEqual = (
   issuer: Revoker,
   target: RevocationTarget,
   predicates: readonly Predicate[],
-  reason: string,
+  reason: string | undefined,
 ): Revocation | undefined =>
   inForceFor(issuer, target).find(
     (held) =>
@@ -64,7 +65,7 @@ export const revoke = async (issuer: Revoker, admin: Administrator, request: Rev
   requireTargetWithin(issuer, admin, target);
   const reason = reasonFor(request.mode, request.reason);
   const predicates = predicatesOf(request);
-  const equal = findEqual(issuer, target, predicates, reason);
+  const equal = findEqual(issuer, target, predicates, request.reason);
   if (equal) return { revocation: equal, recorded: false };
   const id = recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY));
   const { index, time } = await record(issuer, [{ kind: 'revoked', id, target, predicates, reason, by: admin.name }]);

@@ -112,6 +112,14 @@ describe('revoking', () => {
 });
 
 describe('revoking again', () => {
+  test('without a reason records nothing beside one that names its reason; another reason is another statement', async () => {
+    const target = identity('/web');
+    const first = await revoke(admin, ROOT, { target, mode: 'revoke', reason: 'key_compromise' });
+    expect(await revoke(admin, ROOT, { target, mode: 'revoke' })).toEqual({ ...first, recorded: false });
+    expect((await revoke(admin, ROOT, { target, mode: 'reissue' })).recorded).toBe(true);
+    expect((await revoke(admin, ROOT, { target, mode: 'revoke', reason: 'superseded' })).recorded).toBe(true);
+  });
+
   test('records nothing while an equal one is in force', async () => {
     await admin.issue();
     const request = { target: identity('/web'), mode: 'revoke' } as const;
