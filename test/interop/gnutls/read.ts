@@ -7,7 +7,7 @@ const [folder = ''] = process.argv.slice(2);
 
 const verify = (...options: string[]): void => {
   const { status, stdout, stderr } = spawnSync('certtool', ['--verify', ...options], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${stdout}${stderr}`.trim().split('\n').slice(-2).join(' '));
+  if (status !== 0) throw new Error(/Chain verification output: (.*)/.exec(stdout)?.[1] ?? stderr);
 };
 
 const readX509: Read<'x509'> = ({ chain, roots, host }, content) => {

@@ -27,7 +27,8 @@ const withReason =
   };
 
 const readX509: Read<'x509'> = ({ chain, roots }, content) => {
-  const anchors = parsePem(content(roots), 'CERTIFICATE').map(readCaCertificate);
+  const text = content(roots);
+  const anchors = text === '' ? [] : parsePem(text, 'CERTIFICATE').map(readCaCertificate);
   const verified = verifyX509Svid({
     svid: readX509Svid(parsePem(content(chain), 'CERTIFICATE')),
     rootsOf: (trustDomain) => (trustDomain === TRUST_DOMAIN ? anchors : undefined),
