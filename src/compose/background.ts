@@ -61,7 +61,7 @@ export class Background {
 
   /** Signs with every active key and commits a row that is no fact: what a request would need is tried (DEC-34). */
   async probe(): Promise<void> {
-    this.#noticeClock();
+    this.#hasJumped();
     try {
       const awaited = awaitedRoot(this.#parts.keeper);
       if (awaited !== undefined) throw new Error(awaited);
@@ -83,7 +83,7 @@ export class Background {
 
   /** Moves authorities on and renews the server's own SVID; not on a clock that jumped (DEC-9). */
   async rotate(): Promise<void> {
-    if (this.#jump !== 0) return;
+    if (this.#hasJumped()) return;
     const { keeper, svid, logger } = this.#parts;
     for (const step of await rotateAuthorities(keeper)) logger.info('an authority moved on', { ...step });
     if (awaitedRoot(keeper) === undefined) await svid.renew();
@@ -91,22 +91,24 @@ export class Background {
 
   /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
   async #follow(): Promise<void> {
-    if (this.#jump === 0 && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
+    if (!this.#hasJumped() && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
     await this.probe();
   }
 
   async #purge(): Promise<void> {
-    if (this.#jump !== 0) return;
+    if (this.#hasJumped()) return;
     const counts = await this.#parts.store.purge();
     if (Object.values(counts).some((count) => count > 0)) this.#parts.logger.info('retention ran', { ...counts });
   }
 
-  #noticeClock(): void {
+  /** Looks at the clock each time: a jump since the last probe counts too. */
+  #hasJumped(): boolean {
     const jump = this.#watch.check();
     if (jump !== 0 && this.#jump === 0) {
       this.#parts.logger.error('the wall clock was set: rotation and retention stop', { seconds: jump });
     }
     this.#jump = jump;
+    return jump !== 0;
   }
 
   #report(): void {

@@ -1,6 +1,7 @@
 import { connect } from 'node:tls';
 import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import type { Instant } from '../../domain/instant.ts';
+import { Refusal } from '../../domain/refusal.ts';
 import { serverId, trustDomainOf } from '../../domain/spiffe-id.ts';
 import { readBundle } from '../../formats/bundle-reader.ts';
 import { readCertificate } from '../../formats/certificate.ts';
@@ -61,7 +62,15 @@ export const remoteAdminApi = ({ url, certificate, key, bundle, now }: RemoteAdm
     if (svid.spiffeId !== serverId(trustDomain)) {
       throw new Unreachable(`${url.host} is ${svid.spiffeId} and not ${serverId(trustDomain)}`);
     }
-    verifyX509Svid({ svid, rootsOf: () => roots, now: now(), leewaySeconds: LEEWAY_SECONDS });
+    try {
+      verifyX509Svid({ svid, rootsOf: () => roots, now: now(), leewaySeconds: LEEWAY_SECONDS });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      throw new Unreachable(
+        `the certificate of ${url.host} is not good under the bundle given: is the bundle current?`,
+        error,
+      );
+    }
   };
 
   return adminApi(url.host, url.origin, async () => {
