@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
 import { keyStore } from '../adapters/keys/sealed.ts';
 import { readSealKey } from '../adapters/keys/seal-key.ts';
+import { readHeadFile } from '../adapters/sqlite/head-file.ts';
 import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
 import type { SqliteDatabase } from '../adapters/sqlite/open.ts';
 import { LogRows } from '../adapters/sqlite/log-rows.ts';
 import { sqliteViews } from '../adapters/sqlite/views.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
+import { recover } from '../ledger/recover.ts';
 import type { LogState } from '../ledger/store.ts';
 import type { Config } from './config.ts';
+import { headFileOf } from './store.ts';
 
 interface Found {
   readonly db: SqliteDatabase;
@@ -29,15 +32,21 @@ const reading = async (file: string, work: (found: Found) => string | Promise<st
   }
 };
 
-/** Says where the store is, or throws what keeps a server from starting on it. It changes nothing. */
+/** Says where the store is, or throws what keeps a server from starting on it: its self-check is made too. It changes nothing. */
 export const checkStore = async ({ trustDomain, server }: Config): Promise<string> => {
   const file = ledgerFile(server.dataDir);
   if (!existsSync(file)) return `${file} is not there yet; the first start makes it`;
   return reading(file, ({ db, state }) => {
     const answer = db.pragma('quick_check(1)', { simple: true });
     if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer)}`);
-    if (state === undefined || state.trustDomain === trustDomain) return file;
-    throw new Error(`${file} belongs to trust domain ${state.trustDomain}, not ${trustDomain}`);
+    if (state === undefined) return file;
+    if (state.trustDomain !== trustDomain) {
+      throw new Error(`${file} belongs to trust domain ${state.trustDomain}, not ${trustDomain}`);
+    }
+    // The head first: a server that runs meanwhile writes it after the store.
+    const head = readHeadFile(headFileOf(server));
+    db.transaction(() => recover(stateOf(db) ?? state, new LogRows(db), head))();
+    return file;
   });
 };
 

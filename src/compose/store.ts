@@ -29,13 +29,15 @@ export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): U
   return key;
 };
 
+export const headFileOf = ({ dataDir, headFile }: Config['server']): string => headFile ?? join(dataDir, 'head.json');
+
 /** Opens the ledger of the configured folder. A folder that `init` never made is refused, so that a typing error founds no trust domain. */
 export const openStore = (
   config: Config,
   dev: boolean,
   parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'testing'>,
 ): Promise<OpenLedger> => {
-  const { dataDir, headFile, retention, session } = config.server;
+  const { dataDir, retention, session } = config.server;
   if (!dev && !existsSync(dataDir)) {
     return Promise.reject(new Error(`${dataDir} does not exist; mayfly server init makes it`));
   }
@@ -43,7 +45,7 @@ export const openStore = (
     ...parts,
     dataDir,
     trustDomain: config.trustDomain,
-    headFile: headFile ?? join(dataDir, 'head.json'),
+    headFile: headFileOf(config.server),
     retention: {
       hotMs: retention.hotRows * 1000,
       agentMs: session.nodeKey * 1000,

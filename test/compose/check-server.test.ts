@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -87,6 +87,14 @@ test('a seal key that is not there is named', async () => {
 test('the store of another trust domain is named', async () => {
   expect(await wrong(configured({}, 'other.org'))).toEqual([
     ['store', expect.stringContaining('belongs to trust domain example.org, not other.org')],
+  ]);
+});
+
+test('a store that knows less than its head file is named (DEC-11)', async () => {
+  const head = JSON.parse(readFileSync(at('data/head.json'), 'utf8')) as { size: number };
+  writeFileSync(at('newer.json'), JSON.stringify({ ...head, size: head.size + 1 }));
+  expect(await wrong(configured({ headFile: at('newer.json') }))).toEqual([
+    ['store', expect.stringContaining('the head file knows more than the store')],
   ]);
 });
 
