@@ -5,6 +5,7 @@ import type { AdminApi } from '../adapters/http-client/admin.ts';
 import { remoteAdminApi } from '../adapters/http-client/remote-admin.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../compose/config.ts';
+import { describeProblem } from '../compose/config-problems.ts';
 import { UsageError } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -64,7 +65,9 @@ const socketOf = (file: string | undefined, { environment }: Terminal): string =
   const loaded = loadConfig(file ?? DEFAULT_CONFIG_FILE, { environment, flags: {} });
   if (loaded.ok) return loaded.config.server.admin.socket;
   if (file !== undefined)
-    throw new UsageError(`--config: ${file} is not a good configuration; see mayfly server check`);
+    throw new UsageError(
+      `${loaded.problems.map((problem) => describeProblem(problem, file)).join('; ')} (--socket needs no configuration)`,
+    );
   return DEFAULT_SOCKET;
 };
 

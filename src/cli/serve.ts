@@ -8,7 +8,13 @@ const startFailure = (error: unknown): string | undefined => {
   if (error instanceof Refusal) {
     return error.reason === undefined ? error.message : `${error.message}: ${error.reason}`;
   }
-  const { name, message } = error as Error;
+  const { name, message, code, syscall, address, port } = error as NodeJS.ErrnoException & {
+    readonly address?: string;
+    readonly port?: number;
+  };
+  if (code === 'EADDRINUSE' && syscall === 'listen') {
+    return `${address ?? 'its address'} port ${port ?? ''} is taken; mayfly server check says which listener wants it`;
+  }
   return name === 'Error' ? message : undefined;
 };
 

@@ -5,7 +5,7 @@ import type { Config, ConfigResult } from '../compose/config.ts';
 import { describeProblem } from '../compose/config-problems.ts';
 import type { ConfigProblem } from '../compose/config-problems.ts';
 import { initServer } from '../compose/init-server.ts';
-import { EXIT } from './exit.ts';
+import { CommandRefused, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { record, table } from './output.ts';
 import type { Output } from './output.ts';
@@ -16,10 +16,10 @@ import type { Cli } from './verb.ts';
 
 interface ConfigOptions {
   readonly config?: string;
-  readonly set: Readonly<Record<string, string>>;
+  readonly set?: Readonly<Record<string, string>>;
 }
 
-const collect = (text: string, held: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+const collect = (text: string, held: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('write it as key=value');
   return { ...held, [text.slice(0, at)]: text.slice(at + 1) };
@@ -28,13 +28,13 @@ const collect = (text: string, held: Readonly<Record<string, string>>): Readonly
 const withConfig = (command: Command): Command =>
   command
     .option('--config <file>', `the configuration (MAYFLY_CONFIG, ${DEFAULT_CONFIG_FILE})`)
-    .option('--set <key=value>', 'set one key, above environment and file; may be repeated', collect, {});
+    .option('--set <key=value>', 'set one key, above environment and file; may be repeated', collect);
 
 const fileOf = ({ config }: ConfigOptions, { environment }: Terminal): string =>
   config ?? environment['MAYFLY_CONFIG'] ?? DEFAULT_CONFIG_FILE;
 
 const load = (options: ConfigOptions, terminal: Terminal): ConfigResult =>
-  loadConfig(fileOf(options, terminal), { environment: terminal.environment, flags: options.set });
+  loadConfig(fileOf(options, terminal), { environment: terminal.environment, flags: options.set ?? {} });
 
 const tellProblems = (problems: readonly ConfigProblem[], file: string, output: Output): void => {
   const lines = problems.map((problem) => describeProblem(problem, file));
@@ -48,6 +48,17 @@ interface InitOptions {
   readonly sealKey?: string;
   readonly socket: string;
 }
+
+/** Errors of the file system are the operator's to solve: no right to a folder, no room, a file in the way. */
+const making = (make: () => void): void => {
+  try {
+    make();
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code === undefined || path === undefined) throw error;
+    throw new CommandRefused(`cannot make ${path} (${code}); --config, --data-dir and --seal-key name other places`);
+  }
+};
 
 const initVerb = (cli: Cli): Command =>
   verb<InitOptions>(
@@ -74,10 +85,12 @@ const initVerb = (cli: Cli): Command =>
       });
       const result = parseConfig({ text, folder: dirname(file), environment: terminal.environment, flags: {} });
       if (!result.ok) {
-        tellProblems(result.problems, 'what you asked for', output);
+        // The text with the lines is one that nobody wrote.
+        const problems = result.problems.map(({ line: _line, ...problem }) => problem);
+        tellProblems(problems, 'mayfly server init', output);
         return EXIT.usage;
       }
-      initServer(made);
+      making(() => initServer(made));
       output.result(made, () =>
         record([
           ['configuration', made.file],

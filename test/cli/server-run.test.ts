@@ -1,4 +1,5 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initServer } from '../../src/compose/init-server.ts';
@@ -69,6 +70,16 @@ test('a second server on the folder says so in one sentence and ends with 1', as
   });
   expect(second).toMatchObject({ code: 1 });
   expect((second as { stdout: string }).stdout).toContain('another Mayfly server is running on');
+});
+
+test('a port that is taken is named, with what finds the listener', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  const { port } = holder.address() as AddressInfo;
+  const { code, stdout } = await run(['--set', `server.api.port=${port}`]);
+  holder.close();
+  expect(code).toBe(1);
+  expect(stdout).toContain(`the server does not start: 127.0.0.1 port ${port} is taken; mayfly server check says`);
 });
 
 const secret = (name: string, mode: number): string => {
