@@ -175,10 +175,10 @@ export const loadConfig = (file: string, sources: Pick<ConfigInput, 'environment
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
-    return {
-      ok: false,
-      problems: [{ key: '', source: 'file', reason, right: 'a file that `mayfly server init` writes' }],
-    };
+    const problem =
+      code === 'ENOENT'
+        ? { reason: 'does not exist', right: 'a file that `mayfly server init` writes' }
+        : { reason: `cannot be read (${code})`, right: 'a file that this user may read' };
+    return { ok: false, problems: [{ key: '', source: 'file', ...problem }] };
   }
 };

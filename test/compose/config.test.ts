@@ -185,6 +185,12 @@ describe('what is wrong is told', () => {
     const result = loadConfig('/nowhere/mayfly.yaml', { environment: {}, flags: {} });
     expect(result).toMatchObject({ ok: false, problems: [{ reason: 'does not exist' }] });
   });
+
+  test('a file that cannot be read is not one to make anew', () => {
+    const result = loadConfig('/', { environment: {}, flags: {} });
+    const problem = { reason: 'cannot be read (EISDIR)', right: 'a file that this user may read' };
+    expect(result).toMatchObject({ ok: false, problems: [problem] });
+  });
 });
 
 describe('YAML that is refused', () => {
