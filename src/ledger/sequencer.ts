@@ -69,6 +69,8 @@ export class Sequencer {
         group.push({ ...leaf, index: index + group.length, time, fact });
       }
     } catch (error) {
+      // A store that cannot be read may have lost the transaction: what would follow is no batch any more.
+      if (this.#store.isFailure(error)) throw error;
       // A malformed fact is its caller's fault alone; the others in the batch go on.
       admission.drop();
       return { status: 'failed', message: Error.isError(error) ? error.message : 'the fact cannot be recorded' };

@@ -46,4 +46,6 @@ export interface LedgerStore {
    * recover at the next start (DEC-8).
    */
   commit(batch: Batch): void;
+  /** Whether an error came from the storage itself, and not from what was asked of it: then the process must end too. */
+  isFailure(error: unknown): boolean;
 }

@@ -3,6 +3,7 @@ import type { Batch, LedgerRecord, LedgerStore } from '../../ledger/store.ts';
 import { CHANGE_KINDS } from '../../domain/fact-kinds.ts';
 import { SqliteAdmissionReader } from './admission.ts';
 import { FactRows } from './apply.ts';
+import { sqliteCode } from './errors.ts';
 import type { ChangeMark } from './change-mark.ts';
 import type { SqliteDatabase } from './open.ts';
 
@@ -59,6 +60,11 @@ export class SqliteLedgerStore implements LedgerStore {
 
   abandon(): void {
     this.#rollback.run();
+  }
+
+  /** SQLite may have rolled back by itself, and would then commit each further statement on its own. */
+  isFailure(error: unknown): boolean {
+    return sqliteCode(error) !== undefined;
   }
 
   commit({ before, after, records, tiles }: Batch): void {
