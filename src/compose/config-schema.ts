@@ -81,10 +81,14 @@ const retention = () =>
   z.strictObject({
     hotRows: duration('1d', '400d')
       .prefault('7d')
-      .describe('How long the row of a credential stays after the credential expired.'),
+      .describe(
+        'How long the row of a credential stays after the credential expired; that of an agent not less than `server.session.nodeKey`.',
+      ),
     details: duration('1d', '3650d')
       .prefault('400d')
-      .describe('How long the erasable details of a fact stay. The fact itself stays in the log.'),
+      .describe(
+        'How long the erasable details of a fact stay, settled when it is recorded. The fact itself stays in the log.',
+      ),
   });
 
 const names = () =>
