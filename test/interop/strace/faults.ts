@@ -10,6 +10,9 @@ const TOGETHER = 4;
 /** More storage calls than one batch makes. */
 const MANY = 200;
 
+/** A process that cannot go on ends at once; this is far longer. */
+const END_MS = 10_000;
+
 type Outcome = 'credential' | 'refused' | 'no answer';
 
 /** One request for an X.509-SVID, without a second try. What comes is held. */
@@ -27,7 +30,7 @@ const askOnce = async ({ all, agent, entry }: World): Promise<Outcome> => {
 };
 
 interface Fault {
-  readonly call: 'pwrite64' | 'fsync';
+  readonly call: 'pwrite64' | 'fsync' | 'pread64';
   readonly error: string;
   /** Which call of a batch fails. */
   readonly nth: number;
@@ -45,7 +48,9 @@ const tryFault = async (world: World, { call, error, nth }: Fault): Promise<bool
   const log = await seen.end();
   const fired = log.includes('(INJECTED)');
   if (!fired) server.kill('SIGTERM');
+  const late = setTimeout(() => server.kill('SIGKILL'), END_MS);
   const how = await server.ended;
+  clearTimeout(late);
   world.all.lives.end();
   if (!fired) return false;
   check(
@@ -54,6 +59,33 @@ const tryFault = async (world: World, { call, error, nth }: Fault): Promise<bool
     outcomes.join(', '),
   );
   check(`${name}: the process ends`, how === CANNOT_GO_ON, () => `it ended with ${String(how)}: ${server.said()}`);
+  report(`${name}: the ledger`, auditOf(world.dataDir, world.all.held.path));
+  return true;
+};
+
+/**
+ * Runs a server whose front end cannot read the store once. It may refuse or end, but what it answers is on record, and it
+ * does not stay broken. False when a request reads less often than that.
+ */
+const tryUnreadable = async (world: World, nth: number): Promise<boolean> => {
+  const name = `read ${nth} of a front end fails`;
+  const server = await start(world.dataDir);
+  world.all.begin(server.life);
+  const inject = `inject=pread64:error=EIO:when=${nth}`;
+  const seen = await trace(pidOf(server.life), ['-e', 'trace=pread64', '-e', inject]);
+  const outcome = await askOnce(world);
+  const fired = (await seen.end()).includes('(INJECTED)');
+  const next = fired ? await askOnce(world) : outcome;
+  server.kill('SIGTERM');
+  const how = await server.ended;
+  world.all.lives.end();
+  if (!fired) return false;
+  const isWell = how === 0 ? next === 'credential' : how === CANNOT_GO_ON;
+  check(
+    `${name}: it goes on or ends`,
+    isWell,
+    () => `${outcome}, then ${next}, ended with ${String(how)}: ${server.said()}`,
+  );
   report(`${name}: the ledger`, auditOf(world.dataDir, world.all.held.path));
   return true;
 };
@@ -82,6 +114,11 @@ export const failedStorage = async (folder: string): Promise<void> => {
   check('a batch has writes', writes > 10, String(writes));
   for (const error of ['ENOSPC', 'EROFS', 'EDQUOT']) await tryFault(world, { call: 'pwrite64', error, nth: 2 });
   console.error(`strace: ${syncs} fsync and ${writes} writes of a batch failed, one after another`);
+
+  const writerReads = await tryEach(world, 'pread64', 'EIO');
+  let reads = 0;
+  while (reads < MANY && (await tryUnreadable(world, reads + 1))) reads += 1;
+  console.error(`strace: ${writerReads} reads of the writer and ${reads} of a front end failed, one after another`);
 
   const last = await start(dataDir);
   all.begin(last.life);
