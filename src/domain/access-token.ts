@@ -23,7 +23,6 @@ export interface AccessTokenClaims {
   readonly [extra: string]: unknown;
 }
 
-export const DEFAULT_ACCESS_TOKEN_TTL_SECONDS = 300;
 export const MIN_ACCESS_TOKEN_TTL_SECONDS = 30;
 /** CC-22: the hard cap. */
 export const MAX_ACCESS_TOKEN_TTL_SECONDS = 3600;

@@ -17,7 +17,7 @@ const hostNameProblem = (name: string): string | undefined => {
 const escape = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
 
 /** Does `text` match `pattern` as a whole? `*` stands for one or more characters, everything else for itself. */
-export const matchesPattern = (pattern: string, text: string): boolean =>
+const matchesPattern = (pattern: string, text: string): boolean =>
   new RegExp(`^${pattern.split('*').map(escape).join('.+')}$`, 'su').test(text);
 
 /**

@@ -14,12 +14,11 @@ export interface JwtSvidClaims {
   readonly iss?: string;
 }
 
-export const DEFAULT_JWT_SVID_TTL_SECONDS = 300;
 export const MIN_JWT_SVID_TTL_SECONDS = 30;
 export const MAX_JWT_SVID_TTL_SECONDS = 86_400;
 
 /** JWT-16: verifiers exist that refuse more. */
-export const MAX_AUDIENCES = 32;
+const MAX_AUDIENCES = 32;
 /** Octets of all audiences together, as JSON: with an ID of full length the token still fits every verifier of ours. */
 const MAX_AUDIENCES_BYTES = 6144;
 /** Octets of one audience: room for the longest SPIFFE ID. */

@@ -74,7 +74,7 @@ export interface OidcTenancy {
 }
 
 /** Ids of owners that are never given to another: GitHub, GitLab, Entra ID. Names can be, so no name is here. */
-export const OWNER_CLAIMS: readonly string[] = ['repository_owner_id', 'namespace_id', 'tid'];
+const OWNER_CLAIMS: readonly string[] = ['repository_owner_id', 'namespace_id', 'tid'];
 
 /**
  * Why an entry with these selectors would also let strangers in, if so (DEC-17): it takes tokens of a multi-tenant issuer

@@ -1,5 +1,4 @@
 import type { Instant } from './instant.ts';
-import { instant } from './instant.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -28,9 +27,6 @@ export const parseRecordId = (text: string): RecordId => {
   if (!isRecordId(plain)) throw new Refusal('invalid_request', 'a record id is 32 hexadecimal digits');
   return plain;
 };
-
-/** The millisecond in which the id was made. */
-export const recordIdTime = (id: RecordId): Instant => instant(Number.parseInt(id.slice(0, 12), 16));
 
 /** The smallest id that can be made at or after `at`: the lower bound of a range over time. */
 export const recordIdFloor = (at: Instant): RecordId => recordId(at, new Uint8Array(RECORD_ID_ENTROPY));

@@ -44,7 +44,7 @@ const CLAIM = /^[A-Za-z0-9_.:/-]{1,128}$/;
 const FOREIGN_CLAIMS: ReadonlySet<string> = new Set(['nonce', 'at_hash', 'c_hash', 'toe', 'sub_id']);
 
 /** Says what is wrong with a resource's identifier, or nothing. It is compared as bytes, so nothing is normalised. */
-export const resourceIdentifierProblem = (identifier: string): string | undefined => {
+const resourceIdentifierProblem = (identifier: string): string | undefined => {
   if (Buffer.byteLength(identifier) > MAX_IDENTIFIER_BYTES) return `has at most ${MAX_IDENTIFIER_BYTES} bytes`;
   if (identifier.includes('#')) return 'a resource identifier has no fragment';
   return ABSOLUTE_URI.test(identifier) ? undefined : 'a resource identifier is an absolute URI';

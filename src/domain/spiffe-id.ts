@@ -11,7 +11,7 @@ import {
 export type SpiffeId = string & { readonly __brand: 'SpiffeId' };
 
 /** SPIFFE-ID §2.3; every part counts. */
-export const MAX_SPIFFE_ID_BYTES = 2048;
+const MAX_SPIFFE_ID_BYTES = 2048;
 
 const PREFIX = 'spiffe://';
 const SLASH = 0x2f;

@@ -16,7 +16,7 @@ export const parseScope = (text: string): readonly string[] => {
 };
 
 /** RFC 8707 §2: an absolute URI without fragment (RS-01). */
-export const checkResourceUri = (text: string): void => {
+const checkResourceUri = (text: string): void => {
   if (text.includes('#') || !/^[a-z][a-z0-9+.-]*:\S+$/i.test(text) || !URL.canParse(text)) {
     throw new Refusal('invalid_target', 'a resource is an absolute URI without fragment');
   }

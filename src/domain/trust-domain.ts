@@ -4,7 +4,7 @@ import { Refusal } from './refusal.ts';
 export type TrustDomain = string & { readonly __brand: 'TrustDomain' };
 
 /** SPIFFE-ID §2.3: the host limit of RFC 3986. */
-export const MAX_TRUST_DOMAIN_BYTES = 255;
+const MAX_TRUST_DOMAIN_BYTES = 255;
 
 const HYPHEN = 0x2d;
 const DOT = 0x2e;

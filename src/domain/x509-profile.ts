@@ -38,11 +38,11 @@ export interface X509LeafPlan {
   readonly issuer: X509Issuer;
 }
 
-export const DEFAULT_X509_TTL_SECONDS = 3600;
-export const MIN_X509_TTL_SECONDS = 300;
+const DEFAULT_X509_TTL_SECONDS = 3600;
+const MIN_X509_TTL_SECONDS = 300;
 export const MAX_X509_TTL_SECONDS = 86_400;
 /** How far `notBefore` lies back, for verifiers whose clock is behind (X509-18). */
-export const DEFAULT_BACKDATE_SECONDS = 10;
+const DEFAULT_BACKDATE_SECONDS = 10;
 
 /** RFC 5280 appendix A: upper bounds of organization and common name, in characters. */
 const MAX_NAME_CHARACTERS = 64;

@@ -3,7 +3,7 @@
  * another subject, in `der-reader.ts`, and shares nothing with this file.
  */
 
-export const TAG = {
+const TAG = {
   boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,

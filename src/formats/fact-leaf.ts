@@ -7,7 +7,7 @@ import { canonicalJson } from './canonical-json.ts';
 import type { CanonicalValue } from './canonical-json.ts';
 
 /** An entry is written behind a length of two octets (transparency-log §5). */
-export const MAX_LEAF_BYTES = 65_535;
+const MAX_LEAF_BYTES = 65_535;
 
 export const SALT_BYTES = 32;
 

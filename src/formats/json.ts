@@ -15,8 +15,8 @@ export interface ParseJsonOptions {
   readonly bigIntegers?: boolean;
 }
 
-export const DEFAULT_MAX_JSON_BYTES = 64 * 1024;
-export const DEFAULT_MAX_JSON_DEPTH = 16;
+const DEFAULT_MAX_JSON_BYTES = 64 * 1024;
+const DEFAULT_MAX_JSON_DEPTH = 16;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -25,7 +25,7 @@ export interface ImportJwkOptions {
 }
 
 export const MIN_RSA_BITS = 2048;
-export const MAX_FOREIGN_RSA_BITS = 8192;
+const MAX_FOREIGN_RSA_BITS = 8192;
 /** JW-05 */
 export const MAX_KID_LENGTH = 256;
 /** Octets. OpenSSL refuses longer exponents with large moduli, and they cost time. */

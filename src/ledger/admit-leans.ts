@@ -55,7 +55,7 @@ const CHECKS: readonly Check[] = [
 ];
 
 /** DEC-4: nothing that the fact leans on was changed, revoked or dropped before it. */
-export const leansObjection = (reader: AdmissionReader, leans: Leans): Objection | undefined => {
+const leansObjection = (reader: AdmissionReader, leans: Leans): Objection | undefined => {
   for (const check of CHECKS) {
     const objection = check(reader, leans);
     if (objection) return objection;

@@ -44,7 +44,7 @@ export const rootAt = (size: number, tile: TileReader): Uint8Array =>
   size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile));
 
 /** DEC-11: a store that knows less than the head file was rolled back; going on would fork the log. */
-export const checkRemembered = (state: LogState, log: LogSource, head: RememberedHead): void => {
+const checkRemembered = (state: LogState, log: LogSource, head: RememberedHead): void => {
   const at = `epoch ${head.epoch}, size ${head.size}`;
   if (head.logId !== state.logId) {
     throw new Error(`the head file is of log ${head.logId}, the store of log ${state.logId}`);

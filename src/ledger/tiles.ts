@@ -4,8 +4,8 @@ import type { Tile } from './store.ts';
 
 /** tlog-tiles v0.1.0: a tile holds 256 hashes, and is eight levels of the tree high. */
 export const TILE_WIDTH = 256;
-export const TILE_HEIGHT = 8;
-export const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
+const TILE_HEIGHT = 8;
+const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 
 /** The hashes of a tile as stored; they may be fewer than 256 at the right edge. */
 export type TileReader = (level: number, n: number) => Uint8Array | undefined;

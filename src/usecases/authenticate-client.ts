@@ -11,7 +11,7 @@ import { recordDenial, withDecision } from './record-denial.ts';
 import { revocationSubject } from './release.ts';
 
 /** draft-ietf-oauth-spiffe-client-auth §4.1. */
-export const JWT_SPIFFE_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
+const JWT_SPIFFE_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 
 /** SJ-02: a JWT-SVID may come again until it ends, so it may not end late. Seconds. */
 const MAX_ASSERTION_LIFE = 600;

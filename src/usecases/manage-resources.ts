@@ -8,7 +8,7 @@ import { adminLeans, isSame, record, requireRevision, type Registrar } from './a
 import type { Issuer } from './issuer.ts';
 
 /** The resource as it will be recorded. Refuses with `invalid_resource` and all problems. */
-export const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: ResourceDraft): ResourceFields => {
+const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: ResourceDraft): ResourceFields => {
   const { policy, views } = issuer;
   const checked = checkResource(draft, {
     trustDomain: policy.trustDomain,

@@ -13,7 +13,7 @@ const publishedOf = (authorities: readonly Authority[], purpose: Authority['purp
   authorities.filter((each) => each.purpose === purpose && isPublished(each));
 
 /** DER of the roots that verifiers trust: prepared, active and old ones, never a revoked one. */
-export const publishedRoots = (authorities: readonly Authority[]): readonly Uint8Array[] =>
+const publishedRoots = (authorities: readonly Authority[]): readonly Uint8Array[] =>
   publishedOf(authorities, 'x509-root').map(({ certificate = '' }) => Buffer.from(certificate, 'base64'));
 
 /**

@@ -12,7 +12,7 @@ export interface IssuerUrls {
 }
 
 /** The issuer of access tokens (DEC-29). */
-export const tokenIssuerOf = (publicUrl: string): string => `${publicUrl}/oauth2`;
+const tokenIssuerOf = (publicUrl: string): string => `${publicUrl}/oauth2`;
 
 const algorithmsOf = (authorities: readonly Authority[], purpose: Authority['purpose']): SigningAlgorithm[] => [
   ...new Set(

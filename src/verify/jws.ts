@@ -7,7 +7,7 @@ import { fitsAlgorithm, verifySignature, type JwsAlgorithm } from './jws-signatu
 /** Octets of a whole token; what is longer is not looked at. */
 export const MAX_TOKEN_BYTES = 16 * 1024;
 /** Octets of a decoded header. */
-export const MAX_HEADER_BYTES = 4096;
+const MAX_HEADER_BYTES = 4096;
 
 export interface JwsOptions {
   /** Compared with case (JW-01). */

@@ -14,7 +14,7 @@ export interface ChainLimits {
   readonly maxCertificateBytes: number;
 }
 
-export const DEFAULT_CHAIN_LIMITS: ChainLimits = { maxCertificates: 5, maxCertificateBytes: 16 * 1024 };
+const DEFAULT_CHAIN_LIMITS: ChainLimits = { maxCertificates: 5, maxCertificateBytes: 16 * 1024 };
 
 /** The most that clocks may differ (design.md §10). */
 export const MAX_LEEWAY_SECONDS = 60;

@@ -9,7 +9,7 @@ import { AGENT, FOUNDATION, newId, START } from './facts.ts';
 import { testEntropy } from './ledger.ts';
 
 /** A store that holds nothing: what a test needs is admitted first. */
-export const emptyStore = (): AdmissionReader => ({
+const emptyStore = (): AdmissionReader => ({
   credential: () => undefined,
   credentialUsed: () => false,
   decided: () => false,

@@ -25,7 +25,7 @@ import { openTestLedger, testClock, type TestLedger } from './ledger.ts';
 import { memoryKeyStore } from './memory-keys.ts';
 import { newKey, NOW, TRUST_DOMAIN, type TestKey } from './x509.ts';
 
-export const TEST_POLICY: IssuancePolicy = {
+const TEST_POLICY: IssuancePolicy = {
   trustDomain: TRUST_DOMAIN,
   x509Ttl: 3600,
   jwtTtl: 300,

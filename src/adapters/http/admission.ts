@@ -8,7 +8,7 @@ export interface AdmissionOptions {
   readonly reserved: number;
 }
 
-export const DEFAULT_ADMISSION: AdmissionOptions = { capacity: 1024, reserved: 256 };
+const DEFAULT_ADMISSION: AdmissionOptions = { capacity: 1024, reserved: 256 };
 
 const RETRY_AFTER_SECONDS = 1;
 

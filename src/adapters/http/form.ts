@@ -16,7 +16,7 @@ const decode = (text: string): string => {
 };
 
 /** Names and values of `application/x-www-form-urlencoded`, in order, without those that are empty (CC-03). */
-export const formPairs = (text: string): readonly (readonly [string, string])[] => {
+const formPairs = (text: string): readonly (readonly [string, string])[] => {
   const pairs: [string, string][] = [];
   if (text === '') return pairs;
   for (const part of text.split('&')) {
