@@ -127,24 +127,16 @@ export class RevocationIndex {
 /** The ID itself and each shorter run of whole segments, down to the trust domain. */
 function* prefixesOf(id: SpiffeId): Generator<string> {
   const authorityEnd = id.indexOf('/', 'spiffe://'.length);
-  for (let end = id.length; end > authorityEnd && authorityEnd > 0; end = id.lastIndexOf('/', end - 1)) {
-    yield id.slice(0, end);
+  if (authorityEnd < 0) {
+    yield id;
+    return;
   }
-  yield authorityEnd < 0 ? id : id.slice(0, authorityEnd);
+  for (let end = id.length; end >= authorityEnd; end = id.lastIndexOf('/', end - 1)) yield id.slice(0, end);
 }
 
 /** Does `target` hit `subject`? For counting what a revocation would hit, before it is made. */
-export const hits = (target: RevocationTarget, subject: RevocationSubject): boolean => {
-  switch (target.kind) {
-    case 'identity':
-      return subject.spiffeId === target.value;
-    case 'prefix':
-      return isPathPrefix(target.value as SpiffeId, subject.spiffeId);
-    case 'agent':
-      return subject.agent === target.value || subject.spiffeId === target.value;
-    case 'entry':
-      return subject.entry === target.value;
-    case 'credential':
-      return subject.credential === target.value;
-  }
+export const hits = ({ kind, value }: RevocationTarget, subject: RevocationSubject): boolean => {
+  if (kind === 'prefix') return isPathPrefix(value as SpiffeId, subject.spiffeId);
+  if (kind === 'agent') return subject.agent === value || subject.spiffeId === value;
+  return subject[kind === 'identity' ? 'spiffeId' : kind] === value;
 };

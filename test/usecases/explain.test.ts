@@ -71,7 +71,7 @@ describe('an issued credential', () => {
     const issued = await admin.issue({ leans: { entry: { id: 'gone', revision: 1 }, policy: 1 } });
     expect(codeOf(() => explain(admin, ROOT, issued.id))).toBe('not_found');
     const held = await admin.issue();
-    admin.clock.advance(3_600_000);
+    admin.clock.advance(3_601_000);
     expect(explain(admin, ROOT, held.id).status).toEqual({ state: 'expired' });
     const target = { kind: 'identity', value: id('/web') } as const;
     const { revocation } = await revoke(admin, ROOT, { target, mode: 'revoke', reason: 'key_compromise' });
