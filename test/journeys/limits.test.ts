@@ -53,6 +53,17 @@ describe('bodies', () => {
     ).toEqual(new Set(['invalid_csr']));
   });
 
+  test('a CSR that is not even base64 is refused in its place, and on record', async () => {
+    const items = [
+      { csr: '!', entryId: 'web' },
+      { csr: csrOf(newKey()), entryId: 'web' },
+    ];
+    const answer = await client.postJson('/v1/svids/x509', { items });
+    const [first, second] = (answer.json() as { items: { error?: { code: string; decision: string } }[] }).items;
+    expect(first?.error).toMatchObject({ code: 'invalid_csr', decision: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(second).toMatchObject({ spiffeId: 'spiffe://example.org/web' });
+  });
+
   test('what is announced as too long is refused before it is sent', async () => {
     const headers = { 'content-type': 'application/json', 'content-length': String(10 ** 12) };
     const answer = await journey

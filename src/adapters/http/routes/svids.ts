@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Refusal } from '../../../domain/refusal.ts';
 import { tryDecodeBase64 } from '../../../formats/base64url.ts';
 import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
@@ -92,11 +91,8 @@ const renderItems = <T>(outcomes: readonly ItemOutcome<T>[], render: (value: T) 
   };
 };
 
-const decodeCsr = (text: string, index: number): Uint8Array => {
-  const der = tryDecodeBase64(text);
-  if (!der) throw new Refusal('invalid_csr', 'the CSR is not base64', { field: `items[${index}].csr` });
-  return der;
-};
+/** What is not base64 is no CSR either: it is refused in its place, on record like any other. */
+const decodeCsr = (text: string): Uint8Array => tryDecodeBase64(text) ?? new Uint8Array();
 
 /** Takes signings from the caller's rate (DEC-21), or refuses with `rate_limited`. */
 export type SigningRate = (caller: Caller, count: number) => void;
@@ -136,8 +132,8 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
     handle: async (context, { body }) => {
       const caller = await context.caller();
       takeRate(caller, body.items.length);
-      const items = body.items.map((item, index) => ({
-        csr: decodeCsr(item.csr, index),
+      const items = body.items.map((item) => ({
+        csr: decodeCsr(item.csr),
         ...(item.entryId !== undefined && { entryId: item.entryId }),
       }));
       return { body: renderItems(await issueX509Svids(issuer, caller, items, context.source), renderX509) };
