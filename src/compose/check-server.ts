@@ -13,7 +13,7 @@ import { rootProblems } from '../verify/ca-certificate.ts';
 import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import { publicIdentity } from './listener-identity.ts';
-import { broughtRoot } from './store.ts';
+import { broughtRoot, checkDataFolder } from './store.ts';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -35,10 +35,7 @@ const wrong = (detail: string): never => {
 };
 
 const checkFolder = (folder: string): string => {
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  if (stat === undefined) return wrong(`${folder} does not exist; mayfly server init makes it`);
-  if (!stat.isDirectory()) return wrong(`${folder} is not a folder`);
-  if ((stat.mode & 0o077) !== 0) return wrong(`${folder} is open to group or others: chmod 0700 it`);
+  checkDataFolder(folder);
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   return folder;
 };

@@ -10,6 +10,7 @@ import { systemEntropy } from '../adapters/system/entropy.ts';
 import { recover } from '../ledger/recover.ts';
 import type { LogState } from '../ledger/store.ts';
 import type { Config } from './config.ts';
+import { checkFounding } from './founding.ts';
 import { headFileOf } from './store.ts';
 
 interface Found {
@@ -35,7 +36,11 @@ const reading = async (file: string, work: (found: Found) => string | Promise<st
 /** Says where the store is, or throws what keeps a server from starting on it: its self-check is made too. It changes nothing. */
 export const checkStore = async ({ trustDomain, server }: Config): Promise<string> => {
   const file = ledgerFile(server.dataDir);
-  if (!existsSync(file)) return `${file} is not there yet; the first start makes it`;
+  if (!existsSync(file)) {
+    // A folder that is missing is told of already.
+    if (existsSync(server.dataDir)) checkFounding(server.dataDir, headFileOf(server), false);
+    return `${file} is not there yet; the first start makes it`;
+  }
   return reading(file, ({ db, state }) => {
     const answer = db.pragma('quick_check(1)', { simple: true });
     if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer)}`);

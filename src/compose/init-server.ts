@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { allowFounding } from './founding.ts';
 
 export interface InitOptions {
   /** All paths absolute. */
@@ -49,7 +50,8 @@ const configText = ({ trustDomain, dataDir, sealKey, adminSocket }: InitOptions)
   })}`;
 
 /**
- * Makes what a server needs before its first start: an empty data folder (0700), a seal key elsewhere (0400, DEC-26), and a
+ * Makes what a server needs before its first start: a data folder (0700) where the first start
+ * may found the trust domain, a seal key elsewhere (0400, DEC-26), and a
  * configuration that names both. Refuses with `conflict` to overwrite anything; the configuration is written last, so that
  * an interrupted run leaves none.
  */
@@ -61,6 +63,7 @@ export const initServer = (options: InitOptions): void => {
   refuseFullFolder(options.dataDir);
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   chmodSync(options.dataDir, 0o700);
+  allowFounding(options.dataDir);
   createSealKey(options.sealKey, systemEntropy()).fill(0);
   writeNew(options.file, configText(options));
 };

@@ -84,13 +84,36 @@ const shutDown = async (
 };
 
 /**
- * Starts a whole server; resolves when it can issue, which it has tried, or waits for its offline root (`waitsFor`). Rejects with a sentence for the operator when it
- * must not start: another server holds the folder, the seal key is missing or readable by others, the store knows less
- * than its head file, a port is taken.
+ * Starts a whole server; resolves when it can issue, which it has tried, or waits for its offline root (`waitsFor`). Rejects
+ * with a sentence for the operator when it must not start: another server holds the folder, the seal key is missing or
+ * readable by others, the store knows less than its head file, a port is taken. Then the store is let go of again.
  */
 export const startServer = async (config: Config, overrides: ServerOverrides = {}): Promise<RunningServer> => {
   const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
-  const { share, store, first, clock, logger } = await openFirst(config, overrides, onFatal);
+  const opened = await openFirst(config, overrides, onFatal);
+  try {
+    return await serve(config, overrides, opened, { fatal, onFatal });
+  } catch (error) {
+    await opened.first.stopServing();
+    opened.first.letGo();
+    await opened.store.close();
+    throw error;
+  }
+};
+
+type Opened = Awaited<ReturnType<typeof openFirst>>;
+
+interface Ending {
+  readonly fatal: Promise<Error>;
+  readonly onFatal: (error: Error) => void;
+}
+
+const serve = async (
+  config: Config,
+  overrides: ServerOverrides,
+  { share, store, first, clock, logger }: Opened,
+  { fatal, onFatal }: Ending,
+): Promise<RunningServer> => {
   const { issuer } = first.built;
   const keeper = authorityKeeper(config, first.built);
   await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
@@ -129,6 +152,7 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
     flushDenials: () => frontEnds.flushDenials(),
   });
   await background.start();
+  logger.info('serving', { ...addresses, frontEnds: count, ...(waitsFor !== undefined && { waitsFor }) });
 
   let stopping: Promise<void> | undefined;
   return {
@@ -141,6 +165,9 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
     },
     ...(waitsFor !== undefined && { waitsFor }),
     fatal,
-    stop: () => (stopping ??= shutDown(background, operations, frontEnds, store)),
+    stop: () => {
+      stopping ??= shutDown(background, operations, frontEnds, store).then(() => logger.info('stopped'));
+      return stopping;
+    },
   };
 };

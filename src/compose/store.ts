@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
 import { type LedgerOptions, type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
@@ -13,6 +13,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { BroughtRoot } from '../usecases/authority-keeper.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { Config } from './config.ts';
+import { checkFounding, endFounding } from './founding.ts';
 import type { BuiltIssuer } from './issuer.ts';
 
 /**
@@ -31,27 +32,40 @@ export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): U
 
 export const headFileOf = ({ dataDir, headFile }: Config['server']): string => headFile ?? join(dataDir, 'head.json');
 
-/** Opens the ledger of the configured folder. A folder that `init` never made is refused, so that a typing error founds no trust domain. */
-export const openStore = (
+/** What a server for real use demands of its data folder, beyond what the store itself does. */
+export const checkDataFolder = (dataDir: string): void => {
+  const stat = statSync(dataDir, { throwIfNoEntry: false });
+  if (!stat) throw new Error(`${dataDir} does not exist; mayfly server init makes it`);
+  if (!stat.isDirectory()) throw new Error(`${dataDir} is not a folder`);
+  if ((stat.mode & 0o077) !== 0) throw new Error(`${dataDir} is open to group or others: chmod 0700 it`);
+};
+
+/**
+ * Opens the ledger of the configured folder. Where a start would make a new store in place of one that is missing, or in a
+ * folder that `init` never made, it is refused before anything is created.
+ */
+export const openStore = async (
   config: Config,
   dev: boolean,
   parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'testing'>,
 ): Promise<OpenLedger> => {
   const { dataDir, retention, session } = config.server;
-  if (!dev && !existsSync(dataDir)) {
-    return Promise.reject(new Error(`${dataDir} does not exist; mayfly server init makes it`));
-  }
-  return openLedger({
+  const headFile = headFileOf(config.server);
+  if (!dev) checkDataFolder(dataDir);
+  checkFounding(dataDir, headFile, dev);
+  const store = await openLedger({
     ...parts,
     dataDir,
     trustDomain: config.trustDomain,
-    headFile: headFileOf(config.server),
+    headFile,
     retention: {
       hotMs: retention.hotRows * 1000,
       agentMs: session.nodeKey * 1000,
       detailMs: retention.details * 1000,
     },
   });
+  endFounding(dataDir);
+  return store;
 };
 
 /** The root that the configuration names: its certificate, and the path of its key, which is not read yet. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { checkServer } from '../../src/compose/check-server.ts';
 import { parseConfig } from '../../src/compose/config.ts';
 import type { Config } from '../../src/compose/config.ts';
+import { allowFounding } from '../../src/compose/founding.ts';
 import { initServer } from '../../src/compose/init-server.ts';
 import { startServer } from '../../src/compose/server.ts';
 import { keepingLogger } from '../support/http.ts';
@@ -100,6 +101,7 @@ test('a store that knows less than its head file is named (DEC-11)', async () =>
 
 test('a data folder that others can enter, or that is missing, is named', async () => {
   mkdirSync(at('open'), { mode: 0o755 });
+  allowFounding(at('open'));
   expect(await wrong(configured({ dataDir: at('open') }))).toEqual([
     ['data folder', expect.stringContaining('chmod 0700')],
   ]);
