@@ -2,16 +2,16 @@ import { commonNameProblem } from './x509-profile.ts';
 
 const MAX_DNS_NAME_BYTES = 253;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const DIGITS = /^[0-9]+$/;
+/** Decimal or, as many address parsers read it, hexadecimal. */
+const NUMBER = /^([0-9]+|0x[0-9a-f]*)$/;
 
 /** Says what is wrong with a lower-case host name (RFC 1123 §2.1), or nothing. A name that could be an IPv4 address is none. */
 const hostNameProblem = (name: string): string | undefined => {
-  if (name.length > MAX_DNS_NAME_BYTES) return `a DNS name has at most ${MAX_DNS_NAME_BYTES} bytes`;
   const labels = name.split('.');
   if (!labels.every((label) => LABEL.test(label))) {
     return 'a DNS name is labels of a-z, 0-9 and "-", 1 to 63 each, joined by dots';
   }
-  return DIGITS.test(labels.at(-1) ?? '') ? 'the last label of a DNS name is not a number' : undefined;
+  return NUMBER.test(labels.at(-1) ?? '') ? 'the last label of a DNS name is not a number' : undefined;
 };
 
 const escape = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
@@ -26,6 +26,7 @@ const matchesPattern = (pattern: string, text: string): boolean =>
  * names does not by itself allow one certificate for all of them.
  */
 export const dnsNameProblem = (name: string, patterns: readonly string[]): string | undefined => {
+  if (name.length > MAX_DNS_NAME_BYTES) return `a DNS name has at most ${MAX_DNS_NAME_BYTES} bytes`;
   if (name.startsWith('*.')) {
     const problem = hostNameProblem(name.slice(2));
     if (problem !== undefined) return problem;
