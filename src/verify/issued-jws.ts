@@ -15,8 +15,18 @@ export interface JwsExpectation {
   readonly expiresAt: number;
 }
 
-const json = (part: string): Record<string, unknown> =>
-  JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>;
+/** Three parts of base64url without padding (RFC 7515 §2, §7.1). Decoding is lenient, verifiers are not. */
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** The members of an object, or nothing: what the parser says of a bad one would quote the token. */
+const membersOf = (part: string): Record<string, unknown> | undefined => {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+};
 
 const isSigned = (input: string, signature: Buffer, expected: JwsExpectation): boolean => {
   const bytes = Buffer.from(input, 'ascii');
@@ -36,14 +46,15 @@ export const checkIssuedJws = (token: string, expected: JwsExpectation): void =>
   const mismatch = (part: string): never => {
     throw new Error(`the token that was signed differs from the intent: ${part}`);
   };
+  if (!COMPACT.test(token)) mismatch('form');
   const dot = token.lastIndexOf('.');
   const input = token.slice(0, dot);
   if (hash('sha256', input, 'hex') !== expected.digest) mismatch('digest');
   const [headerPart = '', payloadPart = ''] = input.split('.');
-  const header = json(headerPart);
+  const header = membersOf(headerPart) ?? mismatch('header');
   if (header['alg'] !== expected.algorithm || header['kid'] !== expected.keyId) mismatch('key');
   if (header['typ'] !== expected.typ || Object.keys(header).length !== 3) mismatch('header');
-  const claims = json(payloadPart);
+  const claims = membersOf(payloadPart) ?? mismatch('claims');
   if (claims['sub'] !== expected.subject || claims['jti'] !== expected.jti) mismatch('subject');
   if (claims['exp'] !== expected.expiresAt) mismatch('expiry');
   if (!isSigned(input, Buffer.from(token.slice(dot + 1), 'base64url'), expected)) mismatch('signature');
