@@ -192,5 +192,5 @@ test('remote administration: the role and prefix of the entry, and only under th
     .join('');
   await stranger.stop();
   const misled = remoteAdminApi({ url, certificate: ops.cert, key: Buffer.from(ops.keyPem), bundle: others, now });
-  await expect(misled.call({ method: 'GET', path: '/v1/admin/entries' })).rejects.toThrow('not accepted'); // DEC-18
+  await expect(misled.call({ method: 'GET', path: '/v1/admin/entries' })).rejects.toThrow('not good under the bundle'); // DEC-18
 });
