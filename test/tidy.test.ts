@@ -113,8 +113,8 @@ describe('files', () => {
 
   test('none names a registry', () => {
     // Put together here, so that this file does not name them either.
-    const hosts = ['registry.npmjs org', 'registry.yarnpkg com', 'npm.pkg.github com', 'proxy.golang org', 'pypi org'];
-    const names = [...hosts, 'files.pythonhosted org', 'repo1.maven org'].map((host) => host.replace(' ', '.'));
+    const hosts = ['registry npmjs org', 'registry yarnpkg com', 'npm pkg github com', 'proxy golang org', 'pypi org'];
+    const names = [...hosts, 'files pythonhosted org', 'repo1 maven org'].map((host) => host.replaceAll(' ', '.'));
     const found = everything.flatMap((path) => {
       const text = read(path);
       return names.filter((name) => text.includes(name)).map((name) => `${path} names ${name}`);
