@@ -28,7 +28,7 @@ export class Metrics {
   });
   readonly #issued = new Counter({
     name: 'mayfly_credentials_issued_total',
-    help: 'Credentials released, by kind.',
+    help: 'Credentials put on record to be issued, by kind.',
     labelNames: ['credential'] as const,
     registers: [this.#registry],
   });
