@@ -32,9 +32,9 @@ const isSigned = (input: string, signature: Buffer, expected: JwsExpectation): b
   const bytes = Buffer.from(input, 'ascii');
   if (expected.algorithm === 'RS256') return verify('sha256', bytes, expected.publicKey, signature);
   // A bare key is much cheaper than one with `dsaEncoding` beside it, so the signature changes its form instead.
-  return expected.algorithm === 'ES384'
-    ? verify('sha384', bytes, expected.publicKey, ecdsaP1363ToDer(signature, 'p384'))
-    : verify('sha256', bytes, expected.publicKey, ecdsaP1363ToDer(signature, 'p256'));
+  const [digest, curve, length] =
+    expected.algorithm === 'ES384' ? (['sha384', 'p384', 96] as const) : (['sha256', 'p256', 64] as const);
+  return signature.length === length && verify(digest, bytes, expected.publicKey, ecdsaP1363ToDer(signature, curve));
 };
 
 /**

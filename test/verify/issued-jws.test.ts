@@ -106,9 +106,10 @@ describe('a token of ours is read back before it is released', () => {
     ['cut off', Buffer.from(signaturePart, 'base64url').subarray(1)],
     ['too long', Buffer.concat([Buffer.from(signaturePart, 'base64url'), Buffer.alloc(1)])],
     ['in DER', Buffer.from('3006020101020101', 'hex')],
+    ['of another curve', Buffer.alloc(96, 1)],
   ])('and is kept when its signature is %s', (_, signature) => {
     const token = `${headerPart}.${payloadPart}.${signature.toString('base64url')}`;
-    expect(complaint(token, recorded(token))).toMatch(/signature/);
+    expect(complaint(token, recorded(token))).toBe(differs('signature'));
   });
 
   // RFC 7515 §2 and §7.1: three parts, base64url without padding. Verifiers refuse anything else.
