@@ -1,5 +1,5 @@
 import type { Denied, DenialsAggregated } from '../domain/fact.ts';
-import type { Instant } from '../domain/instant.ts';
+import { type Instant, instant } from '../domain/instant.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { sourceKey } from '../formats/ip-address.ts';
@@ -106,6 +106,21 @@ export class DenialLimit {
     return facts;
   }
 
+  /** Takes back what could not be recorded, to be handed over with the next `drain`. */
+  putBack(facts: readonly DenialsAggregated[], now: Instant): void {
+    for (const { kind: _kind, source, ...counted } of facts) {
+      const { over } = this.#bySource.get(source) ?? this.#start(source, now);
+      const isRoom = over.size < REASONS || over.has(`${counted.operation} ${counted.reason}`);
+      const reason = isRoom ? counted.reason : 'several reasons';
+      const key = `${counted.operation} ${reason}`;
+      const since = over.get(key);
+      const count = counted.count + (since?.count ?? 0);
+      const first = Math.min(counted.first, since?.first ?? counted.first);
+      const last = Math.max(counted.last, since?.last ?? counted.last);
+      over.set(key, { ...counted, reason, count, first: instant(first), last: instant(last) });
+    }
+  }
+
   #start(source: string, now: Instant): Tally {
     const known = this.#bySource.size >= SOURCES ? 'many sources' : source;
     const tally = this.#bySource.get(known) ?? { windowStart: now, recorded: 0, over: new Map() };
@@ -114,7 +129,18 @@ export class DenialLimit {
   }
 }
 
-/** Records what `DenialLimit` counted. Runs in the background and once more at shutdown. */
+/**
+ * Records what `DenialLimit` counted. Runs in the background and once more at shutdown. When the ledger takes no write, it
+ * throws as the ledger did, and nothing that was counted is lost.
+ */
 export const flushDenials = async (issuer: Recorder): Promise<void> => {
-  for (const fact of issuer.denials.drain(issuer.clock.now())) await issuer.ledger.append({ facts: [fact] });
+  const facts = issuer.denials.drain(issuer.clock.now());
+  for (const [at, fact] of facts.entries()) {
+    try {
+      await issuer.ledger.append({ facts: [fact] });
+    } catch (error) {
+      issuer.denials.putBack(facts.slice(at), issuer.clock.now());
+      throw error;
+    }
+  }
 };

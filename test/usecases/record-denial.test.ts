@@ -1,4 +1,4 @@
-import type { Denied } from '../../src/domain/fact.ts';
+import type { Denied, DenialsAggregated } from '../../src/domain/fact.ts';
 import type { Instant } from '../../src/domain/instant.ts';
 import { recordId } from '../../src/domain/record-id.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
@@ -20,8 +20,7 @@ const denial = (reason: string, source = '192.0.2.1', operation = 'access-token'
 const admitted = (limit: DenialLimit, denials: readonly Denied[]): number =>
   denials.filter((each) => limit.admit(each, NOW)).length;
 
-const many = (count: number, make: (at: number) => Denied): Denied[] =>
-  Array.from({ length: count }, (_, at) => make(at));
+const many = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
 const membersOf = (refusal: Refusal) => Object.fromEntries(Object.entries(refusal));
 
@@ -172,6 +171,54 @@ describe('a refusal on record', () => {
     expect(newest()).toMatchObject({ kind: 'denials-aggregated', operation: 'attest', reason: 'told', count: 40 });
     await flushDenials(issuer);
     expect(size()).toBe(before + 1);
+  });
+
+  // P1
+  test('above the rate is not lost when it cannot be written, and is one with what comes later', async () => {
+    const issuer = recorder();
+    const refusal = new Refusal('forbidden', 'told');
+    const ask = (times: number) =>
+      Promise.all(Array.from({ length: times }, () => recordDenial(issuer, subject, refusal)));
+    await ask(100);
+    await recordDenial(issuer, { ...subject, operation: 'other' }, refusal);
+    const before = size();
+    const full = { ...issuer, ledger: { append: () => Promise.reject(new Refusal('busy', 'full')) } };
+    await expect(flushDenials(full)).rejects.toMatchObject({ code: 'busy' });
+    await ask(2);
+    await expect(flushDenials(full)).rejects.toMatchObject({ code: 'busy' });
+    expect(size()).toBe(before);
+    await flushDenials(issuer);
+    const recorded = [before, before + 1].map((index) => world.views.log.at(index)?.fact);
+    expect(recorded).toMatchObject([
+      { operation: 'attest', reason: 'told', count: 42 },
+      { operation: 'other', reason: 'told', count: 1 },
+    ]);
+    await flushDenials(issuer);
+    expect(size()).toBe(before + 2);
+  });
+
+  test('put back keeps its bound, its first and its last', () => {
+    const limit = new DenialLimit();
+    admitted(
+      limit,
+      many(60, () => denial('no')),
+    );
+    const fact = (at: number): DenialsAggregated => ({
+      kind: 'denials-aggregated',
+      id: denial('no').id,
+      operation: 'attest',
+      reason: `reason ${at}`,
+      count: 2,
+      first: NOW + at,
+      last: NOW + 100 + at,
+      source: '192.0.2.1',
+    });
+    limit.putBack(many(40, fact), NOW);
+    const drained = limit.drain(NOW);
+    expect(drained).toHaveLength(17);
+    expect(drained.reduce((sum, { count }) => sum + count, 0)).toBe(80);
+    expect(drained.at(-1)).toMatchObject({ reason: 'several reasons', count: 48, first: NOW + 16, last: NOW + 139 });
+    expect(limit.drain(NOW)).toEqual([]);
   });
 
   test('is not answered as recorded when the ledger takes no writes', async () => {
