@@ -29,6 +29,7 @@ export const CLEAR_MEMBERS: { readonly [K in FactKind]: readonly string[] } = {
   'authority-tainted': ['id', 'purpose'],
   'authority-revoked': ['id', 'purpose'],
   'authority-gone': ['id', 'purpose'],
+  'keys-resealed': [],
   'details-erased': ['before', 'count'],
 };
 

@@ -30,6 +30,7 @@ export type Fact =
   | AuthorityPrepared
   | AuthorityInstalled
   | AuthorityChanged
+  | KeysResealed
   | DetailsErased;
 
 export type FactKind = Fact['kind'];
@@ -262,6 +263,14 @@ export interface AuthorityChanged {
   /** Activation: who was active until now. */
   readonly replaces?: KeyId;
   readonly reason?: string;
+  readonly by: string;
+}
+
+/** The private keys in the store are sealed under another seal key from here on (DEC-26): all of them in one fact. */
+export interface KeysResealed {
+  readonly kind: 'keys-resealed';
+  /** The log holds the ids alone, never a sealed key. */
+  readonly keys: readonly { readonly id: KeyId; readonly blob: string }[];
   readonly by: string;
 }
 

@@ -75,6 +75,7 @@ const recorded = (fact: Fact): Members => {
   if (fact.kind === 'authority-prepared') {
     members['authority'] = { ...fact.authority, key: withoutKey(fact.authority.key) } as unknown as Members;
   }
+  if (fact.kind === 'keys-resealed') members['keys'] = fact.keys.map(({ id }) => ({ id, blob: '' }));
   return members;
 };
 

@@ -94,3 +94,13 @@ export const authorityChanged = (
     state.set('authority', fact.id, now);
   },
 });
+
+/** Nothing that admission asks of an authority depends on where its private key is. */
+export const keysResealed: KindRules<Of<'keys-resealed'>> = {
+  objection: (reader, { keys }) => {
+    const states = keys.map(({ id }) => reader.authority(id)?.state);
+    if (states.includes(undefined)) return refused('not_found', 'there is no such authority');
+    return states.includes('gone') ? wrongState('the private key of an authority is gone') : undefined;
+  },
+  apply: () => {},
+};

@@ -1,7 +1,7 @@
 import type { EntryWritten, Fact, FactKind, ResourceWritten } from '../domain/fact.ts';
 import type { AdmissionReader } from './admission-reader.ts';
 import type { AdmissionOverlay } from './admission-overlay.ts';
-import { authorityChanged, authorityInstalled, authorityPrepared } from './admit-authorities.ts';
+import { authorityChanged, authorityInstalled, authorityPrepared, keysResealed } from './admit-authorities.ts';
 import { adminObjection, grantObjection, refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
 import { conflict } from './kind-rules.ts';
@@ -194,6 +194,7 @@ const RULES: { readonly [K in FactKind]: KindRules<Of<K>> } = {
   'authority-tainted': authorityChanged((before) => ({ ...before, tainted: true })),
   'authority-revoked': authorityChanged((before) => ({ ...before, state: 'revoked' })),
   'authority-gone': authorityChanged((before) => ({ ...before, state: 'gone' })),
+  'keys-resealed': keysResealed,
   'details-erased': nothing,
 };
 

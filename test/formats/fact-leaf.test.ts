@@ -62,15 +62,17 @@ describe('a leaf', () => {
     const canary = Object.fromEntries(
       ['spiffeId', 'source', 'by', 'selectors', 'agent', 'x'].map((n) => [n, 'canary']),
     );
-    const shape = { leans: { policy: 1 }, spends: [], authority: authorityFixture() };
+    const shape = { leans: { policy: 1 }, spends: [], authority: authorityFixture(), keys: [] };
     const { leaf } = writeFactLeaf({ ...shape, ...canary, kind } as unknown as Fact, TIME, SALT);
     const allowed = new Set(['c', 'k', 't', 'v', ...names]);
     expect(Object.keys(JSON.parse(text(leaf)) as object).filter((name) => !allowed.has(name))).toEqual([]);
     expect(text(leaf)).not.toContain('canary');
   });
 
-  test('a sealed key is neither in the leaf nor in the detail', () => {
-    const fact: Fact = { kind: 'authority-prepared', authority: authorityFixture({ blob: 'c2VhbGVk' }), by: 'test' };
+  test.each<Fact>([
+    { kind: 'authority-prepared', authority: authorityFixture({ blob: 'c2VhbGVk' }), by: 'test' },
+    { kind: 'keys-resealed', keys: [{ id: 'ca-1' as KeyId, blob: 'c2VhbGVk' }], by: 'test' },
+  ])('a sealed key is neither in the leaf nor in the detail of $kind', (fact) => {
     const { leaf, opening } = writeFactLeaf(fact, TIME, SALT);
     expect(text(leaf) + text(opening?.detail)).not.toContain('c2VhbGVk');
   });

@@ -100,6 +100,11 @@ describe('administration', () => {
     by: 'test',
     ...more,
   });
+  const resealed = (...ids: readonly KeyId[]): Fact => ({
+    kind: 'keys-resealed',
+    keys: ids.map((id) => ({ id, blob: 'c2VhbGVk' })),
+    by: 'test',
+  });
   const { certificate: _none, ...bare } = authorityFixture({ id: spare, generation: 2 });
   const waiting: Fact = { kind: 'authority-prepared', authority: bare, by: 'test' };
 
@@ -114,6 +119,8 @@ describe('administration', () => {
     ['tainting twice', [change('tainted', CA)], change('tainted', CA), 'authority_state'],
     ['revoking twice', [change('revoked', CA)], change('revoked', CA), 'authority_state'],
     ['dropping the active one', [], change('gone', CA), 'authority_state'],
+    ['resealing the unknown', [], resealed(CA, spare), 'not_found'],
+    ['resealing what is gone', [prepared, change('gone', spare)], resealed(CA, spare), 'authority_state'],
   ])('refuses %s', (_name, before, fact, answer) => {
     expect(refusal(ready(...before).one(fact))).toBe(answer);
   });

@@ -27,7 +27,7 @@ const AFTER: { readonly [K in AuthorityChanged['kind']]: Change } = {
   }),
 };
 
-/** Rows of authorities. Every change moves the bundle's sequence (DEC-10). */
+/** Rows of authorities. Every change of what is published moves the bundle's sequence (DEC-10). */
 export class AuthorityWriter {
   readonly #find;
   readonly #upsert;
@@ -58,6 +58,15 @@ export class AuthorityWriter {
     this.#write(AFTER[fact.kind](this.#get(fact.id), time), time);
   }
 
+  /** The published keys are the same, so the bundle's sequence stays. */
+  resealed({ keys }: Of<'keys-resealed'>): void {
+    for (const { id, blob } of keys) {
+      const authority = this.#get(id);
+      if (authority.key.kind !== 'sealed') throw new Error(`the private key of ${id} is not sealed in the store`);
+      this.#put({ ...authority, key: { kind: 'sealed', blob } });
+    }
+  }
+
   #get(id: string): Authority {
     const data = this.#find.get(id);
     if (data === undefined) throw new Error('an admitted change names an authority that is not on record');
@@ -65,8 +74,12 @@ export class AuthorityWriter {
   }
 
   #write(authority: Authority, time: Instant): void {
+    this.#put(authority);
+    this.#advance.run(unixSeconds(time));
+  }
+
+  #put(authority: Authority): void {
     const { id, purpose, algorithm, generation, state, tainted } = authority;
     this.#upsert.run(id, purpose, algorithm, generation, state, tainted ? 1 : 0, JSON.stringify(authority));
-    this.#advance.run(unixSeconds(time));
   }
 }

@@ -105,6 +105,8 @@ export class FactRows {
       case 'authority-revoked':
       case 'authority-gone':
         return this.#authorities.changed(fact, record);
+      case 'keys-resealed':
+        return this.#authorities.resealed(fact);
       case 'epoch-opened':
       case 'server-started':
       case 'server-stopped':
