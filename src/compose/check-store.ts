@@ -5,9 +5,10 @@ import { readHeadFile } from '../adapters/sqlite/head-file.ts';
 import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
 import type { SqliteDatabase } from '../adapters/sqlite/open.ts';
 import { LogRows } from '../adapters/sqlite/log-rows.ts';
+import { readOnlyOf } from '../adapters/sqlite/read-only-row.ts';
 import { sqliteViews } from '../adapters/sqlite/views.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
-import { recover } from '../ledger/recover.ts';
+import { headFileContradiction, recover } from '../ledger/recover.ts';
 import type { LogState } from '../ledger/store.ts';
 import type { Config } from './config.ts';
 import { checkFounding } from './founding.ts';
@@ -24,7 +25,8 @@ const stateOf = (db: SqliteDatabase): LogState | undefined => {
   return table === undefined ? undefined : new LogRows(db).state();
 };
 
-const reading = async (file: string, work: (found: Found) => string | Promise<string>): Promise<string> => {
+/** Reads a store that exists, and changes nothing; a server may be running on it. */
+export const readStore = async <T>(file: string, work: (found: Found) => T | Promise<T>): Promise<T> => {
   const db = openForReading(file);
   try {
     return await work({ db, state: stateOf(db) });
@@ -41,7 +43,7 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
     if (existsSync(server.dataDir)) checkFounding(server.dataDir, headFileOf(server), false);
     return `${file} is not there yet; the first start makes it`;
   }
-  return reading(file, ({ db, state }) => {
+  return readStore(file, ({ db, state }) => {
     const answer = db.pragma('quick_check(1)', { simple: true });
     if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer)}`);
     if (state === undefined) return file;
@@ -50,7 +52,13 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
     }
     // The head first: a server that runs meanwhile writes it after the store.
     const head = readHeadFile(headFileOf(server));
-    db.transaction(() => recover(stateOf(db) ?? state, new LogRows(db), head))();
+    const reason = db.transaction(() => {
+      const log = new LogRows(db);
+      const now = stateOf(db) ?? state;
+      recover(now, log);
+      return readOnlyOf(db)?.reason ?? (head && headFileContradiction(now, log, head));
+    })();
+    if (reason !== undefined) throw new Error(`a server takes no writes here: ${reason} (mayfly restore --accept)`);
     return file;
   });
 };
@@ -64,7 +72,7 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 export const checkAuthorityKeys = async ({ server }: Config): Promise<string> => {
   const file = ledgerFile(server.dataDir);
   if (!existsSync(file)) return 'there are none yet; the first start makes them';
-  return reading(file, async ({ db, state }) => {
+  return readStore(file, async ({ db, state }) => {
     if (state === undefined) return 'there are none yet; the first start makes them';
     const { trustDomain, logId } = state;
     const keys = keyStore({ trustDomain, logId, sealKey: readSealKey(server.sealKey), entropy: systemEntropy() });

@@ -1,12 +1,15 @@
 import { Refusal } from '../domain/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import type { Append, Appended, Ledger } from '../ports/ledger.ts';
+import type { Append, Appended, KnownElsewhere, Ledger, WriteStop } from '../ports/ledger.ts';
 import { SEED_BYTES } from './seeded-entropy.ts';
 import type { Answer } from './sequencer.ts';
 
 /** Groups that may wait in one front end; beyond it callers hear `busy` (TL-17). */
 export const MAX_WAITING = 8192;
+
+/** What waits in a front end: facts, or the word that nothing may be recorded any more. */
+export type Group = Append | { readonly stop: KnownElsewhere };
 
 /** All waiting groups of a front end. `groups` is JSON in UTF-8, in a buffer that is handed over. */
 export interface AppendMessage {
@@ -40,7 +43,7 @@ const encoder = new TextEncoder();
  * The front end's side of the ledger. Whatever waits goes as one message as soon as the last one is answered: no timer, and
  * the busier it is, the larger the batches.
  */
-export class LedgerPool implements Ledger {
+export class LedgerPool implements Ledger, WriteStop {
   readonly #link: WriterLink;
   readonly #clock: Clock;
   readonly #entropy: Entropy;
@@ -72,7 +75,17 @@ export class LedgerPool implements Ledger {
         reason: `${MAX_WAITING} groups wait for the writer`,
       });
     }
-    const json = JSON.stringify(append);
+    return this.#enqueue(append);
+  }
+
+  async stopWrites(known: KnownElsewhere): Promise<never> {
+    if (this.#gone) throw outcomeUnknown();
+    const { status } = await this.#enqueue({ stop: known });
+    throw new Error(`the writer goes on (${status}), though it was told to stop`);
+  }
+
+  #enqueue(group: Group): Promise<Appended> {
+    const json = JSON.stringify(group);
     const appended = new Promise<Appended>((resolve, reject) => {
       this.#waiting.push({ json, resolve, reject });
     });
@@ -108,8 +121,7 @@ export class LedgerPool implements Ledger {
       const waiter = this.#sent[this.#answered];
       if (!waiter) throw new Error('the writer answered more than it was asked');
       this.#answered += 1;
-      if (answer.status === 'failed') waiter.reject(new Error(`the ledger cannot record this: ${answer.message}`));
-      else waiter.resolve(answer);
+      settle(waiter, answer);
     }
     if (this.#answered < this.#sent.length) return;
     this.#sent = [];
@@ -126,5 +138,21 @@ export class LedgerPool implements Ledger {
     for (const waiter of left) waiter.reject(outcomeUnknown());
   }
 }
+
+/** Seconds after which asking a store that takes no writes again is worth the while: an operator has to act first. */
+const READ_ONLY_RETRY = 30;
+
+const settle = (waiter: Waiter, answer: Answer): void => {
+  if (answer.status === 'failed') {
+    waiter.reject(new Error(`the ledger cannot record this: ${answer.message}`));
+  } else if (answer.status === 'read_only') {
+    const { reason } = answer;
+    waiter.reject(
+      new Refusal('read_only', `nothing can be recorded: ${reason}`, { retryAfter: READ_ONLY_RETRY, reason }),
+    );
+  } else {
+    waiter.resolve(answer);
+  }
+};
 
 const outcomeUnknown = (): Error => new Error('the ledger stopped: whether the facts were recorded is unknown');

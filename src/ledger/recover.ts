@@ -1,16 +1,9 @@
 import { EMPTY_ROOT, hashLeaf, treeRoot } from '../domain/merkle.ts';
+import { contradiction } from './remembered-head.ts';
+import type { RememberedHead } from './remembered-head.ts';
 import type { LogState } from './store.ts';
 import { nodesFromTiles, TiledTree, TILE_WIDTH } from './tiles.ts';
 import type { TileReader } from './tiles.ts';
-
-/** The head of a log as someone outside the store remembers it (DEC-11). */
-export interface RememberedHead {
-  readonly logId: string;
-  readonly epoch: number;
-  readonly size: number;
-  /** Hexadecimal. */
-  readonly root: string;
-}
 
 /** The log as the store holds it. */
 export interface LogSource {
@@ -43,28 +36,20 @@ const checkNewestLeaves = (state: LogState, log: LogSource): void => {
 export const rootAt = (size: number, tile: TileReader): Uint8Array =>
   size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile));
 
-/** DEC-11: a store that knows less than the head file was rolled back; going on would fork the log. */
-const checkRemembered = (state: LogState, log: LogSource, head: RememberedHead): void => {
-  const at = `epoch ${head.epoch}, size ${head.size}`;
+/** Why the store must take no more facts, as its head file has it (DEC-11). Throws when that is of another log altogether. */
+export const headFileContradiction = (state: LogState, log: LogSource, head: RememberedHead): string | undefined => {
   if (head.logId !== state.logId) {
     throw new Error(`the head file is of log ${head.logId}, the store of log ${state.logId}`);
   }
-  if (head.epoch > state.epoch || (head.epoch === state.epoch && head.size > state.size)) {
-    throw new Error(
-      `the head file knows more than the store: ${at} against epoch ${state.epoch}, size ${state.size}; the store was rolled back`,
-    );
-  }
-  if (head.epoch === state.epoch && hex(rootAt(head.size, log.tile)) !== head.root) {
-    throw new Error(`the store and the head file hold different logs at ${at}`);
-  }
+  const { epoch, size } = state;
+  return contradiction({ epoch, size, rootAt: (at) => hex(rootAt(at, log.tile)) }, head, 'the head file');
 };
 
 /**
- * The self-check of every start (transparency-log §12): root from the tiles' right edge, newest leaves, head file. Throws
- * with what is wrong and who knows more; repairs nothing. Returns the tree to go on from.
+ * The self-check of every start (transparency-log §12): root from the tiles' right edge, newest leaves. Throws with what is
+ * wrong; repairs nothing. Returns the tree to go on from.
  */
-export const recover = (state: LogState, log: LogSource, head: RememberedHead | undefined): TiledTree => {
-  if (head) checkRemembered(state, log, head);
+export const recover = (state: LogState, log: LogSource): TiledTree => {
   let tree: TiledTree;
   try {
     tree = TiledTree.load(state.size, log.tile);

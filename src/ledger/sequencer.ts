@@ -18,8 +18,11 @@ export interface Waiting {
   readonly entropy: Entropy;
 }
 
-/** What a front end hears: an answer, or that this group was at fault and nothing of it was recorded. */
-export type Answer = Appended | { readonly status: 'failed'; readonly message: string };
+/** What a front end hears: an answer, or that this group was at fault or no group is taken, and nothing of it was recorded. */
+export type Answer =
+  | Appended
+  | { readonly status: 'failed'; readonly message: string }
+  | { readonly status: 'read_only'; readonly reason: string };
 
 /** The only writer: decides the order of facts, and makes them durable one batch at a time (design.md §3). */
 export class Sequencer {

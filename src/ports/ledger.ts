@@ -31,3 +31,18 @@ export interface Ledger {
    */
   append(append: Append): Promise<Appended>;
 }
+
+/** That the log went on elsewhere, in words for the operator, and the newest epoch that is known of. */
+export interface KnownElsewhere {
+  readonly reason: string;
+  readonly epoch: number;
+}
+
+/** The way to a store that takes no more writes (DEC-11). */
+export interface WriteStop {
+  /**
+   * Always rejects, with `Refusal('read_only')`, once nothing more is admitted; that is durable, and holds until an operator
+   * opens a new epoch (DEC-10).
+   */
+  stopWrites(known: KnownElsewhere): Promise<never>;
+}

@@ -7,19 +7,22 @@ import type { LedgerOptions, OpenLedger } from '../../src/adapters/sqlite/open-l
 import type { Instant } from '../../src/domain/instant.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Entropy } from '../../src/ports/entropy.ts';
-import type { Ledger } from '../../src/ports/ledger.ts';
+import type { Ledger, WriteStop } from '../../src/ports/ledger.ts';
 import type { Views } from '../../src/ports/views.ts';
 
 /** A clock that stands still until told. */
 export interface TestClock extends Clock {
   set(ms: number): void;
   advance(ms: number): void;
+  /** Somebody sets the wall clock, by so much; no time passes. */
+  step(ms: number): void;
 }
 
 export const testClock = (start = Date.UTC(2026, 10, 22, 12)): TestClock => {
   let now = start;
+  let stepped = 0;
   return {
-    now: () => now as Instant,
+    now: () => (now + stepped) as Instant,
     monotonic: () => now,
     set: (ms) => {
       now = ms;
@@ -27,13 +30,16 @@ export const testClock = (start = Date.UTC(2026, 10, 22, 12)): TestClock => {
     advance: (ms) => {
       now += ms;
     },
+    step: (ms) => {
+      stepped += ms;
+    },
   };
 };
 
 export const testEntropy: Entropy = { bytes: (count) => new Uint8Array(randomBytes(count)) };
 
 export interface TestLedger {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger & WriteStop;
   readonly views: Views;
   readonly clock: TestClock;
   readonly entropy: Entropy;

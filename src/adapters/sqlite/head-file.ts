@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import type { RememberedHead } from '../../ledger/recover.ts';
+import type { RememberedHead } from '../../ledger/remembered-head.ts';
 
 const isHead = (value: unknown): value is RememberedHead => {
   if (typeof value !== 'object' || value === null) return false;

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AppendMessage } from '../../ledger/pool.ts';
-import type { RememberedHead } from '../../ledger/recover.ts';
+import type { RememberedHead } from '../../ledger/remembered-head.ts';
 import type { Answer } from '../../ledger/sequencer.ts';
 import type { Retention } from './purge.ts';
 
@@ -53,6 +53,8 @@ export type ControlMessage =
 
 export type WriterMessage =
   | { readonly kind: 'ready' }
+  /** The store takes no facts: from the start on (then it comes before `ready`), or from now on. */
+  | { readonly kind: 'read-only'; readonly reason: string }
   /** The store does not open; the message is for the operator. */
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'done'; readonly id: number; readonly purged?: PurgeCounts };

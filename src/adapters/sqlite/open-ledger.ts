@@ -6,7 +6,7 @@ import type { AppendMessage, WriterLink } from '../../ledger/pool.ts';
 import { SEED_BYTES } from '../../ledger/seeded-entropy.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entropy } from '../../ports/entropy.ts';
-import type { Ledger } from '../../ports/ledger.ts';
+import type { Ledger, WriteStop } from '../../ports/ledger.ts';
 import type { Views } from '../../ports/views.ts';
 import { CHANGE_MARK_BYTES, ChangeMark } from './change-mark.ts';
 import { readHeadFile, writeHeadFile } from './head-file.ts';
@@ -19,7 +19,7 @@ import { LedgerWriter } from './writer.ts';
 
 /** One front end's ledger: writes through the writer thread, reads over a connection of its own. */
 export interface FrontEndLedger {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger & WriteStop;
   readonly views: Views;
   /** Closes the port and the connection; what still waits for an answer is rejected. */
   close(): void;
@@ -54,13 +54,17 @@ export interface OpenLedger {
   connect(): FrontEndLedger;
   /** For a front end in another thread: transfer its port, then call `openFrontEndLedger` there. */
   line(): LedgerLine;
+  /** Why the store takes no facts (DEC-10, DEC-11); undefined while it takes them. */
+  readOnly(): string | undefined;
+  /** Calls back when it stops to take them. */
+  onReadOnly(listener: (reason: string) => void): void;
   /** DEC-34. */
   probe(): Promise<void>;
   /** Retention of hot rows and openings. */
   purge(): Promise<PurgeCounts>;
   /** Empties the write-ahead log. */
   checkpoint(): Promise<void>;
-  /** Writes the head file if the log has grown; to be called every second. */
+  /** Writes the head file if the log has grown; to be called every second. Never while the store takes no facts. */
   writeHead(): void;
   /** Finishes what was sent, writes the head, lets go of the store. */
   close(): Promise<void>;
@@ -94,8 +98,8 @@ export const openFrontEndLedger = (
 
 /**
  * Opens the ledger of a data folder, making it when it is empty, and starts its one writer thread. Rejects with a sentence
- * for the operator when another server holds the folder, when the store is newer, damaged, of another trust domain, or
- * knows less than the head file.
+ * for the operator when another server holds the folder, when the store is newer, damaged, or of another trust domain or
+ * log. One that knows less than the head file, or another past, opens and takes no facts.
  */
 export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> => {
   const { dataDir, headFile, clock, entropy, testing } = options;
@@ -121,7 +125,7 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
   const line = (): LedgerLine => ({ port: writer.connect(), changes });
   let written = '';
   const writeHead = (): void => {
-    if (headFile === undefined) return;
+    if (headFile === undefined || writer.readOnly !== undefined) return;
     const now = log.head();
     const mark = `${now.epoch} ${now.size}`;
     if (mark === written) return;
@@ -131,6 +135,8 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
   return {
     connect: () => openFrontEndLedger(line(), dataDir, options),
     line,
+    readOnly: () => writer.readOnly,
+    onReadOnly: (listener) => writer.onReadOnly(listener),
     probe: () => writer.probe(clock.now()),
     purge: () => writer.purge(clock.now()),
     checkpoint: () => writer.checkpoint(),

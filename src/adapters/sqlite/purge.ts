@@ -23,6 +23,12 @@ export const DEFAULT_RETENTION: Retention = { hotMs: 7 * DAY_MS, agentMs: 30 * D
 /** Rows that only say where a decision is on record stay as long as the facts, and not less than what is left to read of them. */
 const DECISION_LIFE_MS = 400 * DAY_MS;
 
+/**
+ * What may be used once is remembered so much longer than it is good: a clock that is set back makes it good again, and it
+ * must not count twice then.
+ */
+const SPENT_MARGIN_MS = 2 * DAY_MS;
+
 const AGENT = roleToCode('agent');
 /** Small enough that issuing goes on between two of them. */
 const CHUNK = 500;
@@ -65,7 +71,7 @@ export class Purge {
     const steps: readonly Step[] = [
       () => this.#credentials(),
       () => this.#openings(),
-      () => this.#expired('spent', 'spent', '(kind, key)', 'kind, key', 'until', this.#seconds(0)),
+      () => this.#expired('spent', 'spent', '(kind, key)', 'kind, key', 'until', this.#seconds(SPENT_MARGIN_MS)),
       () => this.#attestations(),
       () => this.#expired('joinTokens', 'join_token', 'id', 'id', 'expires_at', this.#seconds(this.#retention.hotMs)),
       () => this.#decisions(),

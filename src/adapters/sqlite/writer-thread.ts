@@ -4,12 +4,13 @@ import type { Instant } from '../../domain/instant.ts';
 import { EMPTY_ROOT } from '../../domain/merkle.ts';
 import { RevocationIndex } from '../../domain/revocation.ts';
 import { openEpoch } from '../../ledger/open-epoch.ts';
-import { recover } from '../../ledger/recover.ts';
+import type { Group } from '../../ledger/pool.ts';
+import { headFileContradiction, recover } from '../../ledger/recover.ts';
 import { SeededEntropy } from '../../ledger/seeded-entropy.ts';
 import { MAX_FLUSH_FACTS, Sequencer } from '../../ledger/sequencer.ts';
 import type { Answer, Waiting } from '../../ledger/sequencer.ts';
 import type { LogState } from '../../ledger/store.ts';
-import type { Append } from '../../ports/ledger.ts';
+import type { Append, KnownElsewhere } from '../../ports/ledger.ts';
 import { ChangeMark } from './change-mark.ts';
 import { commitHooks } from './failpoint.ts';
 import { holdFolder } from './lock.ts';
@@ -19,6 +20,7 @@ import { migrate } from './migrate.ts';
 import { ledgerFile, openForWriting } from './open.ts';
 import type { SqliteDatabase } from './open.ts';
 import { Purge, vacuumSome } from './purge.ts';
+import { ReadOnlyRow } from './read-only-row.ts';
 import { RevocationRows } from './revocation-rows.ts';
 import { SqliteLedgerStore } from './store.ts';
 
@@ -26,6 +28,8 @@ interface Queued extends Waiting {
   /** Who asked; the purge asks too, and nobody waits for its answer. */
   readonly port?: MessagePort;
 }
+
+const NOTHING: Append = { facts: [] };
 
 const decoder = new TextDecoder();
 
@@ -54,11 +58,19 @@ export class WriterThread {
   readonly #ports = new Set<MessagePort>();
   readonly #probe;
   readonly #retention;
+  readonly #readOnlyRow: ReadOnlyRow;
+  readonly #onReadOnly: (reason: string) => void;
+  /** Why no fact is admitted; undefined while they are. */
+  #readOnly: string | undefined;
   #queue: Queued[] = [];
   #scheduled = false;
 
-  /** Takes the folder, migrates, checks and recovers. Throws with a sentence for the operator when it must not start. */
-  constructor(options: WriterOptions) {
+  /**
+   * Takes the folder, migrates, checks and recovers. Throws with a sentence for the operator when it must not start, and
+   * calls `onReadOnly`, now or later, when it takes no facts.
+   */
+  constructor(options: WriterOptions, onReadOnly: (reason: string) => void) {
+    this.#onReadOnly = onReadOnly;
     this.#retention = options.retention;
     this.#release = holdFolder(options.dataDir);
     this.#db = openForWriting(ledgerFile(options.dataDir));
@@ -70,7 +82,10 @@ export class WriterThread {
     if (found.trustDomain !== options.trustDomain) {
       throw new Error(`the store belongs to trust domain ${found.trustDomain}, not ${options.trustDomain}`);
     }
-    const tree = recover(found, log, options.head);
+    const tree = recover(found, log);
+    const elsewhere = options.head && headFileContradiction(found, log, options.head);
+    this.#readOnlyRow = new ReadOnlyRow(this.#db);
+    this.#takeNothing(this.#readOnlyRow.get()?.reason ?? elsewhere);
     const revocations = new RevocationIndex();
     for (const revocation of new RevocationRows(this.#db).active()) revocations.add(revocation);
     this.#store = new SqliteLedgerStore(this.#db, revocations, {
@@ -78,7 +93,8 @@ export class WriterThread {
       detailLifeMs: options.retention.detailMs,
       changes: new ChangeMark(options.changes),
     });
-    const state = found.size === 0 ? openEpoch(this.#store, found, tree, entropy) : found;
+    const isNew = found.size === 0 && this.#readOnly === undefined;
+    const state = isNew ? openEpoch(this.#store, found, tree, entropy) : found;
     this.#sequencer = new Sequencer(this.#store, state, tree);
     this.#probe = this.#db.prepare(
       'INSERT INTO probe (id, at_ms) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms',
@@ -111,10 +127,22 @@ export class WriterThread {
 
   #take(port: MessagePort, { now, seed, groups }: ToWriter): void {
     const entropy = new SeededEntropy(seed);
-    for (const append of JSON.parse(decoder.decode(groups)) as Append[]) {
-      this.#queue.push({ append, now: now as Instant, entropy, port });
+    for (const group of JSON.parse(decoder.decode(groups)) as Group[]) {
+      if ('stop' in group) this.#stop(group.stop, now);
+      this.#queue.push({ append: 'stop' in group ? NOTHING : group, now: now as Instant, entropy, port });
     }
     this.#schedule();
+  }
+
+  #stop(known: KnownElsewhere, now: number): void {
+    this.#readOnlyRow.put(known, now);
+    this.#takeNothing(known.reason);
+  }
+
+  #takeNothing(reason: string | undefined): void {
+    if (this.#readOnly !== undefined || reason === undefined) return;
+    this.#readOnly = reason;
+    this.#onReadOnly(reason);
   }
 
   /** A flush starts when the one before has ended and the event loop took in what came meanwhile: no timer. */
@@ -130,7 +158,9 @@ export class WriterThread {
 
   #flush(): void {
     const waiting = this.#queue.slice(0, MAX_FLUSH_FACTS);
-    const answers = this.#sequencer.flush(waiting);
+    const reason = this.#readOnly;
+    const answers: readonly Answer[] =
+      reason === undefined ? this.#sequencer.flush(waiting) : waiting.map(() => ({ status: 'read_only', reason }));
     this.#queue = this.#queue.slice(answers.length);
     const byPort = new Map<MessagePort, Answer[]>();
     for (const [at, answer] of answers.entries()) {

@@ -7,7 +7,7 @@ const say = (message: WriterMessage): void => parentPort?.postMessage(message);
 
 const open = (): WriterThread | undefined => {
   try {
-    return new WriterThread(workerData as WriterOptions);
+    return new WriterThread(workerData as WriterOptions, (reason) => say({ kind: 'read-only', reason }));
   } catch (error) {
     say({ kind: 'refused', message: Error.isError(error) ? error.message : 'the store does not open' });
     return undefined;

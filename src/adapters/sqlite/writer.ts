@@ -22,6 +22,8 @@ export class LedgerWriter {
   readonly #worker: Worker;
   readonly #onFatal: (error: Error) => void;
   readonly #pending = new Map<number, Pending>();
+  readonly #onReadOnly = new Set<(reason: string) => void>();
+  #readOnly: string | undefined;
   #nextId = 1;
   #closing = false;
   #ended = false;
@@ -46,6 +48,16 @@ export class LedgerWriter {
     worker.on('error', (error) => writer.#end(asError(error)));
     worker.on('exit', () => writer.#end(new Error('the writer thread ended')));
     return writer;
+  }
+
+  /** Why no fact is admitted; undefined while they are. */
+  get readOnly(): string | undefined {
+    return this.#readOnly;
+  }
+
+  /** Calls back when the store stops to take facts. */
+  onReadOnly(listener: (reason: string) => void): void {
+    this.#onReadOnly.add(listener);
   }
 
   /** A line for one front end; the port may be handed to another thread. */
@@ -97,6 +109,7 @@ export class LedgerWriter {
       let why = new Error('the writer thread ended before the store was open');
       const heard = (message: WriterMessage): void => {
         if (message.kind === 'refused') why = new Error(message.message);
+        else if (message.kind === 'read-only') this.#hear(message);
         else settle();
       };
       const failed = (error: unknown): void => {
@@ -121,6 +134,10 @@ export class LedgerWriter {
   }
 
   #hear(message: WriterMessage): void {
+    if (message.kind === 'read-only') {
+      this.#readOnly = message.reason;
+      for (const listener of this.#onReadOnly) listener(message.reason);
+    }
     if (message.kind !== 'done') return;
     this.#pending.get(message.id)?.resolve(message.purged);
     this.#pending.delete(message.id);

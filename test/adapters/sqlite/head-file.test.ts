@@ -38,6 +38,13 @@ const tamper = (dataDir: string, sql: string): void => {
   db.close();
 };
 
+type Closed = Awaited<ReturnType<typeof closedStore>>;
+
+const rollBack = ({ dataDir }: Closed): void => copyFileSync(join(folder, 'older.db'), ledgerFile(dataDir));
+
+const fork = ({ headFile, head }: Closed): void =>
+  writeFileSync(headFile, JSON.stringify({ ...head, root: '00'.repeat(32) }));
+
 // DEC-11
 describe('the head file', () => {
   test('holds the newest head, and a store that is as new opens', async () => {
@@ -48,19 +55,30 @@ describe('the head file', () => {
     await again.close();
   });
 
-  test('a store that was rolled back does not open, and hears who knows more', async () => {
-    const { dataDir, headFile } = await closedStore();
-    copyFileSync(join(folder, 'older.db'), ledgerFile(dataDir));
-    const opening = openTestLedger({ dataDir, headFile });
-    await expect(opening).rejects.toThrow(
-      'the head file knows more than the store: epoch 1, size 3 against epoch 1, size 2',
-    );
+  test.each([
+    ['was rolled back', 'the head file knows more than the store: epoch 1, size 3 against epoch 1, size 2', rollBack],
+    ['is of another past', 'the store and the head file hold different logs at epoch 1, size 3', fork],
+  ])('a store that %s opens, takes nothing, and says who knows more', async (_name, reason, spoil) => {
+    const closed = await closedStore();
+    spoil(closed);
+    const before = readFileSync(closed.headFile, 'utf8');
+    const again = await openTestLedger(closed);
+    expect(again.open.readOnly()).toContain(reason);
+    const size = again.views.log.head().size;
+    const appending = again.ledger.append({ facts: [{ kind: 'server-stopped' }] });
+    await expect(appending).rejects.toMatchObject({ code: 'read_only', message: expect.stringContaining(reason) });
+    again.open.writeHead();
+    expect(again.views.log.head().size).toBe(size);
+    await again.close();
+    expect(readFileSync(closed.headFile, 'utf8')).toBe(before);
   });
 
-  test('another log at the same size does not open', async () => {
-    const { dataDir, headFile, head } = await closedStore();
-    writeFileSync(headFile, JSON.stringify({ ...head, root: '00'.repeat(32) }));
-    await expect(openTestLedger({ dataDir, headFile })).rejects.toThrow('different logs');
+  test('a head of an earlier epoch says nothing', async () => {
+    const closed = await closedStore();
+    writeFileSync(closed.headFile, JSON.stringify({ ...closed.head, epoch: 0, size: 4000 }));
+    const again = await openTestLedger(closed);
+    expect(again.open.readOnly()).toBeUndefined();
+    await again.close();
   });
 
   test('the file of another log is refused', async () => {

@@ -1,0 +1,8 @@
+-- Why the log takes no facts until an operator opens a new epoch (DEC-10, DEC-11); no row while it takes them.
+-- `epoch` is the newest epoch that anyone is known to remember.
+CREATE TABLE read_only (
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  reason   TEXT    NOT NULL,
+  epoch    INTEGER NOT NULL,
+  since_ms INTEGER NOT NULL
+) STRICT;

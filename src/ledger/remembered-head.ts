@@ -1,0 +1,31 @@
+/** The head of a log as someone outside the store remembers it (DEC-11). */
+export interface RememberedHead {
+  readonly logId: string;
+  readonly epoch: number;
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly root: string;
+}
+
+/** The log as it stands, and the root that it had at an earlier size, hexadecimal. */
+export interface StandingLog {
+  readonly epoch: number;
+  readonly size: number;
+  rootAt(size: number): string;
+}
+
+/**
+ * Why the log must not go on, if `head` cannot be of its past: the store was rolled back, or it is one of two copies that
+ * went different ways. Heads of earlier epochs say nothing, since an operator accepted what was lost with them. Both have to
+ * be of the same log id.
+ */
+export const contradiction = (log: StandingLog, head: RememberedHead, who: string): string | undefined => {
+  const at = `epoch ${head.epoch}, size ${head.size}`;
+  if (head.epoch > log.epoch || (head.epoch === log.epoch && head.size > log.size)) {
+    return `${who} knows more than the store: ${at} against epoch ${log.epoch}, size ${log.size}; the store was rolled back`;
+  }
+  if (head.epoch === log.epoch && log.rootAt(head.size) !== head.root) {
+    return `the store and ${who} hold different logs at ${at}`;
+  }
+  return undefined;
+};
