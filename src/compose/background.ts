@@ -9,6 +9,7 @@ import type { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { ClockWatch } from '../usecases/watch-clock.ts';
 import type { HealthReport } from './readiness.ts';
+import { unlessReadOnly } from './unless-read-only.ts';
 
 export interface BackgroundParts {
   readonly timers: Timers;
@@ -25,6 +26,9 @@ export interface BackgroundParts {
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const PROBE_BYTES = Buffer.from('mayfly probe');
+
+/** DEC-9. */
+const CLOCK_REMEDY = 'set it right, or restart the server to accept it';
 
 const messageOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
 
@@ -45,11 +49,15 @@ export class Background {
   /** Probes once, so that readiness is known, then goes on by itself. */
   async start(): Promise<void> {
     await this.probe();
-    const { store, flushDenials, issuer } = this.#parts;
+    const { store, flushDenials, issuer, logger } = this.#parts;
+    store.onReadOnly((reason) => {
+      logger.error('the store takes no writes from now on', { reason });
+      this.#report();
+    });
     this.#stops.push(issuer.follower.on('authorities', () => void this.#attempt('own SVID', () => this.#follow())));
     this.#repeat('head file', SECOND, () => store.writeHead());
     this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
-    this.#repeat('denials', 10 * SECOND, flushDenials);
+    this.#repeat('denials', 10 * SECOND, () => unlessReadOnly(flushDenials()));
     this.#repeat('probe', 10 * SECOND, () => this.probe());
     this.#repeat('rotation', MINUTE, () => this.rotate());
     this.#repeat('retention', 10 * MINUTE, () => this.#purge());
@@ -62,6 +70,10 @@ export class Background {
   /** Signs with every active key and commits a row that is no fact: what a request would need is tried (DEC-34). */
   async probe(): Promise<void> {
     this.#hasJumped();
+    if (this.#isReadOnly()) {
+      this.#report();
+      return;
+    }
     try {
       const awaited = awaitedRoot(this.#parts.keeper);
       if (awaited !== undefined) throw new Error(awaited);
@@ -81,9 +93,9 @@ export class Background {
     this.#report();
   }
 
-  /** Moves authorities on and renews the server's own SVID; not on a clock that jumped (DEC-9). */
+  /** Moves authorities on and renews the server's own SVID; not on a clock that jumped (DEC-9), nor where nothing is recorded. */
   async rotate(): Promise<void> {
-    if (this.#hasJumped()) return;
+    if (this.#hasJumped() || this.#isReadOnly()) return;
     const { keeper, svid, logger } = this.#parts;
     for (const step of await rotateAuthorities(keeper)) logger.info('an authority moved on', { ...step });
     if (awaitedRoot(keeper) === undefined) await svid.renew();
@@ -91,12 +103,13 @@ export class Background {
 
   /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
   async #follow(): Promise<void> {
-    if (!this.#hasJumped() && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
+    const isHindered = this.#hasJumped() || this.#isReadOnly();
+    if (!isHindered && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
     await this.probe();
   }
 
   async #purge(): Promise<void> {
-    if (this.#hasJumped()) return;
+    if (this.#hasJumped() || this.#isReadOnly()) return;
     const counts = await this.#parts.store.purge();
     if (Object.values(counts).some((count) => count > 0)) this.#parts.logger.info('retention ran', { ...counts });
   }
@@ -105,17 +118,26 @@ export class Background {
   #hasJumped(): boolean {
     const jump = this.#watch.check();
     if (jump !== 0 && this.#jump === 0) {
-      this.#parts.logger.error('the wall clock was set: rotation and retention stop', { seconds: jump });
+      this.#parts.logger.error(`the wall clock was set: rotation and retention stop; ${CLOCK_REMEDY}`, {
+        seconds: jump,
+      });
     }
+    if (jump === 0 && this.#jump !== 0) this.#parts.logger.info('the wall clock is back');
     this.#jump = jump;
     return jump !== 0;
   }
 
+  #isReadOnly(): boolean {
+    return this.#parts.store.readOnly() !== undefined;
+  }
+
   #report(): void {
-    const jumped = this.#jump === 0 ? [] : [`the wall clock jumped by ${this.#jump} s`];
+    const reason = this.#parts.store.readOnly();
+    const readOnly = reason === undefined ? [] : [`the store takes no writes: ${reason}`];
+    const jumped = this.#jump === 0 ? [] : [`the wall clock jumped by ${this.#jump} s: ${CLOCK_REMEDY}`];
     const failed = [...this.#failures].map(([what, why]) => `${what}: ${why}`);
     this.#parts.tell({
-      reasons: [...jumped, ...failed],
+      reasons: [...readOnly, ...jumped, ...failed],
       ...(this.#probedAt !== undefined && { probedAt: this.#probedAt }),
     });
   }

@@ -26,6 +26,7 @@ import { frontEndRoutes } from './routes.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { authorityKeeper } from './store.ts';
 import type { Wrappers } from './testing.ts';
+import { unlessReadOnly } from './unless-read-only.ts';
 import { packageVersion } from './version.ts';
 
 /** What all front ends of a process have in common; it can be sent to another thread. */
@@ -174,7 +175,7 @@ export class FrontEnd {
   /** Stops accepting, answers what was accepted, records what was counted (DEC-37). The ledger stays open. */
   async stopServing(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close()));
-    await this.flushDenials();
+    await unlessReadOnly(this.flushDenials());
   }
 
   /** Lets go of the ledger. */

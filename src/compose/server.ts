@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { TOKEN_BUCKET_BYTES } from '../adapters/http/token-buckets.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import type { HttpServer } from '../adapters/http/server.ts';
+import { ledgerFile } from '../adapters/sqlite/open.ts';
 import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
@@ -21,8 +23,9 @@ import { FrontEnds } from './front-ends.ts';
 import { listenerNames, makeListenerKey, publicIdentity } from './listener-identity.ts';
 import { openOperations } from './operations.ts';
 import type { RunningServer } from './running-server.ts';
-import { authorityKeeper, openStore, sealKeyOf } from './store.ts';
+import { authorityKeeper, headFileOf, openStore, sealKeyOf } from './store.ts';
 import type { ServerTesting } from './testing.ts';
+import { unlessReadOnly } from './unless-read-only.ts';
 import { packageVersion } from './version.ts';
 
 export interface ServerOverrides {
@@ -49,6 +52,13 @@ const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
   return config.server.frontEnds ?? sensible;
 };
 
+/** Without its head file a start cannot see that the store was rolled back; the agents' memory is then all there is. */
+const warnOfMissingHead = ({ server }: Config, logger: Logger): void => {
+  const headFile = headFileOf(server);
+  if (existsSync(headFile) || !existsSync(ledgerFile(server.dataDir))) return;
+  logger.warn('the head file is missing beside a store that exists; a new one is begun', { headFile });
+};
+
 /** Opens the store, makes the first authorities of a new trust domain, and gives the first front end, not yet listening. */
 const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (error: Error) => void) => {
   const { dev = false, clock = systemClock, logger = systemLogger() } = overrides;
@@ -63,6 +73,7 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     reusePort: frontEndCount(config, overrides) > 1,
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
+  warnOfMissingHead(config, logger);
   const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
   const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
   const first = new FrontEnd(share, parts);
@@ -78,15 +89,16 @@ const shutDown = async (
 ): Promise<void> => {
   background.stop();
   await Promise.all([frontEnds.close(), ...operations.map((server) => server.close())]);
-  await frontEnds.first.built.issuer.ledger.append({ facts: [{ kind: 'server-stopped' }] });
+  await unlessReadOnly(frontEnds.first.built.issuer.ledger.append({ facts: [{ kind: 'server-stopped' }] }));
   frontEnds.first.letGo();
   await store.close();
 };
 
 /**
- * Starts a whole server; resolves when it can issue, which it has tried, or waits for its offline root (`waitsFor`). Rejects
- * with a sentence for the operator when it must not start: another server holds the folder, the seal key is missing or
- * readable by others, the store knows less than its head file, a port is taken. Then the store is let go of again.
+ * Starts a whole server; resolves when it can issue, which it has tried, or waits for its offline root (`waitsFor`), or
+ * takes no writes since someone remembers more than its store (`readOnly`). Rejects with a sentence for the operator when it
+ * must not start: another server holds the folder, the seal key is missing or readable by others, a port is taken. Then the
+ * store is let go of again.
  */
 export const startServer = async (config: Config, overrides: ServerOverrides = {}): Promise<RunningServer> => {
   const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
@@ -116,14 +128,18 @@ const serve = async (
 ): Promise<RunningServer> => {
   const { issuer } = first.built;
   const keeper = authorityKeeper(config, first.built);
-  await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
+  const readOnly = store.readOnly();
+  if (readOnly === undefined) {
+    await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
+  }
   const svid = new ServerSvidKeeper(issuer, listenerNames(config), makeListenerKey);
   const waitsFor = awaitedRoot(keeper);
-  if (waitsFor === undefined) await svid.renew();
+  const canProveItself = waitsFor === undefined && readOnly === undefined;
+  if (canProveItself) await svid.renew();
 
   const frontEnds = new FrontEnds(first);
   const forPublic = publicIdentity(config);
-  const identities = { own: waitsFor === undefined ? svid.current() : NO_IDENTITY, ...(forPublic && { forPublic }) };
+  const identities = { own: canProveItself ? svid.current() : NO_IDENTITY, ...(forPublic && { forPublic }) };
   const count = frontEndCount(config, overrides);
   const addresses = await frontEnds.listen(share, identities, count, () => store.line(), onFatal);
   svid.onChange((renewed) => frontEnds.replaceIdentity(renewed));
@@ -138,7 +154,9 @@ const serve = async (
   const { dataDir } = config.server;
   const bundleFile = writeBundleFile(dataDir, issuer.follower);
   issuer.follower.on('authorities', () => writeBundleFile(dataDir, issuer.follower));
-  await issuer.ledger.append({ facts: [{ kind: 'server-started', version: packageVersion(), frontEnds: count }] });
+  if (readOnly === undefined) {
+    await issuer.ledger.append({ facts: [{ kind: 'server-started', version: packageVersion(), frontEnds: count }] });
+  }
 
   const background = new Background({
     timers: overrides.timers ?? systemTimers,
@@ -152,7 +170,8 @@ const serve = async (
     flushDenials: () => frontEnds.flushDenials(),
   });
   await background.start();
-  logger.info('serving', { ...addresses, frontEnds: count, ...(waitsFor !== undefined && { waitsFor }) });
+  const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
+  logger.info('serving', { ...addresses, frontEnds: count, ...hindered });
 
   let stopping: Promise<void> | undefined;
   return {
@@ -163,7 +182,7 @@ const serve = async (
       bundleFile,
       dataDir,
     },
-    ...(waitsFor !== undefined && { waitsFor }),
+    ...hindered,
     fatal,
     stop: () => {
       stopping ??= shutDown(background, operations, frontEnds, store).then(() => logger.info('stopped'));

@@ -5,6 +5,7 @@ import { isRecordId } from '../domain/record-id.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { Appended } from '../ports/ledger.ts';
 import type { CredentialRow } from '../ports/views.ts';
 import { CallerPaths } from './caller-paths.ts';
 import type { VerifiedCaller } from './caller-paths.ts';
@@ -103,7 +104,14 @@ const supersede = async (issuer: Slice, row: CredentialRow): Promise<void> => {
   const predecessor = issuer.views.credentials.get(row.predecessor);
   if (predecessor === undefined || predecessor.superseded) return;
   const fact = { kind: 'superseded', predecessor: predecessor.id, successor: row.id } as const;
-  const appended = await issuer.ledger.append({ facts: [fact] });
+  let appended: Appended;
+  try {
+    appended = await issuer.ledger.append({ facts: [fact] });
+  } catch (error) {
+    // Nothing is issued to either of them while nothing can be recorded; what only reads goes on.
+    if (error instanceof Refusal && error.code === 'read_only') return;
+    throw error;
+  }
   // Another front end may have been first; anything else is not for this caller to go on with.
   if (appended.status === 'committed' || issuer.views.credentials.get(predecessor.id)?.superseded) return;
   throw new Refusal('unavailable', 'the renewal could not be put on record', { retryAfter: 1 });
