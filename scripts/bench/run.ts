@@ -7,7 +7,9 @@ import { buildLoad, MissingTool } from './load.ts';
 import { measureAll } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE, UsageError } from './options.ts';
 import { prepare } from './prepare.ts';
-import { makeReport, type Report, reportText } from './report.ts';
+import { measureOverload } from './overload.ts';
+import { overloadText } from './overload-report.ts';
+import { makeReport, reportText } from './report.ts';
 import { startBenchServer } from './server.ts';
 
 const EXIT_USAGE = 2;
@@ -17,16 +19,28 @@ const progress = (line: string): void => {
   process.stderr.write(`bench: ${line}\n`);
 };
 
-const bench = async (options: BenchOptions, folder: string): Promise<Report> => {
+/** What was measured, to be printed. */
+interface Printable {
+  readonly value: object;
+  readonly text: string;
+}
+
+const bench = async (options: BenchOptions, folder: string): Promise<Printable> => {
   const generator = buildLoad(folder);
   progress('preparing identities');
   const dataDir = join(folder, 'data');
   const prepared = await prepare(dataDir);
   const first = await measureFloor(folder);
   const server = await startBenchServer(dataDir, prepared.trustDomain, options);
+  const parts = { options, server, prepared, generator, progress };
   try {
-    const { operations, floors } = await measureAll({ options, server, prepared, generator, progress }, first);
-    return makeReport(operations, [...floors, await measureFloor(folder)]);
+    if (options.overload) {
+      const report = await measureOverload(parts, options.overload);
+      return { value: report, text: overloadText(report) };
+    }
+    const { operations, floors } = await measureAll(parts, first);
+    const report = makeReport(operations, [...floors, await measureFloor(folder)]);
+    return { value: report, text: reportText(report) };
   } finally {
     await server.stop();
   }
@@ -37,7 +51,7 @@ const main = async (): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
   try {
     const report = await bench(options, folder);
-    process.stdout.write(`${options.json ? JSON.stringify(report) : reportText(report)}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify(report.value) : report.text}\n`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

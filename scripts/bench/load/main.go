@@ -47,6 +47,12 @@ type job struct {
 	SampleEvery int64 `json:"sampleEvery"`
 	// Whose CPU time is read at both ends of the measured time.
 	ServerPid int `json:"serverPid"`
+	// Present: an open loop in place of the closed one, see open.go.
+	Streams []stream `json:"streams"`
+	// Of an open loop: an answer that takes longer is not normal.
+	PatienceMs int `json:"patienceMs"`
+	// Present: connections that are in the way, see crowd.go.
+	Crowd *crowd `json:"crowd"`
 }
 
 type result struct {
@@ -71,7 +77,7 @@ type connection struct {
 	next     int
 }
 
-func open(j *job, id identity, pool *x509.CertPool) (*connection, error) {
+func open(j *job, path, contentType string, id identity, pool *x509.CertPool) (*connection, error) {
 	pair, err := tls.X509KeyPair([]byte(id.Cert), []byte(id.Key))
 	if err != nil {
 		return nil, err
@@ -86,23 +92,28 @@ func open(j *job, id identity, pool *x509.CertPool) (*connection, error) {
 	for _, body := range id.Bodies {
 		c.requests = append(c.requests, []byte(fmt.Sprintf(
 			"POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
-			j.Path, j.Address, j.ContentType, len(body), body)))
+			path, j.Address, contentType, len(body), body)))
 	}
 	return c, nil
 }
 
-func (c *connection) ask() (int, []byte, error) {
+func (c *connection) exchange() (int, http.Header, []byte, error) {
 	if _, err := c.tls.Write(c.requests[c.next%len(c.requests)]); err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	c.next++
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, body, err
+	return response.StatusCode, response.Header, body, err
+}
+
+func (c *connection) ask() (int, []byte, error) {
+	status, _, body, err := c.exchange()
+	return status, body, err
 }
 
 type worker struct {
@@ -161,7 +172,7 @@ func connectAll(j *job) ([]worker, error) {
 	for i, c := range j.Clients {
 		workers[i].statuses = map[string]int{}
 		for _, id := range c.Identities {
-			connection, err := open(j, id, pool)
+			connection, err := open(j, j.Path, j.ContentType, id, pool)
 			if err != nil {
 				return nil, err
 			}
@@ -196,6 +207,19 @@ func main() {
 	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
 		fmt.Fprintln(os.Stderr, "load: the job is not JSON:", err)
 		os.Exit(2)
+	}
+	if j.Crowd != nil {
+		holdCrowd(&j, os.Stdin)
+		return
+	}
+	if j.Streams != nil {
+		out, err := runOpen(&j)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "load: cannot connect:", err)
+			os.Exit(1)
+		}
+		_ = json.NewEncoder(os.Stdout).Encode(out)
+		return
 	}
 	workers, err := connectAll(&j)
 	if err != nil {

@@ -1,0 +1,131 @@
+import type { CrowdReport, OverloadReport } from './overload.ts';
+import type { PhaseResult } from './open-load.ts';
+
+/** One figure beside what it should be. */
+interface Line {
+  readonly what: string;
+  readonly seen: string;
+  readonly bar: string;
+  readonly holds: boolean;
+}
+
+const MIB_PER_CONNECTION = 100 / 1024;
+const SERVER_MIB = 200;
+
+const ms = (value: number): string => `${value.toFixed(1)} ms`;
+const percent = (part: number, whole: number): string => `${((part * 100) / Math.max(whole, 1)).toFixed(1)} %`;
+
+const countOf = ({ statuses }: PhaseResult, isMeant: (status: string) => boolean): number =>
+  Object.entries(statuses).reduce((sum, [status, count]) => sum + (isMeant(status) ? count : 0), 0);
+
+const statusText = ({ statuses }: PhaseResult): string =>
+  Object.entries(statuses)
+    .map(([status, count]) => `${count} × ${status === '0' ? 'no answer' : status}`)
+    .join(', ');
+
+const overloadLines = (report: OverloadReport, during: PhaseResult, renewing: PhaseResult): readonly Line[] => {
+  const refused = countOf(during, (status) => status !== '200');
+  const odd = countOf(during, (status) => status !== '200' && status !== '503');
+  const renewed = countOf(renewing, (status) => status === '200');
+  const share = report.goodput / report.peak.rate;
+  const room = SERVER_MIB + report.connections * MIB_PER_CONNECTION;
+  return [
+    {
+      what: 'goodput',
+      seen: `${report.goodput.toFixed(0)}/s, ${percent(share, 1)} of peak`,
+      bar: '≥ 80 %',
+      holds: share >= 0.8,
+    },
+    {
+      what: 'served, p50 and p99',
+      seen: `${ms(during.p50_ms)}, ${ms(during.p99_ms)}`,
+      bar: 'p99 ≤ 200 ms',
+      holds: during.p99_ms <= 200,
+    },
+    { what: 'refused, p50', seen: ms(during.refused_p50_ms), bar: '', holds: true },
+    {
+      what: 'refused, p99',
+      seen: ms(during.refused_p99_ms),
+      bar: '≤ 100 ms',
+      holds: during.refused_p99_ms <= 100,
+    },
+    {
+      what: 'refused with Retry-After',
+      seen: percent(during.retry_after, refused),
+      bar: '100 %',
+      holds: during.retry_after === refused,
+    },
+    { what: 'neither 200 nor 503', seen: String(odd), bar: '0', holds: odd === 0 },
+    {
+      what: 'renewals served',
+      seen: percent(renewed, renewing.due),
+      bar: '≥ 99 %',
+      holds: renewed >= renewing.due * 0.99,
+    },
+    { what: 'renewals, p99', seen: ms(renewing.p99_ms), bar: '≤ 200 ms', holds: renewing.p99_ms <= 200 },
+    {
+      what: 'memory at start, peak, end',
+      seen: `${report.resident.start.toFixed(0)}, ${report.resident.peak.toFixed(0)}, ${report.resident.end.toFixed(0)} MiB`,
+      bar: `≤ ${room.toFixed(0)} MiB`,
+      holds: report.resident.peak <= room,
+    },
+    {
+      what: 'normal again after',
+      seen: `${(report.normal_after_ms / 1000).toFixed(1)} s`,
+      bar: '≤ 2 s',
+      holds: report.normal_after_ms <= 2_000,
+    },
+  ];
+};
+
+const crowdLines = ({ speed, resident, kinds }: CrowdReport, peak: number): readonly Line[] => {
+  const connections = Object.values(kinds).reduce((sum: number, count: number) => sum + count, 0);
+  const room = SERVER_MIB + connections * MIB_PER_CONNECTION;
+  return [
+    {
+      what: 'rate beside the crowd',
+      seen: `${speed.rate.toFixed(0)}/s, ${percent(speed.rate, peak)} of peak`,
+      bar: '≥ 80 %',
+      holds: speed.rate >= 0.8 * peak,
+    },
+    { what: 'p99 beside the crowd', seen: ms(speed.p99_ms), bar: '≤ 100 ms', holds: speed.p99_ms <= 100 },
+    {
+      what: 'memory with the crowd, peak',
+      seen: `${resident.peak.toFixed(0)} MiB`,
+      bar: `≤ ${room.toFixed(0)} MiB`,
+      holds: resident.peak <= room,
+    },
+  ];
+};
+
+const table = (lines: readonly Line[]): readonly string[] => {
+  const widths = [Math.max(...lines.map(({ what }) => what.length)), Math.max(...lines.map(({ seen }) => seen.length))];
+  return lines.map(({ what, seen, bar, holds }) =>
+    `${what.padEnd(widths[0] ?? 0)}  ${seen.padStart(widths[1] ?? 0)}  ${bar}${holds ? '' : '  MISSED'}`.trimEnd(),
+  );
+};
+
+/** The report for people: each figure beside its bar. */
+export const overloadText = (report: OverloadReport): string => {
+  const [, during] = report.load.phases;
+  const [, renewing] = report.renewals.phases;
+  if (!during || !renewing) throw new Error('the load generator gave no figures');
+  const { crowd, peak } = report;
+  const lines = [...overloadLines(report, during, renewing), ...(crowd ? crowdLines(crowd, peak.rate) : [])];
+  return [
+    `${report.operation}: ${peak.rate.toFixed(0)}/s with 32 clients, p99 ${ms(peak.p99_ms)}; ` +
+      `then ${report.offered.toFixed(0)}/s for ${report.seconds} s over ${report.connections} connections`,
+    '',
+    ...table(lines),
+    '',
+    `answers: ${statusText(during)}; ${report.verified} of them verified in full`,
+    ...(crowd
+      ? [
+          `crowd: ${Object.entries(crowd.kinds)
+            .map(([kind, count]) => `${count} ${kind}`)
+            .join(', ')}; ` + `${crowd.result.open} open at the end, ${crowd.result.ended} ended by the server`,
+        ]
+      : []),
+    ...[...report.load.errors, ...report.renewals.errors].slice(0, 4),
+  ].join('\n');
+};
