@@ -1,4 +1,5 @@
 import {
+  chownSync,
   closeSync,
   constants,
   fsyncSync,
@@ -6,10 +7,13 @@ import {
   mkdirSync,
   openSync,
   realpathSync,
+  renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, relative, isAbsolute, sep } from 'node:path';
+import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Entropy } from '../../ports/entropy.ts';
 import { readGuardedFile } from './guarded-file.ts';
@@ -49,6 +53,25 @@ const writeDurably = (path: string, bytes: Uint8Array): void => {
   }
 };
 
+/** A second name for a file; never in the place of another file. */
+const linkNew = (file: string, name: string): void => {
+  try {
+    linkSync(file, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Refusal('conflict', `there is a file at ${name} already`, { field: 'path' });
+  }
+};
+
+const syncFolder = (folder: string): void => {
+  const descriptor = openSync(folder, constants.O_RDONLY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
 /**
  * Makes the seal key with mode 0400 and makes it durable, with the folder (0700) where that is missing. Never overwrites:
  * refuses with `conflict` when something, a dangling link too, lies at `path`.
@@ -61,18 +84,25 @@ export const createSealKey = (path: string, entropy: Entropy): Buffer => {
   const whole = `${path}.new`;
   writeDurably(whole, key);
   try {
-    linkSync(whole, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new Refusal('conflict', `there is a file at ${path} already`, { field: 'path' });
+    linkNew(whole, path);
   } finally {
     rmSync(whole);
   }
-  const folderDescriptor = openSync(folder, constants.O_RDONLY);
-  try {
-    fsyncSync(folderDescriptor);
-  } finally {
-    closeSync(folderDescriptor);
-  }
+  syncFolder(folder);
   return key;
+};
+
+/**
+ * Puts the seal key file `next`, of the same folder, in the place of `current`, with its owner; the old key stays under the
+ * name `kept`. At each moment, a crash included, `current` is the old key or the new one, whole. Refuses with `conflict`
+ * when something lies at `kept`.
+ */
+export const replaceSealKey = (current: string, next: string, kept: string): void => {
+  const { uid, gid } = statSync(current);
+  // Only root gives files away; anyone else owns both.
+  if (getuid?.() === 0) chownSync(next, uid, gid);
+  linkNew(current, kept);
+  syncFolder(dirname(current));
+  renameSync(next, current);
+  syncFolder(dirname(current));
 };
