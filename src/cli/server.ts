@@ -1,45 +1,18 @@
 import { dirname, join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_CONFIG_FILE, loadConfig, parseConfig } from '../compose/config.ts';
-import type { Config, ConfigResult } from '../compose/config.ts';
-import { describeProblem } from '../compose/config-problems.ts';
-import type { ConfigProblem } from '../compose/config-problems.ts';
+import { Command } from 'commander';
+import { DEFAULT_CONFIG_FILE, parseConfig } from '../compose/config.ts';
+import type { Config } from '../compose/config.ts';
 import { initServer } from '../compose/init-server.ts';
+import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import type { ConfigOptions } from './config-options.ts';
 import { CommandRefused, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { record, table } from './output.ts';
 import type { Output } from './output.ts';
 import { serveUntilStopped, starting } from './serve.ts';
-import type { Terminal } from './terminal.ts';
+import { resealVerb } from './server-reseal.ts';
 import { verb } from './verb.ts';
 import type { Cli } from './verb.ts';
-
-interface ConfigOptions {
-  readonly config?: string;
-  readonly set?: Readonly<Record<string, string>>;
-}
-
-const collect = (text: string, held: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write it as key=value');
-  return { ...held, [text.slice(0, at)]: text.slice(at + 1) };
-};
-
-const withConfig = (command: Command): Command =>
-  command
-    .option('--config <file>', `the configuration (MAYFLY_CONFIG, ${DEFAULT_CONFIG_FILE})`)
-    .option('--set <key=value>', 'set one key, above environment and file; may be repeated', collect);
-
-const fileOf = ({ config }: ConfigOptions, { environment }: Terminal): string =>
-  config ?? environment['MAYFLY_CONFIG'] ?? DEFAULT_CONFIG_FILE;
-
-const load = (options: ConfigOptions, terminal: Terminal): ConfigResult =>
-  loadConfig(fileOf(options, terminal), { environment: terminal.environment, flags: options.set ?? {} });
-
-const tellProblems = (problems: readonly ConfigProblem[], file: string, output: Output): void => {
-  const lines = problems.map((problem) => describeProblem(problem, file));
-  output.result({ ok: false, problems }, () => `${lines.join('\n')}\n`);
-};
 
 interface InitOptions {
   readonly config: string;
@@ -106,16 +79,17 @@ const initVerb = (cli: Cli): Command =>
 const run = async (config: Config, output: Output): Promise<ExitCode> => {
   const { startServer } = await import('../compose/server.ts');
   const server = await starting(() => startServer(config));
-  const { waitsFor } = server;
-  const waiting = waitsFor === undefined ? {} : { waitsFor };
+  const { waitsFor, readOnly } = server;
+  const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
   const announce = (): void =>
-    output.result({ ...server.ready, ready: waitsFor === undefined, ...waiting, pid: process.pid }, () =>
+    output.result({ ...server.ready, ready: Object.keys(hindered).length === 0, ...hindered, pid: process.pid }, () =>
       record([
         ['trust domain', server.ready.trustDomain],
         ['api', server.ready.api],
         ['public', server.ready.public],
         ['admin socket', server.ready.adminSocket],
         ['waits', waitsFor],
+        ['read-only', readOnly],
       ]),
     );
   return serveUntilStopped(server, output, announce);
@@ -161,7 +135,8 @@ const checkVerb = (cli: Cli): Command =>
 /** `mayfly server`: for real use. */
 export const serverCommand = (cli: Cli): Command =>
   new Command('server')
-    .description('The server: prepare, check and run it.')
+    .description('The server: prepare, check and run it, and change its seal key.')
     .addCommand(initVerb(cli))
     .addCommand(runVerb(cli))
-    .addCommand(checkVerb(cli));
+    .addCommand(checkVerb(cli))
+    .addCommand(resealVerb(cli));
