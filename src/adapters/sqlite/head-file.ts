@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import type { RememberedHead } from '../../ledger/remembered-head.ts';
+import { closeSync, fchownSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { getuid } from 'node:process';
+import type { LogHead } from '../../ports/ledger.ts';
 
-const isHead = (value: unknown): value is RememberedHead => {
+const isHead = (value: unknown): value is LogHead => {
   if (typeof value !== 'object' || value === null) return false;
   const { logId, epoch, size, root } = value as Record<string, unknown>;
   return (
@@ -17,7 +18,7 @@ const isMissing = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 
 /** What the server last remembered outside its store (DEC-11); undefined when there is no such file. Throws on any other. */
-export const readHeadFile = (path: string): RememberedHead | undefined => {
+export const readHeadFile = (path: string): LogHead | undefined => {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -30,12 +31,19 @@ export const readHeadFile = (path: string): RememberedHead | undefined => {
   return head;
 };
 
+/** A command that root runs on the folder must not take the file away from the server's user. */
+const keepOwner = (path: string, file: number): void => {
+  const before = getuid?.() === 0 ? statSync(path, { throwIfNoEntry: false }) : undefined;
+  if (before) fchownSync(file, before.uid, before.gid);
+};
+
 /** Replaces the file whole: a reader sees the old head or the new one, also after a crash. */
-export const writeHeadFile = (path: string, head: RememberedHead): void => {
+export const writeHeadFile = (path: string, head: LogHead): void => {
   const { logId, epoch, size, root } = head;
   const next = `${path}.next`;
   const file = openSync(next, 'w', 0o600);
   try {
+    keepOwner(path, file);
     writeSync(file, `${JSON.stringify({ logId, epoch, size, root })}\n`);
     fsyncSync(file);
   } finally {
