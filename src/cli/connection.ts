@@ -3,9 +3,11 @@ import type { Command } from 'commander';
 import { localAdminApi } from '../adapters/http-client/admin.ts';
 import type { AdminApi } from '../adapters/http-client/admin.ts';
 import { remoteAdminApi } from '../adapters/http-client/remote-admin.ts';
+import { readGuardedFile } from '../adapters/keys/guarded-file.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../compose/config.ts';
 import { describeProblem } from '../compose/config-problems.ts';
+import { Refusal } from '../domain/refusal.ts';
 import { UsageError } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -26,7 +28,7 @@ export const withConnection = (command: Command): Command =>
     .option('--config <file>', 'take the admin socket from this configuration (MAYFLY_CONFIG)')
     .option('--server <url>', 'a server elsewhere: its api address (MAYFLY_SERVER)')
     .option('--cert <file>', 'your X.509-SVID in PEM, for --server (MAYFLY_CERT)')
-    .option('--key <file>', 'its private key in PEM, for --server (MAYFLY_KEY)')
+    .option('--key <file>', 'its private key in PEM, readable by you alone, for --server (MAYFLY_KEY)')
     .option('--bundle <file>', 'the bundle of the trust domain, for --server (MAYFLY_BUNDLE)')
     .optionsGroup('Options:');
 
@@ -40,10 +42,22 @@ const readFile = (option: string, path: string): Buffer => {
   }
 };
 
+const MAX_KEY_FILE_BYTES = 16 * 1024;
+
+/** A key that others on the machine can read is not the administrator's alone any more. */
+const readKey = (option: string, path: string): Buffer => {
+  try {
+    return readGuardedFile(path, { what: 'private key', maxBytes: MAX_KEY_FILE_BYTES });
+  } catch (error) {
+    if (error instanceof Refusal) throw new UsageError(`${option}: ${error.message}`);
+    throw error;
+  }
+};
+
 const need = (options: ConnectionOptions, { environment }: Terminal, name: 'cert' | 'key' | 'bundle'): Buffer => {
   const path = options[name] ?? environment[`MAYFLY_${name.toUpperCase()}`];
   if (path === undefined) throw new UsageError(`--server needs --${name} too`);
-  return readFile(`--${name}`, path);
+  return name === 'key' ? readKey(`--${name}`, path) : readFile(`--${name}`, path);
 };
 
 const remote = (server: string, options: ConnectionOptions, terminal: Terminal): AdminApi => {
