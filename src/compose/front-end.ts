@@ -10,6 +10,7 @@ import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
+import { headAuthenticator } from '../adapters/keys/head-mac.ts';
 import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -151,11 +152,13 @@ export class FrontEnd {
 
   /** Everything that a front end serves, but the document of it. */
   routes(addresses: Addresses): readonly Route[] {
-    const { config, challengeKey } = this.#share;
+    const { config, challengeKey, sealKey } = this.#share;
+    const { ledger: writes, views } = this.#parts.opened;
     return frontEndRoutes({
       config,
       issuer: this.issuerAt(addresses),
       keeper: authorityKeeper(config, this.built),
+      fleet: { log: views.log, writes, heads: headAuthenticator(sealKey, config.trustDomain) },
       challengeKey,
       limits: this.services.limits,
       readiness: () => this.health.readiness(),

@@ -1,6 +1,7 @@
 import { adminRoutes } from '../adapters/http/routes/admin.ts';
 import { authorityRoutes } from '../adapters/http/routes/admin-authorities.ts';
 import { attestRoutes } from '../adapters/http/routes/attest.ts';
+import { helloRoutes } from '../adapters/http/routes/hello.ts';
 import { tokenRoutes } from '../adapters/http/routes/oauth-token.ts';
 import { type Readiness, probeRoutes } from '../adapters/http/routes/probes.ts';
 import { publicDocumentRoutes } from '../adapters/http/routes/public-documents.ts';
@@ -9,6 +10,7 @@ import { validateRoutes } from '../adapters/http/routes/validate.ts';
 import type { RateLimits } from '../adapters/http/limits.ts';
 import type { Route } from '../adapters/http/route.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
+import type { FleetMemory } from '../usecases/greet-agent.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { PublishedDocuments } from '../usecases/published-documents.ts';
 import { attestorsOf } from './attestors.ts';
@@ -18,6 +20,7 @@ export interface RouteParts {
   readonly config: Config;
   readonly issuer: Issuer;
   readonly keeper: AuthorityManager;
+  readonly fleet: FleetMemory;
   readonly challengeKey: Uint8Array;
   readonly limits: RateLimits;
   readonly readiness: () => Readiness;
@@ -27,7 +30,7 @@ export interface RouteParts {
 
 /** The whole route table of a front end; each listener serves the part that names it. */
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
-  const { config, issuer, keeper, challengeKey, limits, readiness, apiUrl } = parts;
+  const { config, issuer, keeper, fleet, challengeKey, limits, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
   const documents = new PublishedDocuments(
     issuer.views,
@@ -41,6 +44,7 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
       limits.signings(spiffeId, role === 'agent' ? 'agent' : 'workload', count, ownRate(row.entry)),
     ),
     ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
+    ...helloRoutes(issuer, fleet),
     ...validateRoutes(issuer),
     ...adminRoutes(issuer),
     ...authorityRoutes(issuer, keeper),

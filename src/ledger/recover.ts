@@ -1,6 +1,6 @@
 import { EMPTY_ROOT, hashLeaf, treeRoot } from '../domain/merkle.ts';
+import type { LogHead } from '../ports/ledger.ts';
 import { contradiction } from './remembered-head.ts';
-import type { RememberedHead } from './remembered-head.ts';
 import type { LogState } from './store.ts';
 import { nodesFromTiles, TiledTree, TILE_WIDTH } from './tiles.ts';
 import type { TileReader } from './tiles.ts';
@@ -37,7 +37,7 @@ export const rootAt = (size: number, tile: TileReader): Uint8Array =>
   size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile));
 
 /** Why the store must take no more facts, as its head file has it (DEC-11). Throws when that is of another log altogether. */
-export const headFileContradiction = (state: LogState, log: LogSource, head: RememberedHead): string | undefined => {
+export const headFileContradiction = (state: LogState, log: LogSource, head: LogHead): string | undefined => {
   if (head.logId !== state.logId) {
     throw new Error(`the head file is of log ${head.logId}, the store of log ${state.logId}`);
   }

@@ -1,11 +1,4 @@
-/** The head of a log as someone outside the store remembers it (DEC-11). */
-export interface RememberedHead {
-  readonly logId: string;
-  readonly epoch: number;
-  readonly size: number;
-  /** Hexadecimal. */
-  readonly root: string;
-}
+import type { LogHead } from '../ports/ledger.ts';
 
 /** The log as it stands, and the root that it had at an earlier size, hexadecimal. */
 export interface StandingLog {
@@ -15,11 +8,11 @@ export interface StandingLog {
 }
 
 /**
- * Why the log must not go on, if `head` cannot be of its past: the store was rolled back, or it is one of two copies that
+ * Why the log must not go on, if `head`, as someone outside remembers it (DEC-11), cannot be of its past: the store was rolled back, or it is one of two copies that
  * went different ways. Heads of earlier epochs say nothing, since an operator accepted what was lost with them. Both have to
  * be of the same log id.
  */
-export const contradiction = (log: StandingLog, head: RememberedHead, who: string): string | undefined => {
+export const contradiction = (log: StandingLog, head: LogHead, who: string): string | undefined => {
   const at = `epoch ${head.epoch}, size ${head.size}`;
   if (head.epoch > log.epoch || (head.epoch === log.epoch && head.size > log.size)) {
     return `${who} knows more than the store: ${at} against epoch ${log.epoch}, size ${log.size}; the store was rolled back`;

@@ -8,6 +8,15 @@ export interface Cursor {
   readonly index: number;
 }
 
+/** How far a log has come. */
+export interface LogHead {
+  readonly logId: string;
+  readonly epoch: number;
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly root: string;
+}
+
 /** Facts that stand or fall together and get adjacent indexes. */
 export interface Append {
   readonly facts: readonly Fact[];

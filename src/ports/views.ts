@@ -6,7 +6,7 @@ import type { RecordId } from '../domain/record-id.ts';
 import type { Resource } from '../domain/resource.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { Cursor } from './ledger.ts';
+import type { Cursor, LogHead } from './ledger.ts';
 
 /** Reads are synchronous and see everything that was committed before they began. */
 export interface Page {
@@ -137,7 +137,9 @@ export interface RecordedFact {
 }
 
 export interface LogReader {
-  head(): { readonly epoch: number; readonly size: number; readonly root: string; readonly logId: string };
+  head(): LogHead;
+  /** The root that the log had at an earlier size, hexadecimal. Throws beyond its size. */
+  rootAt(size: number): string;
   at(index: number): RecordedFact | undefined;
   /** Where a decision (serial, `jti` or decision id) is on record. */
   find(id: RecordId): number | undefined;

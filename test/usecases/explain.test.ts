@@ -84,6 +84,7 @@ describe('an issued credential', () => {
     const issued = await admin.issue();
     const { log } = admin.views;
     const erased: typeof log = {
+      rootAt: () => '',
       head: () => log.head(),
       find: (recordId) => log.find(recordId),
       at: (index) => {

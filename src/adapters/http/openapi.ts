@@ -31,7 +31,7 @@ export const refusalsOf = (route: Route): readonly RefusalCode[] => {
   if (route.access.kind !== 'none') codes.add('unauthenticated');
   if (route.access.kind === 'admin') codes.add('forbidden');
   if (route.sourceLimit) codes.add('rate_limited');
-  if (route.admission !== 'always') codes.add('busy');
+  if (route.admission !== 'always') codes.add('busy').add('read_only');
   return [...codes];
 };
 

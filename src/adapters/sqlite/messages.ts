@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AppendMessage } from '../../ledger/pool.ts';
-import type { RememberedHead } from '../../ledger/remembered-head.ts';
+import type { LogHead } from '../../ports/ledger.ts';
 import type { Answer } from '../../ledger/sequencer.ts';
 import type { Retention } from './purge.ts';
 
@@ -23,7 +23,7 @@ export interface WriterOptions {
   readonly seed: Uint8Array;
   /** The memory of a `ChangeMark`. */
   readonly changes: SharedArrayBuffer;
-  readonly head?: RememberedHead;
+  readonly head?: LogHead;
   readonly retention: Retention;
   readonly failpoint?: Failpoint;
   /** Makes the disk full for tests. */

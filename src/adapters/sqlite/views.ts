@@ -2,6 +2,7 @@ import type { Authority } from '../../domain/authority.ts';
 import type { Fact } from '../../domain/fact.ts';
 import { hashLeaf } from '../../domain/merkle.ts';
 import { openFact, readFactLeaf } from '../../formats/fact-leaf.ts';
+import { rootAt } from '../../ledger/recover.ts';
 import type { AuthorityReader, Change, ChangeReader, JoinTokenReader, LogReader, Views } from '../../ports/views.ts';
 import { LogRows } from './log-rows.ts';
 import type { ChangeMark } from './change-mark.ts';
@@ -62,6 +63,7 @@ const logReader = (db: SqliteDatabase): LogReader => {
   };
   return {
     head,
+    rootAt: (size) => Buffer.from(rootAt(size, rows.tile)).toString('hex'),
     at: (index) => {
       const bytes = rows.leaf(index);
       if (!bytes) return undefined;
