@@ -1,5 +1,4 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { openKeyFile } from '../adapters/keys/key-file.ts';
@@ -13,6 +12,7 @@ import { rootProblems } from '../verify/ca-certificate.ts';
 import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import { publicIdentity } from './listener-identity.ts';
+import { askRunning, checkPort } from './ports-taken.ts';
 import { broughtRoot, checkDataFolder } from './store.ts';
 
 /** One thing that was looked at. */
@@ -77,19 +77,6 @@ const checkPublicIdentity = (config: Config): string => {
   return `${config.server.public.certificate?.keyFile ?? ''}, fits its certificate`;
 };
 
-const checkPort = (address: string, port: number): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      const reason =
-        error.code === 'EADDRINUSE' ? 'is taken; is a server running already?' : `cannot be opened (${error.code})`;
-      reject(new Error(`${address} port ${port} ${reason}`));
-    });
-    probe.listen({ host: address, port, exclusive: true }, () =>
-      probe.close(() => resolve(port === 0 ? `${address}, any free port` : `${address} port ${port} is free`)),
-    );
-  });
-
 const checkSocketFolder = (socket: string): string => {
   const folder = dirname(socket);
   const stat = statSync(folder, { throwIfNoEntry: false });
@@ -115,9 +102,10 @@ const checkFiles = (config: Config): readonly Promise<Finding>[] => {
   ];
 };
 
-/** Looks at all that a start needs, and goes on after what is wrong, so that everything is said at once. */
+/** Looks at all that a start needs, and goes on after what is wrong, so that everything is said at once. A server may be running. */
 export const checkServer = async (config: Config): Promise<readonly Finding[]> => {
   const { server } = config;
+  const running = await askRunning(server.admin.socket);
   const looks = [
     look('data folder', () => checkFolder(server.dataDir)),
     look('store', () => checkStore(config)),
@@ -126,7 +114,7 @@ export const checkServer = async (config: Config): Promise<readonly Finding[]> =
     ...checkFiles(config),
     look('admin socket', () => checkSocketFolder(server.admin.socket)),
     ...(['api', 'public', 'metrics'] as const).map((name) =>
-      look(`${name} listener`, () => checkPort(server[name].address, server[name].port)),
+      look(`${name} listener`, () => checkPort(config, name, running)),
     ),
   ];
   return Promise.all(looks);

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkServer } from '../../src/compose/check-server.ts';
@@ -124,6 +124,46 @@ test('every port that is taken is named', async () => {
   const found = await wrong(configured({ api: { address: '127.0.0.1', port } }));
   await new Promise((resolve) => taken.close(resolve));
   expect(found).toEqual([['api listener', expect.stringContaining(`port ${port} is taken`)]]);
+});
+
+const listenOn = async (port: number): Promise<Server> => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+};
+
+const freePorts = async (): Promise<readonly number[]> => {
+  const held = [await listenOn(0), await listenOn(0), await listenOn(0)];
+  const ports = held.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+};
+
+test('beside a running server its own ports are told apart from those of others', async () => {
+  const [api = 0, open = 0, metrics = 0] = await freePorts();
+  const address = '127.0.0.1';
+  const ports = { api: { address, port: api }, public: { address, port: open }, metrics: { port: metrics } };
+  const server = await startServer(configured(ports), { logger: keepingLogger() });
+  const other = await listenOn(0);
+  const taken = (other.address() as AddressInfo).port;
+  try {
+    const findings = await checkServer(configured(ports));
+    expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+    expect(findings.filter(({ what }) => what.endsWith('listener')).map(({ detail }) => detail)).toEqual(
+      [api, open, metrics].map((port) => `127.0.0.1 port ${port}, open by the server that is running`),
+    );
+    // What the next start would ask for: ports that change places are free by then.
+    const swapped = { ...ports, api: { address, port: open }, public: { address, port: api } };
+    expect(await wrong(configured(swapped))).toEqual([]);
+    expect(await wrong(configured({ ...ports, api: { address, port: taken } }))).toEqual([
+      ['api listener', `127.0.0.1 port ${taken} is taken`],
+    ]);
+    // Nobody answers there: whose ports they are, nobody knows.
+    expect((await wrong(configured({ ...ports, admin: { socket: at('b.sock') } }))).length).toBe(3);
+  } finally {
+    other.close();
+    await server.stop();
+  }
 });
 
 test('a brought root without a certificate in its file is named, and so is a public key of something else', async () => {

@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { templatePath } from '../../src/adapters/http/openapi.ts';
 import type { Listener, Route } from '../../src/adapters/http/route.ts';
+import { serverRoutes } from '../../src/adapters/http/routes/admin-server.ts';
 import { metricsRoutes } from '../../src/adapters/http/routes/metrics.ts';
 import { withOpenApi } from '../../src/adapters/http/routes/openapi.ts';
 import { TOKEN_BUCKET_BYTES } from '../../src/adapters/http/token-buckets.ts';
@@ -35,7 +36,11 @@ beforeAll(async () => {
   const logger = keepingLogger();
   const frontEnd = new FrontEnd(share, { clock, entropy: testEntropy, delays: systemTimers, logger, opened });
   const addresses = { api: 'https://localhost:1', public: 'https://localhost:2' };
-  const all = [...frontEnd.routes(addresses), ...metricsRoutes({ collect: () => Promise.resolve('') })];
+  const all = [
+    ...frontEnd.routes(addresses),
+    ...metricsRoutes({ collect: () => Promise.resolve('') }),
+    ...serverRoutes('0', () => []),
+  ];
   routes = withOpenApi(all, { version: '0' });
   frontEnd.letGo();
 });
