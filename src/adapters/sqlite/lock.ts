@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sqliteCode } from './errors.ts';
@@ -16,7 +16,10 @@ const checkClosed = (dataDir: string): void => {
  */
 export const holdFolder = (dataDir: string): (() => void) => {
   checkClosed(dataDir);
-  const db = new Database(join(dataDir, 'lock.db'), { timeout: 0 });
+  const file = join(dataDir, 'lock.db');
+  // SQLite would make it readable to all; whoever reads it can also hold it, and so keep the server from starting.
+  closeSync(openSync(file, 'a', 0o600));
+  const db = new Database(file, { timeout: 0 });
   try {
     db.pragma('busy_timeout = 0');
     db.pragma('locking_mode = EXCLUSIVE');
