@@ -10,11 +10,16 @@ export const isWaiting = (authority: Authority): boolean =>
 export const isPublished = (authority: Authority): boolean =>
   ['prepared', 'active', 'old'].includes(authority.state) && !isWaiting(authority);
 
-/** Unix seconds at which the next one takes over: five sixths of the life that it has as the active one. */
+/**
+ * Unix seconds at which the next one takes over: five sixths of the life that it has as the active one. A sixth is left in
+ * any case: `activatedAt` is ledger time, which stays ahead where the wall clock once was (DEC-9).
+ */
 export const rotatesAt = (authority: Authority, policy: AuthorityPolicy): number => {
+  const life = policy.life[authority.purpose];
   const from = unixSeconds(authority.activatedAt ?? authority.preparedAt);
-  const life = Math.min(policy.life[authority.purpose], authority.notAfter - from);
-  return from + Math.floor((life * 5) / 6);
+  const served = from + Math.floor((Math.min(life, authority.notAfter - from) * 5) / 6);
+  const left = Math.ceil(Math.min(life, authority.notAfter - unixSeconds(authority.preparedAt)) / 6);
+  return Math.min(served, authority.notAfter - left);
 };
 
 /** The root that an issuing CA hangs on is still trusted. */
@@ -59,7 +64,10 @@ export const isOver = (
   if (authority.purpose === 'x509-root') {
     return !all.some((each) => each.issuer === authority.id && each.state !== 'gone' && each.state !== 'revoked');
   }
-  return unixSeconds(authority.retiredAt ?? authority.preparedAt) + policy.retention[authority.purpose] <= seconds;
+  const retired = unixSeconds(authority.retiredAt ?? authority.preparedAt);
+  // Ledger time that is ahead of the clock says little; nothing that it signed outlives it.
+  const last = retired > seconds ? Math.min(retired, authority.notAfter) : retired;
+  return last + policy.retention[authority.purpose] <= seconds;
 };
 
 /** Counts from 1, and never backwards: the newest of a purpose is never let go (`nextAuthorityStep`). */

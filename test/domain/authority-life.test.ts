@@ -124,6 +124,24 @@ describe('the next one takes over', () => {
   });
 });
 
+// DEC-9: it is activated and retired at ledger time, which stays ahead where the wall clock once was.
+describe('ledger time that is ahead of the clock', () => {
+  const future = at(3650 * DAY);
+
+  test('leaves the last sixth of a life to what was signed', () => {
+    const end = NOW + 7 * DAY_SECONDS;
+    expect(rotatesAt({ ...jwt, activatedAt: future }, POLICY)).toBe(end - (7 * DAY_SECONDS) / 6);
+    expect(rotatesAt({ ...jwt, activatedAt: at(6 * DAY) }, POLICY)).toBe(end - (7 * DAY_SECONDS) / 6);
+  });
+
+  test('keeps what retired no longer than anything that it signed', () => {
+    const old: Authority = { ...jwt, state: 'old', retiredAt: future };
+    const end = (old.notAfter - NOW + POLICY.retention['jwt-svid']) * 1000;
+    expect(isOver(old, [old], at(end - 1000), POLICY)).toBe(false);
+    expect(isOver(old, [old], at(end), POLICY)).toBe(true);
+  });
+});
+
 describe('a spare may sign', () => {
   const { activatedAt: _jwtAt, ...jwtSpare } = { ...jwt, state: 'prepared' as const };
   const { activatedAt: _rootAt, ...rootSpare } = { ...root, state: 'prepared' as const };
