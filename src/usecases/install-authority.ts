@@ -10,7 +10,7 @@ import { issuingCaProblems } from '../verify/ca-certificate.ts';
 import { refuseUnsuitable, rootFromOutside } from './adopt-root.ts';
 import { authorityOf, recordFacts, type AuthorityKeeper } from './authority-keeper.ts';
 import { ISSUING_PATH_LENGTH, prepareAuthority } from './prepare-authority.ts';
-import { rotateAuthorities } from './rotate-authorities.ts';
+import { purposesWith, rotateAuthorities } from './rotate-authorities.ts';
 
 /** An issuing CA that ends sooner is not worth a switch. Seconds. */
 const MIN_INSTALLED_LIFE = 3600;
@@ -126,6 +126,6 @@ export const installAuthority = async (
     by,
   };
   await recordFacts(keeper, [...prepared, installed]);
-  await rotateAuthorities(keeper, by);
+  await rotateAuthorities(keeper, by, purposesWith('x509-issuing'));
   return authorityOf(keeper, authority.id);
 };

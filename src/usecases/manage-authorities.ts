@@ -5,10 +5,10 @@ import { MAX_KEYS_PER_SET } from '../domain/authority-policy.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { impactOf, type AuthorityImpact } from './authority-impact.ts';
-import { recordFacts } from './authority-keeper.ts';
+import { authorityOf, recordFacts } from './authority-keeper.ts';
 import { draftOf, wrongState, type AuthorityManager, type AuthorityOperation } from './draft-authority-change.ts';
 import { prepareAuthority } from './prepare-authority.ts';
-import { rotateAuthorities } from './rotate-authorities.ts';
+import { purposesWith, rotateAuthorities } from './rotate-authorities.ts';
 
 /** What an operation would do, for the operator to read before `--yes`. */
 export interface AuthorityPlan {
@@ -79,6 +79,7 @@ export const runAuthorityOperation = async (
     return { ...plan, changes: [{ kind: prepared.kind, id: prepared.authority.id }] };
   }
   await recordFacts(keeper, draftOf(keeper, operation, by).facts);
-  await rotateAuthorities(keeper, by);
+  const { purpose } = authorityOf(keeper, operation.id);
+  await rotateAuthorities(keeper, by, purposesWith(purpose));
   return plan;
 };

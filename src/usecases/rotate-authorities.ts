@@ -1,4 +1,4 @@
-import type { AuthorityPurpose } from '../domain/authority.ts';
+import { AUTHORITY_PURPOSES, type AuthorityPurpose } from '../domain/authority.ts';
 import { nextAuthorityStep, type AuthorityStep } from '../domain/authority-plan.ts';
 import type { Fact } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -28,11 +28,18 @@ const wasFaster = (error: unknown): boolean =>
 
 /** What went wrong with one purpose, while the others went on. */
 class Troubles {
-  readonly purposes = new Set<AuthorityPurpose>();
+  /** The purposes that are left as they are: not asked for, or in trouble. */
+  readonly purposes: Set<AuthorityPurpose>;
+  count = 0;
   first: unknown;
 
+  constructor(only: readonly AuthorityPurpose[]) {
+    this.purposes = new Set(AUTHORITY_PURPOSES.filter((each) => !only.includes(each)));
+  }
+
   add(purpose: AuthorityPurpose, error: unknown): void {
-    if (this.purposes.size === 0) this.first = error;
+    if (this.count === 0) this.first = error;
+    this.count += 1;
     this.purposes.add(purpose);
   }
 }
@@ -51,18 +58,20 @@ const attempt = async (purpose: AuthorityPurpose, troubles: Troubles, work: () =
  * the ledger, and looked at anew. Not to be called after a jump of the wall clock (DEC-9).
  *
  * Where one purpose fails, say because a root's key file is missing, the others still go on; then this rejects with the
- * first failure: the ledger's, the key store's, or that of `adoptBroughtRoot`.
+ * first failure: the ledger's, the key store's, or that of `adoptBroughtRoot`. `only` names the purposes to look at: what an
+ * operator did is followed up without moving the rest, which may be waiting for the clock to be right again.
  */
 export const rotateAuthorities = async (
   keeper: AuthorityKeeper,
   by = 'schedule',
+  only: readonly AuthorityPurpose[] = AUTHORITY_PURPOSES,
 ): Promise<readonly AuthorityStep[]> => {
   const taken: AuthorityStep[] = [];
-  const troubles = new Troubles();
+  const troubles = new Troubles(only);
   const next = (): AuthorityStep | undefined =>
     nextAuthorityStep(keeper.views.authorities.list(), keeper.clock.now(), keeper.authorityPolicy, troubles.purposes);
 
-  await attempt('x509-root', troubles, () => adoptBroughtRoot(keeper, by));
+  if (only.includes('x509-root')) await attempt('x509-root', troubles, () => adoptBroughtRoot(keeper, by));
   let left = MAX_STEPS;
   for (let step = next(); step !== undefined; step = next()) {
     if (left === 0) throw new Error(`the authorities do not come to rest within ${MAX_STEPS} steps`);
@@ -73,9 +82,13 @@ export const rotateAuthorities = async (
       taken.push(due);
     });
   }
-  if (troubles.purposes.size > 0) throw troubles.first;
+  if (troubles.count > 0) throw troubles.first;
   return taken;
 };
+
+/** What moves together: a new root is nothing without an issuing CA under it. */
+export const purposesWith = (purpose: AuthorityPurpose): readonly AuthorityPurpose[] =>
+  purpose.startsWith('x509') ? ['x509-root', 'x509-issuing'] : [purpose];
 
 /** The first authorities of a trust domain: each purpose's active key, and the spares (DEC-22). As `rotateAuthorities`. */
 export const bootstrapAuthorities = (keeper: AuthorityKeeper): Promise<readonly AuthorityStep[]> =>
