@@ -62,6 +62,9 @@ const SOURCES = 10_000;
 /** Reasons told apart for one source; callers can choose what stands in some, and as many as they like. */
 const REASONS = 16;
 
+/** A clock that was set back ends a window too, or it would last until the clock has caught up. */
+const isOver = ({ windowStart }: Tally, now: Instant): boolean => Math.abs(now - windowStart) >= WINDOW_MS;
+
 /** Under what a denial is counted: its own reason while there is room, else its code. */
 const reasonIn = (over: Tally['over'], { operation, reason, code }: Denied): string =>
   over.size < REASONS || over.has(`${operation} ${reason}`) ? reason : `${code}, for several reasons`;
@@ -74,7 +77,7 @@ export class DenialLimit {
   admit(denial: Denied, now: Instant): boolean {
     const source = sourceKey(denial.source ?? 'unknown');
     const tally = this.#bySource.get(source) ?? this.#start(source, now);
-    if (now - tally.windowStart >= WINDOW_MS) {
+    if (isOver(tally, now)) {
       tally.windowStart = now;
       tally.recorded = 0;
     }
@@ -101,7 +104,7 @@ export class DenialLimit {
     for (const [source, tally] of this.#bySource) {
       for (const counted of tally.over.values()) facts.push({ kind: 'denials-aggregated', ...counted, source });
       tally.over.clear();
-      if (now - tally.windowStart >= WINDOW_MS) this.#bySource.delete(source);
+      if (isOver(tally, now)) this.#bySource.delete(source);
     }
     return facts;
   }

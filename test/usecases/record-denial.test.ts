@@ -92,6 +92,17 @@ describe('denials above the rate of a source', () => {
     expect(limit.drain((NOW + 60_000) as Instant)).toMatchObject([{ count: 1, first: NOW + 59_999 }]);
   });
 
+  // DEC-9
+  test('begin again when the clock was set back, and not when it has caught up', () => {
+    const limit = new DenialLimit();
+    admitted(
+      limit,
+      many(60, () => denial('no')),
+    );
+    expect(limit.admit(denial('no'), (NOW - 59_999) as Instant)).toBe(false);
+    expect(limit.admit(denial('no'), (NOW - 3_600_000) as Instant)).toBe(true);
+  });
+
   test.each([
     ['an IPv4 address in IPv6 form', '192.0.2.1', '::ffff:192.0.2.1'],
     ['two ways to write one network', '2001:db8:0:2::1', '2001:db8::2:0:0:0:9'],
