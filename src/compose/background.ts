@@ -93,18 +93,21 @@ export class Background {
     this.#report();
   }
 
-  /** Moves authorities on and renews the server's own SVID; not on a clock that jumped (DEC-9), nor where nothing is recorded. */
+  /**
+   * Moves authorities on, but not on a clock that jumped (DEC-9), and renews the server's own SVID, which follows the wall
+   * clock like all others. Neither where nothing is recorded.
+   */
   async rotate(): Promise<void> {
-    if (this.#hasJumped() || this.#isReadOnly()) return;
+    if (this.#isReadOnly()) return;
     const { keeper, svid, logger } = this.#parts;
-    for (const step of await rotateAuthorities(keeper)) logger.info('an authority moved on', { ...step });
+    const steps = this.#hasJumped() ? [] : await rotateAuthorities(keeper);
+    for (const step of steps) logger.info('an authority moved on', { ...step });
     if (awaitedRoot(keeper) === undefined) await svid.renew();
   }
 
   /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
   async #follow(): Promise<void> {
-    const isHindered = this.#hasJumped() || this.#isReadOnly();
-    if (!isHindered && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
+    if (!this.#isReadOnly() && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
     await this.probe();
   }
 

@@ -6,4 +6,6 @@ export interface Clock {
   now(): Instant;
   /** Milliseconds since an arbitrary start, never decreasing. */
   monotonic(): number;
+  /** As `monotonic`, and the time that the machine slept counts; absent where that is not known. For rare questions. */
+  sinceBoot?(): number;
 }

@@ -4,7 +4,7 @@ import { issueServerSvid, type MakeKey, type ServerNames, type ServerSvid } from
 
 type Needs = Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'keys' | 'follower' | 'ledger'>;
 
-/** The identity of the TLS listeners, kept fresh: renewed at half of its life, and at once when its authority went out of service. */
+/** The identity of the TLS listeners, kept fresh: renewed at half of its life, and at once when its authority went out of service or the clock was set back before it. */
 export class ServerSvidKeeper {
   readonly #issuer: Needs;
   readonly #names: ServerNames;
@@ -51,7 +51,9 @@ export class ServerSvidKeeper {
   async #isDue(): Promise<boolean> {
     if (this.#svid === undefined) return true;
     const { notBefore, notAfter } = this.#svid;
-    if (unixSeconds(this.#issuer.clock.now()) >= (notBefore + notAfter) / 2) return true;
+    const now = unixSeconds(this.#issuer.clock.now());
+    // Not valid yet: the clock was set back.
+    if (now < notBefore || now >= (notBefore + notAfter) / 2) return true;
     const { authority } = await this.#issuer.keys.issuing();
     if (authority.id === this.#authority) return false;
     // A scheduled successor can wait for half of life; a tainted, revoked or dropped authority cannot.

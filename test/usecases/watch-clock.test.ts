@@ -31,3 +31,27 @@ test('a clock that goes back is a jump as well', () => {
   time.pass(1000, -172_800_000);
   expect(watch.check()).toBe(-172_801);
 });
+
+test('a machine that slept is no jump, where that is known', () => {
+  const time = clock();
+  let slept = 0;
+  const watch = new ClockWatch({ ...time, sinceBoot: () => time.monotonic() + slept });
+  time.pass(1000, 28_800_000);
+  slept = 28_799_000;
+  expect(watch.check()).toBe(0);
+  time.pass(1000, 3_601_000);
+  expect(watch.check()).toBe(3600);
+});
+
+test('several steps add up, and it is over only when all of them are undone', () => {
+  const time = clock();
+  const watch = new ClockWatch(time);
+  time.pass(1000, 3_601_000);
+  expect(watch.check()).toBe(3600);
+  time.pass(1000, 172_801_000);
+  expect(watch.check()).toBe(176_400);
+  time.pass(1000, 1000 - 172_800_000);
+  expect(watch.check()).toBe(3600);
+  time.pass(1000, 1000 - 3_600_000);
+  expect(watch.check()).toBe(0);
+});

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { instant } from '../../domain/instant.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -11,4 +12,6 @@ export const systemClock: Clock = {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + nanoseconds / 1e6;
   },
+  // Elsewhere it is worked out of the wall clock.
+  ...(process.platform === 'linux' && { sinceBoot: () => uptime() * 1000 }),
 };

@@ -16,6 +16,13 @@ test('the monotonic clock never goes back, and is that of the machine', () => {
   expect(Number.isSafeInteger(systemClock.now())).toBe(true);
 });
 
+test('time since boot counts on where it is known, and is not the wall clock', () => {
+  const since = systemClock.sinceBoot?.() ?? 0;
+  expect(systemClock.sinceBoot !== undefined).toBe(process.platform === 'linux');
+  expect(systemClock.sinceBoot?.() ?? 0).toBeGreaterThanOrEqual(since);
+  expect(since).toBeLessThan(systemClock.now() / 2);
+});
+
 test('entropy never hands out the same octets, and what was handed out is the receiver’s own', () => {
   const entropy = systemEntropy();
   const seen = new Set<string>();
