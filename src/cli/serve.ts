@@ -42,6 +42,7 @@ export const serveUntilStopped = async (
   server: RunningServer,
   output: Output,
   announce: () => void,
+  onStop: () => void = () => undefined,
 ): Promise<ExitCode> => {
   let asked: () => void = () => undefined;
   const signal = new Promise<void>((resolve) => {
@@ -57,6 +58,7 @@ export const serveUntilStopped = async (
       // At once: nothing that still runs may answer anyone (DEC-8).
       process.exit(EXIT.unknown);
     }
+    onStop();
     await server.stop();
     return EXIT.yes;
   } finally {

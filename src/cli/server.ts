@@ -11,6 +11,8 @@ import { record, table } from './output.ts';
 import type { Output } from './output.ts';
 import { serveUntilStopped, starting } from './serve.ts';
 import { resealVerb } from './server-reseal.ts';
+import { serviceOf } from './service.ts';
+import type { Terminal } from './terminal.ts';
 import { verb } from './verb.ts';
 import type { Cli } from './verb.ts';
 
@@ -76,9 +78,10 @@ const initVerb = (cli: Cli): Command =>
     },
   );
 
-const run = async (config: Config, output: Output): Promise<ExitCode> => {
+const run = async (config: Config, output: Output, terminal: Terminal): Promise<ExitCode> => {
   const { startServer } = await import('../compose/server.ts');
-  const server = await starting(() => startServer(config));
+  const service = serviceOf(terminal, output);
+  const server = await starting(() => startServer(config, { onHealth: (reasons) => service.health(reasons) }));
   const { waitsFor, readOnly } = server;
   const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
   const announce = (): void =>
@@ -92,7 +95,11 @@ const run = async (config: Config, output: Output): Promise<ExitCode> => {
         ['read-only', readOnly],
       ]),
     );
-  return serveUntilStopped(server, output, announce);
+  const begin = (): void => {
+    announce();
+    service.ready();
+  };
+  return serveUntilStopped(server, output, begin, () => service.stopping());
 };
 
 const runVerb = (cli: Cli): Command =>
@@ -101,7 +108,7 @@ const runVerb = (cli: Cli): Command =>
     withConfig(new Command('run').description('Run the server until it is told to stop (SIGTERM).')),
     async ({ options, output, terminal }) => {
       const loaded = load(options, terminal);
-      if (loaded.ok) return run(loaded.config, output);
+      if (loaded.ok) return run(loaded.config, output, terminal);
       tellProblems(loaded.problems, fileOf(options, terminal), output);
       return EXIT.usage;
     },

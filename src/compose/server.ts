@@ -36,6 +36,8 @@ export interface ServerOverrides {
   /** What drives the work in the background; the system's unless told. */
   readonly timers?: Timers;
   readonly logger?: Logger;
+  /** Told after each probe what stands in the way of serving; nothing when it is ready. */
+  readonly onHealth?: (reasons: readonly string[]) => void;
   /** For tests of crashes. */
   readonly testing?: ServerTesting;
 }
@@ -166,7 +168,10 @@ const serve = async (
     issuer,
     keeper,
     svid,
-    tell: (report) => frontEnds.tell(report),
+    tell: (report) => {
+      frontEnds.tell(report);
+      overrides.onHealth?.(report.reasons);
+    },
     flushDenials: () => frontEnds.flushDenials(),
   });
   await background.start();

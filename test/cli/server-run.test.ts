@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initServer } from '../../src/compose/init-server.ts';
+import { DatagramSocket } from '../support/datagram-socket.ts';
 import { readLedger } from '../support/journey.ts';
 import { runCommand } from '../support/run-command.ts';
 import { ROOT } from '../support/source-tree.ts';
@@ -26,7 +27,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const FREE = ['api', 'public', 'metrics'].flatMap((name) => ['--set', `server.${name}.port=0`]);
 const LOCAL = ['api', 'public'].flatMap((name) => ['--set', `server.${name}.address=127.0.0.1`]);
 
-const run = (set: readonly string[] = [], onReady?: () => Promise<unknown>, config = file) => {
+const run = (set: readonly string[] = [], onReady?: () => Promise<unknown>, config = file, env = {}) => {
   const told: Promise<unknown>[] = [];
   const args = [
     'server',
@@ -41,8 +42,9 @@ const run = (set: readonly string[] = [], onReady?: () => Promise<unknown>, conf
     ...set,
   ];
   const ended = runCommand(process.execPath, [join(ROOT, 'bin', 'mayfly.js'), ...args], {
+    env,
     onLine: (line, child) => {
-      if (!line.includes('"ready":true')) return;
+      if (!line.includes('"ready":')) return;
       told.push((onReady?.() ?? Promise.resolve()).finally(() => child.kill('SIGTERM')));
     },
   });
@@ -80,6 +82,38 @@ test('a port that is taken is named, with what finds the listener', async () => 
   holder.close();
   expect(code).toBe(1);
   expect(stdout).toContain(`the server does not start: 127.0.0.1 port ${port} is taken; mayfly server check says`);
+});
+
+test('a service manager hears when the server is ready, how it is, and that it stops', async () => {
+  const manager = new DatagramSocket(at('notify'));
+  await run([], undefined, file, { NOTIFY_SOCKET: at('notify') });
+  expect([...new Set(manager.take())]).toEqual(['WATCHDOG=1\nSTATUS=ready', 'READY=1', 'STOPPING=1\nSTATUS=stopping']);
+  manager.close();
+});
+
+test('a server that waits for its offline root has started, and says what it waits for', async () => {
+  const manager = new DatagramSocket(at('waiting'));
+  const other = ['--set', `server.dataDir=${at('offline')}`, '--set', 'server.root.kind=offline'];
+  initServer({
+    file: at('offline.yaml'),
+    trustDomain: 'example.org',
+    dataDir: at('offline'),
+    sealKey: at('keys/offline.key'),
+    adminSocket: at('admin.sock'),
+  });
+  await run([...other, '--set', `server.sealKey=${at('keys/offline.key')}`], undefined, file, {
+    NOTIFY_SOCKET: at('waiting'),
+  });
+  const [status = '', ...rest] = manager.take();
+  expect(status).toContain('STATUS=not ready: probe: no issuing CA is signed yet');
+  expect(rest.at(0)).toBe('READY=1');
+  manager.close();
+});
+
+test('a service manager that cannot be told is a note, and stops nothing', async () => {
+  const { code, stderr } = await run([], undefined, file, { NOTIFY_SOCKET: at('nobody') });
+  expect(code).toBe(0);
+  expect(stderr.match(/the service manager was not told/g)).toHaveLength(1);
 });
 
 const secret = (name: string, mode: number): string => {
