@@ -11,6 +11,7 @@ CREATE TABLE log_state (
   time_ms      INTEGER NOT NULL
 ) STRICT;
 
+-- Leaves and details are packed (src/adapters/sqlite/packed-text.ts).
 CREATE TABLE log_entry (
   idx  INTEGER PRIMARY KEY,
   leaf BLOB NOT NULL
@@ -45,33 +46,42 @@ CREATE TABLE audit_detail (
   erase_after INTEGER NOT NULL
 ) STRICT;
 
--- Strings that many credentials share, written once: SPIFFE IDs, entry ids, key ids.
+-- Strings that many holders or credentials share, written once: SPIFFE IDs of agents, key ids.
 CREATE TABLE name (
   id   INTEGER PRIMARY KEY,
   text TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Keyed by the place in the log, so that each index holds a few octets a row.
+-- Whom credentials are for: a SPIFFE ID, with the entry and the agent that it came through; once for all of theirs.
+CREATE TABLE holder (
+  id      INTEGER PRIMARY KEY,
+  subject TEXT NOT NULL,
+  entry   TEXT,
+  agent   INTEGER
+) STRICT;
+
+CREATE INDEX holder_subject ON holder (subject);
+CREATE INDEX holder_entry ON holder (entry) WHERE entry IS NOT NULL;
+CREATE INDEX holder_agent ON holder (agent) WHERE agent IS NOT NULL;
+
+-- Keyed by the place in the log, so that each index holds a few octets a row. Each index costs every issuance a page that
+-- nothing else in its batch touches; so there is one, and what else is searched for leads to holders first.
 CREATE TABLE credential (
   idx         INTEGER PRIMARY KEY,
   id          BLOB    NOT NULL UNIQUE,
   kind        INTEGER NOT NULL,
   role        INTEGER NOT NULL,
-  subject     INTEGER NOT NULL,
+  holder      INTEGER NOT NULL,
   authority   INTEGER NOT NULL,
   not_before  INTEGER NOT NULL,
   not_after   INTEGER NOT NULL,
   spki        BLOB,
-  entry       INTEGER,
-  agent       INTEGER,
   attestation BLOB,
   predecessor BLOB,
   superseded  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE INDEX credential_subject ON credential (subject);
-CREATE INDEX credential_agent ON credential (agent) WHERE agent IS NOT NULL;
-CREATE INDEX credential_entry ON credential (entry) WHERE entry IS NOT NULL;
+CREATE INDEX credential_holder ON credential (holder);
 
 -- Where decisions other than live credentials are on record.
 CREATE TABLE decision (

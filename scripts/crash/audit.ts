@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { unpackText } from '../../src/adapters/sqlite/packed-text.ts';
 import { Frontier } from './frontier.ts';
 import { readHeld } from './held.ts';
 
@@ -39,6 +40,14 @@ interface Row {
   readonly salt: Buffer | null;
   readonly detail: Buffer | null;
 }
+
+/** How text is stored says nothing about what it says; its hash does. */
+const unpacked = ({ idx, leaf, salt, detail }: Row): Row => ({
+  idx,
+  leaf: Buffer.from(unpackText(leaf)),
+  salt,
+  detail: detail && Buffer.from(unpackText(detail)),
+});
 
 type Members = Record<string, unknown>;
 
@@ -102,7 +111,8 @@ export class Audit {
       `SELECT e.idx, e.leaf, d.salt, d.detail FROM log_entry e LEFT JOIN audit_detail d ON d.idx = e.idx
          WHERE e.idx >= ? ORDER BY e.idx`,
     );
-    for (const row of rows.iterate(this.counts.entries)) {
+    for (const stored of rows.iterate(this.counts.entries)) {
+      const row = unpacked(stored);
       if (row.idx !== this.counts.entries) this.#found('twice', `${row.idx} stands at place ${this.counts.entries}`);
       this.counts.entries += 1;
       this.#tree.append(row.leaf);

@@ -125,8 +125,8 @@ describe('a server that is killed under load', () => {
         const size = Number(db.prepare('SELECT max(idx) + 1 FROM log_entry').pluck().get());
         const victim = db
           .prepare<[], { idx: number }>(
-            `SELECT c.idx FROM credential c JOIN name n ON n.id = c.subject
-               JOIN revocation r ON r.target_kind = 'identity' AND r.target_value = n.text WHERE c.idx < r.idx`,
+            `SELECT c.idx FROM credential c JOIN holder h ON h.id = c.holder
+               JOIN revocation r ON r.target_kind = 'identity' AND r.target_value = h.subject WHERE c.idx < r.idx`,
           )
           .get();
         const copy = (table: string, columns: string) =>

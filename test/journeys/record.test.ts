@@ -1,4 +1,5 @@
 import { ledgerFile, openForReading } from '../../src/adapters/sqlite/open.ts';
+import { unpackText } from '../../src/adapters/sqlite/packed-text.ts';
 import { encodePem } from '../../src/formats/pem.ts';
 import { csrOf, type Held, heldFrom, recordedFacts } from '../support/journey.ts';
 import { JWT_SPIFFE, ORDERS, type OauthWorld, startOauthWorld } from '../support/journey-oauth.ts';
@@ -265,7 +266,7 @@ test('no leaf names a person, a machine or a workload', () => {
   const leaves = db.prepare<[], { leaf: Buffer }>('SELECT leaf FROM log_entry').all();
   const details = db.prepare<[], { detail: Buffer }>('SELECT detail FROM audit_detail').all();
   db.close();
-  const all = (rows: readonly Buffer[]): string => Buffer.concat([...rows]).toString('latin1');
+  const all = (rows: readonly Buffer[]): string => Buffer.concat(rows.map(unpackText)).toString('latin1');
   const [clear, erasable] = [all(leaves.map(({ leaf }) => leaf)), all(details.map(({ detail }) => detail))];
   const words = [CANARY, 'spiffe://', '127.0.0.1', 'uid:', ORDERS, 'join_token:', 'unix:', 'test:1', 'node'];
   for (const word of words) expect([word, clear.includes(word)]).toEqual([word, false]); // TL-15

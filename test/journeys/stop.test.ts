@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { checkDataDir } from '../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile, openForReading } from '../../src/adapters/sqlite/open.ts';
+import { unpackText } from '../../src/adapters/sqlite/packed-text.ts';
 import { readCertificate } from '../../src/formats/certificate.ts';
 import { csrOf, Journey, readLedger, recordedFacts } from '../support/journey.ts';
 import { type DevChild, type ReadyLine, startDevChild } from '../support/journey-child.ts';
@@ -110,11 +111,12 @@ const rootOf = (leaves: readonly Buffer[]): Buffer => {
 /** Everything that a stranger could check in the folder that is left. */
 const expectSound = (held: readonly Credential[]): void => {
   const db = openForReading(ledgerFile(dataDir));
-  const leaves = db.prepare<[], { leaf: Buffer }>('SELECT leaf FROM log_entry ORDER BY idx').all();
+  const stored = db.prepare<[], Buffer>('SELECT leaf FROM log_entry ORDER BY idx').pluck().all();
   db.close();
+  const leaves = stored.map((leaf) => Buffer.from(unpackText(leaf)));
   const head = readLedger(dataDir, ({ log }) => log.head());
   expect(head.size).toBe(leaves.length);
-  expect(rootOf(leaves.map(({ leaf }) => leaf)).toString('hex')).toBe(head.root); // P4, TL-9
+  expect(rootOf(leaves).toString('hex')).toBe(head.root); // P4, TL-9
   const facts = recordedFacts(dataDir);
   const issued = new Map<string, Credential>();
   for (const { fact, cursor } of facts) {

@@ -18,8 +18,8 @@ export class CredentialWriter {
   constructor(db: SqliteDatabase, names: Names) {
     this.#names = names;
     this.#credential = db.prepare(
-      `INSERT INTO credential (id, idx, kind, role, subject, authority, not_before, not_after, spki, entry, agent,
-         attestation, predecessor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO credential (id, idx, kind, role, holder, authority, not_before, not_after, spki, attestation,
+         predecessor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#supersede = db.prepare('UPDATE credential SET superseded = 1 WHERE id = ?');
     // The same key may spend again (DEC-12): the memory then lasts as long as the longer of both, and the first place stays.
@@ -43,13 +43,11 @@ export class CredentialWriter {
       index,
       kindToCode(fact.credential),
       roleToCode(fact.role),
-      this.#names.numberOf(fact.spiffeId),
+      this.#names.holderOf(fact),
       this.#names.numberOf(fact.authority),
       fact.notBefore,
       fact.notAfter,
       hexToBlob(fact.spki),
-      this.#names.optional(fact.entry),
-      this.#names.optional(fact.agent),
       hexToBlob(fact.attestation),
       hexToBlob(fact.predecessor),
     );

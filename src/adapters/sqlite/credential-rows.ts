@@ -3,7 +3,7 @@ import type { CredentialRow } from '../../ports/views.ts';
 import type { SqliteDatabase } from './open.ts';
 import { blobToHex, blobToId, codeToKind, codeToRole, idToBlob } from './rows.ts';
 
-/** A row of `credential` with its names written out. */
+/** A row of `credential` with its holder and its names written out. */
 export interface StoredCredential {
   readonly id: Buffer;
   readonly idx: number;
@@ -21,12 +21,12 @@ export interface StoredCredential {
   readonly superseded: number;
 }
 
-/** Columns and joins of a credential `c`, for every statement that reads one. CROSS keeps SQLite from starting at the names. */
-export const CREDENTIAL_COLUMNS = `c.id, c.idx, c.kind, c.role, s.text AS subject, k.text AS authority, c.not_before,
-  c.not_after, c.spki, e.text AS entry, a.text AS agent, c.attestation, c.predecessor, c.superseded`;
+/** Columns and joins of a credential `c`, for every statement that reads one. CROSS keeps SQLite from starting elsewhere. */
+export const CREDENTIAL_COLUMNS = `c.id, c.idx, c.kind, c.role, h.subject, k.text AS authority, c.not_before,
+  c.not_after, c.spki, h.entry, a.text AS agent, c.attestation, c.predecessor, c.superseded`;
 
-export const CREDENTIAL_NAMES = `CROSS JOIN name s ON s.id = c.subject CROSS JOIN name k ON k.id = c.authority
-  LEFT JOIN name e ON e.id = c.entry LEFT JOIN name a ON a.id = c.agent`;
+export const CREDENTIAL_NAMES = `CROSS JOIN holder h ON h.id = c.holder CROSS JOIN name k ON k.id = c.authority
+  LEFT JOIN name a ON a.id = h.agent`;
 
 export const toCredentialRow = (row: StoredCredential): CredentialRow => ({
   id: blobToId(row.id),

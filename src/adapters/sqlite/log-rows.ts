@@ -3,6 +3,7 @@ import type { Opening } from '../../formats/fact-leaf.ts';
 import type { LogState } from '../../ledger/store.ts';
 import type { TileReader } from '../../ledger/tiles.ts';
 import type { SqliteDatabase } from './open.ts';
+import { unpackText } from './packed-text.ts';
 
 interface StateRow {
   readonly log_id: string;
@@ -42,11 +43,13 @@ export class LogRows {
   readonly tile: TileReader = (level, n) => this.#tile.get(level, n);
 
   leaf(index: number): Uint8Array | undefined {
-    return this.#leaf.get(index);
+    const leaf = this.#leaf.get(index);
+    return leaf && unpackText(leaf);
   }
 
   opening(index: number): Opening | undefined {
-    return this.#opening.get(index);
+    const opening = this.#opening.get(index);
+    return opening && { salt: opening.salt, detail: unpackText(opening.detail) };
   }
 }
 

@@ -1,35 +1,71 @@
 import type { SqliteDatabase } from './open.ts';
 
-/** Beyond it the memory starts anew; the rows stay. */
-const REMEMBERED = 50_000;
+/** Beyond it a memory starts anew; the rows stay. */
+const REMEMBERED = 20_000;
 
-/** Turns strings that many rows share into numbers. For the writer only. */
+/** Whom a credential is for, and through whom it came. */
+export interface HolderOf {
+  readonly spiffeId: string;
+  readonly entry?: string;
+  readonly agent?: string;
+}
+
+/** Numbers that were looked up or given lately. */
+class Numbers {
+  readonly #known = new Map<string, number>();
+
+  get(key: string, find: () => number): number {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const number = find();
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.set(key, number);
+    return number;
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+}
+
+/** Turns what many rows share into numbers. For the writer only, inside the batch's transaction. */
 export class Names {
   readonly #find;
   readonly #insert;
-  readonly #known = new Map<string, number>();
+  readonly #findHolder;
+  readonly #insertHolder;
+  readonly #texts = new Numbers();
+  readonly #holders = new Numbers();
 
   constructor(db: SqliteDatabase) {
     this.#find = db.prepare<[string], number>('SELECT id FROM name WHERE text = ?').pluck();
     this.#insert = db.prepare<[string]>('INSERT INTO name (text) VALUES (?)');
+    this.#findHolder = db
+      .prepare<[string, string | null, number | null], number>(
+        'SELECT id FROM holder INDEXED BY holder_subject WHERE subject = ? AND entry IS ? AND agent IS ?',
+      )
+      .pluck();
+    this.#insertHolder = db.prepare<[string, string | null, number | null]>(
+      'INSERT INTO holder (subject, entry, agent) VALUES (?, ?, ?)',
+    );
   }
 
-  /** Must run inside the batch's transaction. */
   numberOf(text: string): number {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    const number = this.#find.get(text) ?? Number(this.#insert.run(text).lastInsertRowid);
-    if (this.#known.size >= REMEMBERED) this.#known.clear();
-    this.#known.set(text, number);
-    return number;
+    return this.#texts.get(text, () => this.#find.get(text) ?? Number(this.#insert.run(text).lastInsertRowid));
   }
 
-  optional(text: string | undefined): number | null {
-    return text === undefined ? null : this.numberOf(text);
+  holderOf({ spiffeId, entry, agent }: HolderOf): number {
+    // No SPIFFE ID or id of an entry holds a space.
+    return this.#holders.get(`${spiffeId} ${entry ?? ''} ${agent ?? ''}`, () => {
+      const through = agent === undefined ? null : this.numberOf(agent);
+      const row = [spiffeId, entry ?? null, through] as const;
+      return this.#findHolder.get(...row) ?? Number(this.#insertHolder.run(...row).lastInsertRowid);
+    });
   }
 
   /** Rows were purged: numbers may mean nothing any more. */
   forget(): void {
-    this.#known.clear();
+    this.#texts.clear();
+    this.#holders.clear();
   }
 }

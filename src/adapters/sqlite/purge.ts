@@ -102,33 +102,39 @@ export class Purge {
     const others = this.#seconds(hotMs);
     const agents = this.#seconds(Math.max(hotMs, agentMs));
     const rows = this.#db
-      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; role: number; not_after: number; names: string }>(
-        `SELECT id, idx, role, not_after, json_array(subject, entry, agent) AS names FROM credential
-           WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`,
+      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; role: number; not_after: number; holder: number }>(
+        `SELECT id, idx, role, not_after, holder FROM credential WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`,
       )
       .all(this.#afterCredential, this.#floor(hotMs));
     this.#afterCredential = rows.at(-1)?.id ?? this.#afterCredential;
     const due = rows.filter((row) => row.not_after < (row.role === AGENT ? agents : others));
-    const remove = this.#db.prepare('DELETE FROM credential WHERE id = ?');
+    const remove = this.#db.prepare('DELETE FROM credential WHERE idx = ?');
     const keep = this.#db.prepare('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)');
     for (const { id, idx } of due) {
       keep.run(id, idx);
-      remove.run(id);
+      remove.run(idx);
     }
-    this.#forgetNames(due.flatMap((row) => JSON.parse(row.names) as (number | null)[]));
+    this.#forgetHolders(new Set(due.map(({ holder }) => holder)));
     this.#counts.credentials += due.length;
     return rows.length;
   }
 
-  #forgetNames(numbers: readonly (number | null)[]): void {
-    const forget = this.#db.prepare(
+  /** Whoever holds no credential any more is forgotten, and so is the agent that nobody came through. */
+  #forgetHolders(holders: ReadonlySet<number>): void {
+    const forgetHolder = this.#db
+      .prepare<[number], number | null>(
+        `DELETE FROM holder WHERE id = ?
+           AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_holder WHERE holder = holder.id)
+           RETURNING agent`,
+      )
+      .pluck();
+    const forgetName = this.#db.prepare<[number]>(
       `DELETE FROM name WHERE id = ?
-         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_subject WHERE subject = name.id)
-         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_agent WHERE agent = name.id)
-         AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_entry WHERE entry = name.id)
+         AND NOT EXISTS (SELECT 1 FROM holder INDEXED BY holder_agent WHERE agent = name.id)
          AND NOT EXISTS (SELECT 1 FROM authority WHERE authority.id = name.text)`,
     );
-    for (const number of new Set(numbers)) if (number !== null) forget.run(number);
+    const agents = new Set([...holders].flatMap((holder) => forgetHolder.get(holder) ?? []));
+    for (const agent of agents) forgetName.run(agent);
     this.#names.forget();
   }
 
@@ -171,8 +177,7 @@ export class Purge {
       .prepare<[number], { id: Buffer; spiffe_id: string }>(
         `SELECT id, spiffe_id FROM attestation a INDEXED BY attestation_renew_until WHERE renew_until < ?
            AND NOT EXISTS (SELECT 1 FROM agent WHERE agent.spiffe_id = a.spiffe_id AND agent.attestation = a.id
-             AND EXISTS (SELECT 1 FROM credential INDEXED BY credential_subject
-               WHERE subject = (SELECT id FROM name WHERE text = a.spiffe_id)))
+             AND EXISTS (SELECT 1 FROM holder INDEXED BY holder_subject WHERE subject = a.spiffe_id))
            LIMIT ${CHUNK}`,
       )
       .all(this.#seconds(this.#retention.hotMs));

@@ -6,6 +6,7 @@ import { FactRows } from './apply.ts';
 import { sqliteCode } from './errors.ts';
 import type { ChangeMark } from './change-mark.ts';
 import type { SqliteDatabase } from './open.ts';
+import { packText } from './packed-text.ts';
 
 /** Called around a commit; tests stop the process or slow it down here (TL-8, TL-17). */
 export interface CommitHooks {
@@ -84,8 +85,8 @@ export class SqliteLedgerStore implements LedgerStore {
 
   #write(record: LedgerRecord): void {
     const { index, leaf, opening, time } = record;
-    this.#entry.run(index, leaf);
-    if (opening) this.#detail.run(index, opening.salt, opening.detail, time + this.#detailLifeMs);
+    this.#entry.run(index, packText(leaf));
+    if (opening) this.#detail.run(index, opening.salt, packText(opening.detail), time + this.#detailLifeMs);
     this.rows.apply(record);
   }
 }

@@ -6,39 +6,39 @@ import type { SqliteDatabase } from './open.ts';
 import { blobToId, idToBlob } from './rows.ts';
 import { belowPrefix } from './view-entries.ts';
 
-const NUMBER_OF = '(SELECT id FROM name WHERE text = ?)';
-
-/** The index that leads the search, and the conditions with their values. */
+/** The index that leads to the holders, and the conditions on them and on their credentials, with their values. */
 const search = (filter: CredentialFilter): { index: string; where: string[]; values: (string | number)[] } => {
   const where: string[] = [];
   const values: (string | number)[] = [];
   const indexes: string[] = [];
   if (filter.spiffeId !== undefined) {
-    indexes.push('credential_subject');
-    where.push(`c.subject = ${NUMBER_OF}`);
+    indexes.push('holder_subject');
+    where.push('subject = ?');
     values.push(filter.spiffeId);
   }
   if (filter.entry !== undefined) {
-    indexes.push('credential_entry');
-    where.push(`c.entry = ${NUMBER_OF}`);
+    indexes.push('holder_entry');
+    where.push('entry = ?');
     values.push(filter.entry);
   }
   if (filter.agent !== undefined) {
-    indexes.push('credential_agent');
-    where.push(`c.agent = ${NUMBER_OF}`);
+    indexes.push('holder_agent');
+    where.push('agent = (SELECT id FROM name WHERE text = ?)');
     values.push(filter.agent);
   }
   if (filter.prefix !== undefined) {
-    const below = belowPrefix('text', filter.prefix);
-    indexes.push('credential_subject');
-    where.push(`c.subject IN (SELECT id FROM name WHERE ${below.sql})`);
+    const below = belowPrefix('subject', filter.prefix);
+    indexes.push('holder_subject');
+    where.push(below.sql);
     values.push(...below.values);
   }
+  const holders = `c.holder IN (SELECT id FROM holder INDEXED BY ${indexes[0]} WHERE ${where.join(' AND ')})`;
+  const conditions = where.length === 0 ? [] : [holders];
   if (filter.liveAt !== undefined) {
-    where.push('c.not_after > ?');
+    conditions.push('c.not_after > ?');
     values.push(filter.liveAt);
   }
-  return { index: indexes[0] === undefined ? '' : `INDEXED BY ${indexes[0]}`, where, values };
+  return { index: where.length === 0 ? '' : 'INDEXED BY credential_holder', where: conditions, values };
 };
 
 const clause = (where: readonly string[]): string => (where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`);

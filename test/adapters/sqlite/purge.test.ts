@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { checkDataDir } from '../../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile } from '../../../src/adapters/sqlite/open.ts';
+import { unpackText } from '../../../src/adapters/sqlite/packed-text.ts';
 import type { SpiffeId } from '../../../src/domain/spiffe-id.ts';
 import { deniedFixture, entryFixture, FOUNDATION, issuedFixture, newId } from '../../support/facts.ts';
 import { openTestLedger } from '../../support/ledger.ts';
@@ -78,8 +79,9 @@ describe('erasure and retention', () => {
       ],
     });
     const db = new Database(ledgerFile(dataDir), { readonly: true });
-    const leaves = db.prepare<[], string>('SELECT CAST(leaf AS TEXT) FROM log_entry').pluck().all();
+    const stored = db.prepare<[], Buffer>('SELECT leaf FROM log_entry').pluck().all();
     db.close();
+    const leaves = stored.map((leaf) => Buffer.from(unpackText(leaf)).toString());
     expect(leaves.length).toBe(8);
     expect(leaves.filter((leaf) => leaf.includes(CANARY))).toEqual([]);
   });
