@@ -54,6 +54,10 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('resource', identifier, () => this.#under.resource(identifier));
   }
 
+  resourceRevision(identifier: string): number {
+    return this.#read('resourceRevision', identifier, () => this.#under.resourceRevision(identifier));
+  }
+
   resourceNamed(name: string): string | undefined {
     return this.#read('resourceNamed', name, () => this.#under.resourceNamed(name));
   }

@@ -27,6 +27,8 @@ export interface AdmissionReader {
   entryUsed(id: string): boolean;
   commonNameOwner(commonName: string): SpiffeId | undefined;
   resource(identifier: string): { readonly revision: number } | undefined;
+  /** The newest revision that a resource of this identifier ever had, also one that is deleted; 0 when there was none. */
+  resourceRevision(identifier: string): number;
   /** The identifier of the resource that a logical name belongs to. */
   resourceNamed(name: string): string | undefined;
   joinToken(id: RecordId): { readonly voided: boolean } | undefined;

@@ -105,6 +105,17 @@ const namesObjection = (reader: AdmissionReader, { resource }: ResourceWritten):
   return taken ? conflict('a logical name belongs to another resource') : undefined;
 };
 
+/** Revisions go on over a deletion: what leans on the resource that was deleted must not find it again in the next one. */
+const creationObjection = (
+  reader: AdmissionReader,
+  { resource }: ResourceWritten,
+  before: { readonly revision: number } | undefined,
+): Objection | undefined => {
+  if (before) return conflict('there is a resource with this identifier');
+  const isNext = resource.revision === reader.resourceRevision(resource.identifier) + 1;
+  return isNext ? undefined : refused('precondition_failed', 'the record has another revision');
+};
+
 const resourceWritten: KindRules<ResourceWritten> = {
   objection: (reader, fact) => {
     const before = reader.resource(fact.resource.identifier);
@@ -112,11 +123,14 @@ const resourceWritten: KindRules<ResourceWritten> = {
       adminObjection(reader, fact.leans) ??
       (fact.kind === 'resource-updated' ? revisionObjection(before, fact.resource) : undefined);
     if (objection) return objection;
-    if (fact.kind === 'resource-created' && before) return conflict('there is a resource with this identifier');
-    return namesObjection(reader, fact);
+    return (
+      (fact.kind === 'resource-created' ? creationObjection(reader, fact, before) : undefined) ??
+      namesObjection(reader, fact)
+    );
   },
   apply: (state, { resource }) => {
     state.set('resource', resource.identifier, { revision: resource.revision });
+    state.set('resourceRevision', resource.identifier, resource.revision);
     for (const name of resource.names) state.set('resourceNamed', name, resource.identifier);
   },
 };

@@ -45,6 +45,8 @@ export interface ResourceReader {
   get(identifier: string): Resource | undefined;
   /** By identifier or logical name. */
   named(name: string): Resource | undefined;
+  /** The newest revision that a resource of this identifier ever had, also one that is deleted; 0 when there was none. */
+  lastRevision(identifier: string): number;
   list(): readonly Resource[];
 }
 

@@ -19,9 +19,9 @@ const entryFact = (issuer: Registrar, admin: Administrator, step: EntryStep): re
   return isSame(fieldsOf(before), after) ? [] : [nextEntry(issuer, admin, before, after).fact];
 };
 
-const resourceFact = (admin: Administrator, { before, after }: ResourceStep): readonly Fact[] => {
+const resourceFact = (issuer: Registrar, admin: Administrator, { before, after }: ResourceStep): readonly Fact[] => {
   if (after !== undefined) {
-    return before && isSame(resourceFieldsOf(before), after) ? [] : [resourceWrite(admin, after, before)];
+    return before && isSame(resourceFieldsOf(before), after) ? [] : [resourceWrite(issuer, admin, after, before)];
   }
   if (before === undefined) return [];
   const { identifier, revision } = before;
@@ -55,7 +55,7 @@ export const applyEntries = async (
     throw new Refusal('precondition_failed', 'the plan is no longer the one that was shown; look at it again');
   }
   const facts = [
-    ...plan.resources.flatMap((step) => resourceFact(admin, step)),
+    ...plan.resources.flatMap((step) => resourceFact(issuer, admin, step)),
     ...plan.entries.flatMap((step) => entryFact(issuer, admin, step)),
   ].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
   for (let at = 0; at < facts.length; at += GROUP) await record(issuer, facts.slice(at, at + GROUP));

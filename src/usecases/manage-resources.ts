@@ -19,14 +19,15 @@ const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: Resour
   return checked.value;
 };
 
-/** The fact that writes a resource: its first revision, or the one after `before`. */
+/** The fact that writes a resource: the revision after `before`, or after all that others of its identifier ever had. */
 export const resourceWrite = (
+  issuer: Pick<Issuer, 'views'>,
   admin: Administrator,
   fields: ResourceFields,
   before: Resource | undefined,
 ): ResourceWritten => ({
   kind: before ? 'resource-updated' : 'resource-created',
-  resource: { ...fields, revision: (before?.revision ?? 0) + 1 },
+  resource: { ...fields, revision: (before?.revision ?? issuer.views.resources.lastRevision(fields.identifier)) + 1 },
   by: admin.name,
   leans: adminLeans(admin, before && { resource: { identifier: before.identifier, revision: before.revision } }),
 });
@@ -53,7 +54,7 @@ export const createResource = async (
   if (issuer.views.resources.get(fields.identifier)) {
     throw new Refusal('conflict', 'there is a resource with this identifier', { field: 'identifier' });
   }
-  const fact = resourceWrite(admin, fields, undefined);
+  const fact = resourceWrite(issuer, admin, fields, undefined);
   await record(issuer, [fact]);
   return fact.resource;
 };
@@ -73,7 +74,7 @@ export const updateResource = async (
   requireRevision(before, expected);
   const fields = requireResource(issuer, draft);
   if (isSame(fields, resourceFieldsOf(before))) return before;
-  const fact = resourceWrite(admin, fields, before);
+  const fact = resourceWrite(issuer, admin, fields, before);
   await record(issuer, [fact]);
   return fact.resource;
 };

@@ -75,7 +75,10 @@ export const planResources = (issuer: Registrar, file: ApplyFile, problems: Prob
     steps: [...written, ...pruned],
     find: (identifier) => {
       const step = planned.get(identifier);
-      if (step?.after) return { ...step.after, revision: (step.before?.revision ?? 0) + 1 };
+      if (step?.after) {
+        const last = step.before?.revision ?? issuer.views.resources.lastRevision(step.after.identifier);
+        return { ...step.after, revision: last + 1 };
+      }
       return gone.has(identifier) ? undefined : issuer.views.resources.get(identifier);
     },
     item,

@@ -17,6 +17,7 @@ const emptyStore = (): AdmissionReader => ({
   entryUsed: () => false,
   commonNameOwner: () => undefined,
   resource: () => undefined,
+  resourceRevision: () => 0,
   resourceNamed: () => undefined,
   joinToken: () => undefined,
   joinTokenHashUsed: () => false,

@@ -190,6 +190,24 @@ describe('resources', () => {
     expect(listResources(admin)).toEqual([]);
   });
 
+  // DEC-4: whoever leans on, or saw, the deleted one must not find it again in the next one.
+  test('go on with their revisions when they come again', async () => {
+    await createResource(admin, ROOT, API);
+    await deleteResource(
+      admin,
+      ROOT,
+      API.identifier,
+      (await updateResource(admin, ROOT, { ...API, names: ['v2'] })).revision,
+    );
+    const again = await createResource(admin, ROOT, API);
+    expect(again.revision).toBe(3);
+    expect(await codeOf(updateResource(admin, ROOT, { ...API, names: [] }, 1))).toBe('precondition_failed');
+    expect(await codeOf(deleteResource(admin, ROOT, API.identifier, 2))).toBe('precondition_failed');
+    await deleteResource(admin, ROOT, API.identifier, 3);
+    expect([listResources(admin), admin.views.resources.get(API.identifier)]).toEqual([[], undefined]);
+    expect(admin.views.resources.lastRevision(API.identifier)).toBe(3);
+  });
+
   test('stay while an entry grants them', async () => {
     // DEC-47
     await createResource(admin, ROOT, API);

@@ -44,6 +44,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
   readonly #tombstone;
   readonly #commonName;
   readonly #resource;
+  readonly #resourceRevision;
   readonly #resourceName;
   readonly #joinToken;
   readonly #joinTokenHash;
@@ -67,7 +68,10 @@ export class SqliteAdmissionReader implements AdmissionReader {
         'SELECT spiffe_id FROM entry INDEXED BY entry_common_name WHERE common_name = ? LIMIT 1',
       )
       .pluck();
-    this.#resource = db.prepare<[string], number>('SELECT revision FROM resource WHERE identifier = ?').pluck();
+    this.#resource = db
+      .prepare<[string], number>("SELECT revision FROM resource WHERE identifier = ? AND data <> ''")
+      .pluck();
+    this.#resourceRevision = db.prepare<[string], number>('SELECT revision FROM resource WHERE identifier = ?').pluck();
     this.#resourceName = db.prepare<[string], string>('SELECT identifier FROM resource_name WHERE name = ?').pluck();
     this.#joinToken = db.prepare<[Buffer], number>('SELECT voided FROM join_token WHERE id = ?').pluck();
     this.#joinTokenHash = db.prepare<[Buffer]>('SELECT 1 FROM join_token WHERE hash = ?').pluck();
@@ -108,6 +112,10 @@ export class SqliteAdmissionReader implements AdmissionReader {
   resource(identifier: string): { readonly revision: number } | undefined {
     const revision = this.#resource.get(identifier);
     return revision === undefined ? undefined : { revision };
+  }
+
+  resourceRevision(identifier: string): number {
+    return this.#resourceRevision.get(identifier) ?? 0;
   }
 
   resourceNamed(name: string): string | undefined {

@@ -210,6 +210,12 @@ describe('resources', () => {
     await record({ kind: 'resource-deleted', identifier: 'https://a', by: 'test', leans: { policy: 1 } });
     expect(resources.list()).toEqual([]);
     expect(resources.named('a')).toBeUndefined();
+    expect(resources.get('https://a')).toBeUndefined();
+    expect([resources.lastRevision('https://a'), resources.lastRevision('https://b')]).toEqual([2, 0]);
+    const stale = await opened.ledger.append({ facts: [write(resource('https://a', []))] });
+    expect(stale).toMatchObject({ status: 'refused', code: 'precondition_failed' });
+    await record(write(resource('https://a', ['a'], 3)));
+    expect(resources.named('a')?.revision).toBe(3);
   });
 });
 
