@@ -54,6 +54,9 @@ export const attestorsOf = (
     const authorities = x509pop.caFiles.map((file) => readFileSync(file, 'utf8'));
     attestors.push(x509popAttestor({ trustDomain, authorities }));
   }
-  if (issuers.length > 0) attestors.push(oidcAttestor({ trustDomain, issuers, clock: issuer.clock }));
+  if (issuers.length > 0)
+    attestors.push(
+      oidcAttestor({ trustDomain, issuers, clock: issuer.clock, forgottenBefore: () => issuer.views.log.reopenedAt() }),
+    );
   return new Map(attestors.map((attestor) => [attestor.type, attestor]));
 };

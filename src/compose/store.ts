@@ -78,7 +78,8 @@ export const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefin
 
 const ORIGINS = { generated: 'made', files: 'brought', offline: 'offline' } as const;
 
-const authorityPolicy = ({ server: { root, tokens } }: Config): AuthorityPolicy => ({
+/** How authorities live, as configured. */
+export const authorityPolicy = ({ server: { root, tokens } }: Config): AuthorityPolicy => ({
   ...DEFAULT_AUTHORITY_POLICY,
   root: ORIGINS[root.kind],
   ...(tokens.rs256 && { algorithms: { ...DEFAULT_AUTHORITY_POLICY.algorithms, ...JWT_ALGORITHMS_WITH_RS256 } }),

@@ -5,7 +5,7 @@ import type { FactKind } from './fact.ts';
  * (TL-15): the leaf holds nothing that names a person, a machine or a workload.
  */
 export const CLEAR_MEMBERS: { readonly [K in FactKind]: readonly string[] } = {
-  'epoch-opened': ['trustDomain', 'logId', 'epoch'],
+  'epoch-opened': ['trustDomain', 'logId', 'epoch', 'previous'],
   'server-started': ['version', 'frontEnds'],
   'server-stopped': [],
   attested: ['id', 'attestor', 'role', 'evidence', 'spki'],

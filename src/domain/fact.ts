@@ -71,11 +71,20 @@ export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'access-token';
 /** What the holder of a credential may do here (DEC-14). It is read from the ledger, never from the SPIFFE ID's path. */
 export type CredentialRole = 'server' | 'agent' | 'agentless' | 'workload';
 
+/**
+ * The beginning of a log, or of its next epoch after a store was brought back (DEC-10). Later epochs go on from the tree as it
+ * was found: what came after it in the epoch before is lost, and join tokens that were open are void.
+ */
 export interface EpochOpened {
   readonly kind: 'epoch-opened';
   readonly trustDomain: string;
   readonly logId: string;
   readonly epoch: number;
+  /** The head that it goes on from; absent in the first one. `root` is hexadecimal. */
+  readonly previous?: { readonly epoch: number; readonly size: number; readonly root: string };
+  /** Why the log took no facts before. */
+  readonly reason?: string;
+  readonly by?: string;
 }
 
 export interface ServerStarted {

@@ -1,19 +1,50 @@
+import type { EpochOpened, Fact } from '../domain/fact.ts';
+import type { Instant } from '../domain/instant.ts';
 import { hashLeaf } from '../domain/merkle.ts';
 import { SALT_BYTES, writeFactLeaf } from '../formats/fact-leaf.ts';
-import type { Fact } from '../domain/fact.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import type { LedgerStore, LogState } from './store.ts';
+import { Admission } from './admit.ts';
+import type { LedgerRecord, LedgerStore, LogState } from './store.ts';
 import type { TiledTree } from './tiles.ts';
 
-/** Writes the first fact of a log whose size is 0. The only fact that does not pass admission. */
-export const openEpoch = (store: LedgerStore, before: LogState, tree: TiledTree, entropy: Entropy): LogState => {
-  if (before.size !== 0) throw new Error('the epoch is open already');
-  const { trustDomain, logId, epoch, time } = before;
-  const fact: Fact = { kind: 'epoch-opened', trustDomain, logId, epoch };
-  const leaf = writeFactLeaf(fact, time, entropy.bytes(SALT_BYTES));
-  tree.append(hashLeaf(leaf.leaf));
-  const after = { ...before, size: 1, root: tree.root() };
+/** What begins an epoch: its own fact, and those that hold from its first moment on. */
+export interface EpochOpening {
+  readonly opened: EpochOpened;
+  readonly more: readonly Fact[];
+  readonly now: Instant;
+}
+
+/** The very first fact of a log. */
+export const firstEpoch = ({ trustDomain, logId, epoch, time }: LogState): EpochOpening => ({
+  opened: { kind: 'epoch-opened', trustDomain, logId, epoch },
+  more: [],
+  now: time,
+});
+
+/**
+ * Opens an epoch, all of it in one transaction: the first of a new log, or a later one that goes on from the tree as it stands.
+ * An `epoch-opened` fact is the only one that does not pass admission; throws when one of the others does not.
+ */
+export const openEpoch = (
+  store: LedgerStore,
+  before: LogState,
+  tree: TiledTree,
+  { opened, more, now }: EpochOpening,
+  entropy: Entropy,
+): LogState => {
+  const { epoch } = opened;
+  if (before.size === 0 ? epoch !== before.epoch : epoch <= before.epoch)
+    throw new Error(`epoch ${epoch} is open already`);
+  const time = Math.max(before.time, now) as Instant;
   store.begin();
-  store.commit({ before, after, records: [{ ...leaf, index: 0, time, fact }], tiles: tree.takeChanged() });
+  const verdict = new Admission(store.admission).consider({ facts: more }, { index: before.size + 1, time }, entropy);
+  if (verdict.status !== 'admitted') throw new Error(`what an epoch opens with is not admitted: ${verdict.status}`);
+  const records: LedgerRecord[] = [opened, ...verdict.facts].map((fact, at) => {
+    const leaf = writeFactLeaf(fact, time, entropy.bytes(SALT_BYTES));
+    tree.append(hashLeaf(leaf.leaf));
+    return { ...leaf, index: before.size + at, time, fact };
+  });
+  const after = { ...before, epoch, size: tree.size, root: tree.root(), time };
+  store.commit({ before, after, records, tiles: tree.takeChanged() });
   return after;
 };

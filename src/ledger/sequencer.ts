@@ -5,6 +5,8 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { Append, Appended } from '../ports/ledger.ts';
 import { Admission } from './admit.ts';
 import type { Verdict } from './admit.ts';
+import { openEpoch } from './open-epoch.ts';
+import type { EpochOpening } from './open-epoch.ts';
 import type { LedgerRecord, LedgerStore, LogState } from './store.ts';
 import type { TiledTree } from './tiles.ts';
 
@@ -39,6 +41,11 @@ export class Sequencer {
 
   get state(): LogState {
     return this.#state;
+  }
+
+  /** As `openEpoch` does; what is flushed afterwards stands in the new epoch. */
+  openEpoch(opening: EpochOpening, entropy: Entropy): void {
+    this.#state = openEpoch(this.#store, this.#state, this.#tree, opening, entropy);
   }
 
   /**

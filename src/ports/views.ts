@@ -142,6 +142,8 @@ export interface LogReader {
   head(): LogHead;
   /** The root that the log had at an earlier size, hexadecimal. Throws beyond its size. */
   rootAt(size: number): string;
+  /** When the present epoch was opened on a store that had been brought back (DEC-10); undefined in the first one. */
+  reopenedAt(): Instant | undefined;
   at(index: number): RecordedFact | undefined;
   /** Where a decision (serial, `jti` or decision id) is on record. */
   find(id: RecordId): number | undefined;

@@ -74,7 +74,8 @@ export interface JourneyOptions {
 /** No rate stands in the way of a journey that is not about rates. */
 const ROOMY = { attestPerSource: 100_000, signPerWorkload: 100_000, signPerAgent: 1_000_000 };
 
-const configFor = ({ frontEnds = 1, attestors, configure }: JourneyOptions, dataDir: string): Config => {
+/** What a journey's server is configured with. */
+export const journeyConfig = ({ frontEnds = 1, attestors, configure }: JourneyOptions, dataDir: string): Config => {
   const adminSocket = join(dataDir, 'admin.sock');
   const config = devConfig({ trustDomain: 'example.org', dataDir, adminSocket, port: 0, publicPort: 0, frontEnds });
   const server = { ...config.server, limits: { ...config.server.limits, ...ROOMY } };
@@ -120,7 +121,7 @@ export class Journey {
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mayfly-journey-'));
     const logger = keepingLogger();
     const { clock, timers } = options;
-    const server = await startServer(configFor(options, dataDir), {
+    const server = await startServer(journeyConfig(options, dataDir), {
       dev: true,
       logger,
       ...(clock && { clock }),

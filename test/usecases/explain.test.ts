@@ -85,6 +85,7 @@ describe('an issued credential', () => {
     const { log } = admin.views;
     const erased: typeof log = {
       rootAt: () => '',
+      reopenedAt: () => undefined,
       head: () => log.head(),
       find: (recordId) => log.find(recordId),
       at: (index) => {

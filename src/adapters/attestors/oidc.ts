@@ -8,6 +8,7 @@ import {
   oidcSelectors,
   type OidcTenancy,
 } from '../../domain/oidc-selectors.ts';
+import type { Instant } from '../../domain/instant.ts';
 import { Refusal } from '../../domain/refusal.ts';
 import { agentId } from '../../domain/spiffe-id.ts';
 import type { TrustDomain } from '../../domain/trust-domain.ts';
@@ -51,6 +52,8 @@ export interface OidcOptions {
   readonly trustDomain: TrustDomain;
   readonly issuers: readonly OidcIssuer[];
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Which evidence was shown before then may be forgotten (DEC-10); undefined or absent: none is. */
+  readonly forgottenBefore?: () => Instant | undefined;
 }
 
 interface KeySource {
@@ -118,6 +121,14 @@ const verifyAgainst = async (
   );
 };
 
+/** Which key showed it first may be what the store has lost: a newer token costs its holder nothing. */
+const refuseForgotten = ({ claims }: VerifiedOidcToken, reopenedAt: Instant | undefined): void => {
+  if (reopenedAt === undefined) return;
+  const { iat } = claims;
+  if (typeof iat === 'number' && iat * 1000 > reopenedAt) return;
+  throw evidenceRefused('token: it is from before the store was brought back');
+};
+
 const proofOf = (
   { config }: KnownIssuer,
   verified: VerifiedOidcToken,
@@ -153,6 +164,7 @@ export const oidcAttestor = (options: OidcOptions): Attestor => {
       const known = unverified.issuer === undefined ? undefined : issuers.get(unverified.issuer);
       if (!known) throw evidenceRefused('token: the issuer is not configured');
       const verified = await verifyAgainst(known, token, unverified, context);
+      refuseForgotten(verified, options.forgottenBefore?.());
       return proofOf(known, verified, options.trustDomain, context);
     },
   };

@@ -40,6 +40,9 @@ export class FactRows {
   readonly #revocation;
   readonly #release;
   readonly #change;
+  readonly #epoch;
+  readonly #voidJoinTokens;
+  readonly #endReadOnly;
 
   constructor(db: SqliteDatabase) {
     this.names = new Names(db);
@@ -55,6 +58,9 @@ export class FactRows {
          VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#release = db.prepare('UPDATE revocation SET released_ms = ? WHERE id = ?');
+    this.#epoch = db.prepare('INSERT INTO epoch (epoch, first_idx, opened_ms) VALUES (?, ?, ?)');
+    this.#voidJoinTokens = db.prepare('UPDATE join_token SET voided = 1');
+    this.#endReadOnly = db.prepare('DELETE FROM read_only');
     this.#change = db.prepare('INSERT INTO change_feed (idx, kind, subject) VALUES (?, ?, ?)');
   }
 
@@ -108,6 +114,7 @@ export class FactRows {
       case 'keys-resealed':
         return this.#authorities.resealed(fact);
       case 'epoch-opened':
+        return this.#openEpoch(fact, record);
       case 'server-started':
       case 'server-stopped':
       case 'details-erased':
@@ -115,6 +122,14 @@ export class FactRows {
       default:
         fact satisfies never;
     }
+  }
+
+  #openEpoch(fact: Extract<Fact, { kind: 'epoch-opened' }>, { index, time }: LedgerRecord): void {
+    this.#epoch.run(fact.epoch, index, time);
+    if (fact.previous === undefined) return;
+    // Some may have been redeemed in what is lost (DEC-10).
+    this.#voidJoinTokens.run();
+    this.#endReadOnly.run();
   }
 
   #decide(id: RecordId, { index }: LedgerRecord): void {

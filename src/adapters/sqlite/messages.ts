@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AppendMessage } from '../../ledger/pool.ts';
+import type { EpochOpening } from '../../ledger/open-epoch.ts';
 import type { LogHead } from '../../ports/ledger.ts';
 import type { Answer } from '../../ledger/sequencer.ts';
 import type { Retention } from './purge.ts';
@@ -45,6 +46,8 @@ export type ChoreRequest =
   | { readonly chore: 'probe'; readonly now: number }
   | { readonly chore: 'purge'; readonly now: number }
   | { readonly chore: 'checkpoint' }
+  /** For a store that takes no facts: it takes them again, in the epoch that this opens (DEC-10). */
+  | { readonly chore: 'open-epoch'; readonly opening: EpochOpening; readonly seed: Uint8Array }
   | { readonly chore: 'close' };
 
 export type ControlMessage =

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
+import type { EpochOpening } from '../../ledger/open-epoch.ts';
 import { LedgerPool } from '../../ledger/pool.ts';
 import type { AppendMessage, WriterLink } from '../../ledger/pool.ts';
 import { SEED_BYTES } from '../../ledger/seeded-entropy.ts';
@@ -58,6 +59,8 @@ export interface OpenLedger {
   readOnly(): string | undefined;
   /** Calls back when it stops to take them. */
   onReadOnly(listener: (reason: string) => void): void;
+  /** For a store that takes no facts: it takes them again, in the epoch that this opens (DEC-10). */
+  openEpoch(opening: Omit<EpochOpening, 'now'>): Promise<void>;
   /** DEC-34. */
   probe(): Promise<void>;
   /** Retention of hot rows and openings. */
@@ -137,6 +140,7 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
     line,
     readOnly: () => writer.readOnly,
     onReadOnly: (listener) => writer.onReadOnly(listener),
+    openEpoch: (opening) => writer.openEpoch({ ...opening, now: clock.now() }, entropy.bytes(SEED_BYTES)),
     probe: () => writer.probe(clock.now()),
     purge: () => writer.purge(clock.now()),
     checkpoint: () => writer.checkpoint(),

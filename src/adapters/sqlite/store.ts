@@ -51,7 +51,7 @@ export class SqliteLedgerStore implements LedgerStore {
          ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes`,
     );
     this.#swap = db.prepare(
-      'UPDATE log_state SET size = ?, root = ?, time_ms = ? WHERE id = 1 AND epoch = ? AND size = ? AND root = ?',
+      'UPDATE log_state SET epoch = ?, size = ?, root = ?, time_ms = ? WHERE id = 1 AND epoch = ? AND size = ? AND root = ?',
     );
   }
 
@@ -69,7 +69,15 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   commit({ before, after, records, tiles }: Batch): void {
-    const swapped = this.#swap.run(after.size, after.root, after.time, before.epoch, before.size, before.root);
+    const swapped = this.#swap.run(
+      after.epoch,
+      after.size,
+      after.root,
+      after.time,
+      before.epoch,
+      before.size,
+      before.root,
+    );
     if (swapped.changes !== 1) {
       this.#rollback.run();
       throw new Error(`another writer moved the log from size ${before.size}`);

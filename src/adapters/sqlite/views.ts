@@ -1,5 +1,6 @@
 import type { Authority } from '../../domain/authority.ts';
 import type { Fact } from '../../domain/fact.ts';
+import type { Instant } from '../../domain/instant.ts';
 import { hashLeaf } from '../../domain/merkle.ts';
 import { openFact, readFactLeaf } from '../../formats/fact-leaf.ts';
 import { rootAt } from '../../ledger/recover.ts';
@@ -55,6 +56,12 @@ const logReader = (db: SqliteDatabase): LogReader => {
   const rows = new LogRows(db);
   const credential = db.prepare<[Buffer], number>('SELECT idx FROM credential WHERE id = ?').pluck();
   const decision = db.prepare<[Buffer], number>('SELECT idx FROM decision WHERE id = ?').pluck();
+  const epochAt = db
+    .prepare<[number], number>('SELECT epoch FROM epoch WHERE first_idx <= ? ORDER BY first_idx DESC LIMIT 1')
+    .pluck();
+  const reopened = db
+    .prepare<[], number>('SELECT opened_ms FROM epoch WHERE first_idx > 0 ORDER BY first_idx DESC LIMIT 1')
+    .pluck();
   const head = () => {
     const state = rows.state();
     if (!state) throw new Error('the store holds no log');
@@ -63,6 +70,7 @@ const logReader = (db: SqliteDatabase): LogReader => {
   };
   return {
     head,
+    reopenedAt: () => reopened.get() as Instant | undefined,
     rootAt: (size) => Buffer.from(rootAt(size, rows.tile)).toString('hex'),
     at: (index) => {
       const bytes = rows.leaf(index);
@@ -70,7 +78,7 @@ const logReader = (db: SqliteDatabase): LogReader => {
       const leaf = readFactLeaf(bytes);
       const fact = openFact(leaf, rows.opening(index));
       return {
-        cursor: { epoch: head().epoch, index },
+        cursor: { epoch: epochAt.get(index) ?? 1, index },
         time: leaf.time,
         kind: leaf.kind,
         clear: leaf.clear,

@@ -3,7 +3,7 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import type { Instant } from '../../domain/instant.ts';
 import { EMPTY_ROOT } from '../../domain/merkle.ts';
 import { RevocationIndex } from '../../domain/revocation.ts';
-import { openEpoch } from '../../ledger/open-epoch.ts';
+import { firstEpoch } from '../../ledger/open-epoch.ts';
 import type { Group } from '../../ledger/pool.ts';
 import { headFileContradiction, recover } from '../../ledger/recover.ts';
 import { SeededEntropy } from '../../ledger/seeded-entropy.ts';
@@ -94,8 +94,8 @@ export class WriterThread {
       changes: new ChangeMark(options.changes),
     });
     const isNew = found.size === 0 && this.#readOnly === undefined;
-    const state = isNew ? openEpoch(this.#store, found, tree, entropy) : found;
-    this.#sequencer = new Sequencer(this.#store, state, tree);
+    this.#sequencer = new Sequencer(this.#store, found, tree);
+    if (isNew) this.#sequencer.openEpoch(firstEpoch(found), entropy);
     this.#probe = this.#db.prepare(
       'INSERT INTO probe (id, at_ms) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms',
     );
@@ -114,6 +114,10 @@ export class WriterThread {
         return undefined;
       case 'purge':
         return await this.#purge(request.now as Instant);
+      case 'open-epoch':
+        this.#sequencer.openEpoch(request.opening, new SeededEntropy(request.seed));
+        this.#readOnly = undefined;
+        return undefined;
       case 'checkpoint':
         this.#checkpoint();
         return undefined;

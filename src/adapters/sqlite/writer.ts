@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import type { EpochOpening } from '../../ledger/open-epoch.ts';
 import type { ChoreRequest, ControlMessage, PurgeCounts, WriterMessage, WriterOptions } from './messages.ts';
 
 interface Pending {
@@ -83,6 +84,12 @@ export class LedgerWriter {
   /** Moves the write-ahead log into the store and empties it. */
   async checkpoint(): Promise<void> {
     await this.#ask({ chore: 'checkpoint' });
+  }
+
+  /** A store that took no facts takes them again, in the epoch that this opens. */
+  async openEpoch(opening: EpochOpening, seed: Uint8Array): Promise<void> {
+    await this.#ask({ chore: 'open-epoch', opening, seed });
+    this.#readOnly = undefined;
   }
 
   /** Finishes what front ends have sent, empties the write-ahead log, lets go of the folder. */

@@ -158,6 +158,23 @@ test('a token that ended with the leeway is refused, and one within it is not', 
   await expect(at(NOW + 300 + 31)).rejects.toThrow(refused('expired'));
 });
 
+// DEC-10
+test.each([
+  ['in the same second', NOW_INSTANT],
+  ['a second before', NOW_INSTANT + 1000],
+  ['long before', NOW_INSTANT + 86_400_000],
+])('a token from before a store was brought back is refused: %s', async (_when, reopenedAt) => {
+  const options = {
+    trustDomain: TRUST_DOMAIN,
+    clock: { monotonic: () => 0 },
+    issuers: [{ name: 'ci', issuer: server.url, multiTenant: false, ca: server.ca, private: true }],
+  };
+  const since = (at: number): Attestor => oidcAttestor({ ...options, forgottenBefore: () => instant(at) });
+  const iat = Math.floor(NOW_INSTANT / 1000);
+  await expect(prove(since(reopenedAt), { iat })).rejects.toThrow(refused('before the store was brought back'));
+  await expect(prove(since(NOW_INSTANT - 1000), { iat })).resolves.toMatchObject({ renewable: false });
+});
+
 test('a name with a colon does not start', () => {
   expect(() => attestor({ name: 'a:b' })).toThrow(RangeError);
   expect(() => attestor({ claims: { 'a:b': ['a'] } })).toThrow(RangeError);
