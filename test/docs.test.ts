@@ -65,6 +65,14 @@ describe('the documentation', () => {
     expect(broken).toEqual([]);
   });
 
+  test('names tests and sources that exist', () => {
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(/`(?<path>(?:test|src)\/[\w./-]+)`/g)].map(({ groups }) => groups?.['path'] ?? ''),
+    );
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
   test('names a reason for every library', () => {
     const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
       string,
