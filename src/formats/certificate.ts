@@ -15,7 +15,6 @@ import {
 import {
   checkWellFormed,
   DerError,
-  inside,
   readWhole,
   smallNumber,
   unsignedContent,
@@ -53,23 +52,42 @@ export interface Certificate {
   readonly authorityKeyId: Uint8Array | undefined;
 }
 
-const UTC_TIME = /^(?<year>\d\d)(?<rest>\d{10})Z$/;
-const GENERALIZED_TIME = /^(?<year>\d{4})(?<rest>\d{10})Z$/;
+const ZULU = 0x5a;
+
+/** Two decimal digits. */
+const twoDigits = (text: Uint8Array, at: number): number => {
+  const tens = (text[at] ?? 0) - 0x30;
+  const ones = (text[at + 1] ?? 0) - 0x30;
+  if (tens < 0 || tens > 9 || ones < 0 || ones > 9) throw new DerError('not a certificate time');
+  return tens * 10 + ones;
+};
+
+const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+const daysIn = (year: number, month: number): number => {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeap ? 29 : (MONTH_DAYS[month - 1] ?? 0);
+};
 
 /** UTCTime through 2049, GeneralizedTime from 2050 on, in seconds and in Zulu time (RFC 5280 §4.1.2.5). */
-const readTime = (element: DerElement): number => {
-  const text = Buffer.from(element.content).toString('latin1');
-  const isUtc = element.tag === 0x17;
-  const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
-  if ((!isUtc && element.tag !== 0x18) || match?.groups === undefined) throw new DerError('not a certificate time');
-  const { year: digits = '', rest = '' } = match.groups;
-  const year = isUtc ? Number(digits) + (Number(digits) < 50 ? 2000 : 1900) : Number(digits);
+const readTime = ({ tag, content }: DerElement): number => {
+  const isUtc = tag === 0x17;
+  const rest = isUtc ? 2 : 4;
+  if ((!isUtc && tag !== 0x18) || content.length !== rest + 11 || content[rest + 10] !== ZULU) {
+    throw new DerError('not a certificate time');
+  }
+  const first = twoDigits(content, 0);
+  const year = isUtc ? first + (first < 50 ? 2000 : 1900) : first * 100 + twoDigits(content, 2);
   if (!isUtc && year < 2050) throw new DerError('a GeneralizedTime before 2050');
-  const iso = `${year}-${rest.slice(0, 2)}-${rest.slice(2, 4)}T${rest.slice(4, 6)}:${rest.slice(6, 8)}:${rest.slice(8)}.000Z`;
-  const at = new Date(iso);
-  // The built-in parser lets 30 February through as 2 March and takes 24:00:00.
-  if (Number.isNaN(at.getTime()) || at.toISOString() !== iso) throw new DerError('a time that does not exist');
-  return at.getTime() / 1000;
+  const month = twoDigits(content, rest);
+  const day = twoDigits(content, rest + 2);
+  const hour = twoDigits(content, rest + 4);
+  const minute = twoDigits(content, rest + 6);
+  const second = twoDigits(content, rest + 8);
+  if (day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) {
+    throw new DerError('a time that does not exist');
+  }
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
 };
 
 const readValidity = (validity: DerReader): { readonly notBefore: number; readonly notAfter: number } => {
@@ -122,7 +140,7 @@ export const readCertificate = (der: Uint8Array): Certificate => {
   const outerAlgorithm = certificate.read(0x30).raw;
   const signature = wholeOctets(certificate.read(0x03));
   certificate.end();
-  const { algorithm, extensions, ...fields } = readTbs(inside(tbs));
+  const { algorithm, extensions, ...fields } = readTbs(tbs.enter());
   if (Buffer.compare(algorithm, outerAlgorithm) !== 0) throw new DerError('two signature algorithms');
   const parse = <T>(type: string, reader: (value: Uint8Array) => T): T | undefined => {
     const extension = extensions.get(type);

@@ -14,12 +14,39 @@ export class DerError extends Error {
 const MAX_DEPTH = 16;
 const CONSTRUCTED = 0x20;
 
-/** One element: `raw` with its header, `content` without. Both are views, not copies. */
-export interface DerElement {
+/**
+ * One element. `raw` is it with its header, `content` without; both are views, made when they are asked for, since most
+ * elements are only walked through.
+ */
+export class DerElement {
   readonly tag: number;
-  readonly raw: Uint8Array;
-  readonly content: Uint8Array;
   readonly depth: number;
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #contentStart: number;
+  readonly #end: number;
+
+  constructor(bytes: Uint8Array, start: number, contentStart: number, end: number, depth: number) {
+    this.tag = bytes[start] ?? 0;
+    this.depth = depth;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#contentStart = contentStart;
+    this.#end = end;
+  }
+
+  get raw(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  get content(): Uint8Array {
+    return this.#bytes.subarray(this.#contentStart, this.#end);
+  }
+
+  /** A reader over the content, one level deeper. */
+  enter(): DerReader {
+    return new DerReader(this.#bytes, this.depth + 1, this.#contentStart, this.#end);
+  }
 }
 
 /**
@@ -28,27 +55,30 @@ export interface DerElement {
 export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #depth: number;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
 
-  constructor(bytes: Uint8Array, depth = 0) {
+  constructor(bytes: Uint8Array, depth = 0, start = 0, end = bytes.length) {
     if (depth > MAX_DEPTH) throw new DerError('nested too deeply');
     this.#bytes = bytes;
     this.#depth = depth;
+    this.#at = start;
+    this.#end = end;
   }
 
   get atEnd(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#at === this.#end;
   }
 
   /** The tag that comes next, or undefined at the end. */
   get nextTag(): number | undefined {
-    return this.#bytes[this.#at];
+    return this.#octet(this.#at);
   }
 
   /** The next element, which must have `tag` when one is given. */
   read(tag?: number): DerElement {
     const start = this.#at;
-    const found = this.#bytes[start];
+    const found = this.#octet(start);
     if (found === undefined) throw new DerError('ends too early');
     if ((found & 0x1f) === 0x1f) throw new DerError('a tag number above 30');
     if (tag !== undefined && found !== tag) {
@@ -56,7 +86,7 @@ export class DerReader {
         `tag 0x${found.toString(16).padStart(2, '0')} in place of 0x${tag.toString(16).padStart(2, '0')}`,
       );
     }
-    const first = this.#bytes[start + 1];
+    const first = this.#octet(start + 1);
     if (first === undefined) throw new DerError('ends too early');
     let contentStart = start + 2;
     let length = first;
@@ -64,19 +94,14 @@ export class DerReader {
       const octets = first & 0x7f;
       if (octets === 0 || octets > 3) throw new DerError('an indefinite or oversized length');
       length = 0;
-      for (let i = 0; i < octets; i++) length = length * 256 + (this.#bytes[contentStart + i] ?? 0);
+      for (let i = 0; i < octets; i++) length = length * 256 + (this.#octet(contentStart + i) ?? 0);
       contentStart += octets;
       if (length < 0x80 || length < 256 ** (octets - 1)) throw new DerError('a length that is not the shortest');
     }
     const end = contentStart + length;
-    if (end > this.#bytes.length) throw new DerError('ends too early');
+    if (end > this.#end) throw new DerError('ends too early');
     this.#at = end;
-    return {
-      tag: found,
-      raw: this.#bytes.subarray(start, end),
-      content: this.#bytes.subarray(contentStart, end),
-      depth: this.#depth,
-    };
+    return new DerElement(this.#bytes, start, contentStart, end, this.#depth);
   }
 
   /** The next element when it has `tag`, else undefined. */
@@ -86,17 +111,18 @@ export class DerReader {
 
   /** A reader over the content of the next element, which must be constructed and have `tag`. */
   enter(tag: number): DerReader {
-    return inside(this.read(tag));
+    return this.read(tag).enter();
   }
 
   /** Nothing may follow. */
   end(): void {
     if (!this.atEnd) throw new DerError('bytes after the end');
   }
-}
 
-/** A reader over the content of a constructed element. */
-export const inside = (element: DerElement): DerReader => new DerReader(element.content, element.depth + 1);
+  #octet(at: number): number | undefined {
+    return at < this.#end ? this.#bytes[at] : undefined;
+  }
+}
 
 /** The one element that `bytes` are; it has `tag`, and nothing follows. */
 export const readSingle = (bytes: Uint8Array, tag: number): DerElement => {
@@ -107,12 +133,12 @@ export const readSingle = (bytes: Uint8Array, tag: number): DerElement => {
 };
 
 /** A reader over the content of the one constructed element that `bytes` are. */
-export const readWhole = (bytes: Uint8Array, tag: number): DerReader => inside(readSingle(bytes, tag));
+export const readWhole = (bytes: Uint8Array, tag: number): DerReader => readSingle(bytes, tag).enter();
 
 /** Walks everything below `element`: what is skipped still has to be DER. Primitive content is not judged. */
 export const checkWellFormed = (element: DerElement): void => {
   if ((element.tag & CONSTRUCTED) === 0) return;
-  const reader = inside(element);
+  const reader = element.enter();
   while (!reader.atEnd) checkWellFormed(reader.read());
 };
 
@@ -151,13 +177,19 @@ export const wholeOctets = (element: DerElement): Uint8Array => {
 
 /** Bit 0 is the first. A named bit list ends with a set bit (X.690 §11.2.2). */
 export const namedBits = (element: DerElement): readonly boolean[] => {
-  const [unused, ...octets] = element.content;
-  if (element.tag !== 0x03 || unused === undefined || unused > 7) throw new DerError('not a BIT STRING');
-  const last = octets.at(-1);
+  const { tag, content } = element;
+  const unused = content[0];
+  if (tag !== 0x03 || unused === undefined || unused > 7) throw new DerError('not a BIT STRING');
+  const last = content.length > 1 ? content[content.length - 1] : undefined;
   if (last === undefined ? unused !== 0 : (last & ((1 << (unused + 1)) - 1)) !== 1 << unused) {
     throw new DerError('a list of bits that is not the shortest');
   }
-  return octets.flatMap((octet) => [7, 6, 5, 4, 3, 2, 1, 0].map((bit) => (octet & (1 << bit)) !== 0));
+  const bits: boolean[] = [];
+  for (let at = 1; at < content.length; at++) {
+    const octet = content[at] ?? 0;
+    for (let bit = 7; bit >= 0; bit--) bits.push((octet & (1 << bit)) !== 0);
+  }
+  return bits;
 };
 
 /** The dotted form of an OBJECT IDENTIFIER. */

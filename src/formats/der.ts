@@ -97,11 +97,26 @@ export const contextPrimitive = (number: number, ...parts: readonly Uint8Array[]
 /** Unix seconds as UTCTime through 2049 and as GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5). */
 export const time = (unixSeconds: number): Buffer => {
   if (!Number.isSafeInteger(unixSeconds)) throw new RangeError('a certificate time is a whole number of seconds');
-  const iso = new Date(unixSeconds * 1000).toISOString();
-  const year = Number(iso.slice(0, iso.indexOf('-', 1)));
-  if (year < 1950 || year > 9999) throw new RangeError('a certificate time lies between 1950 and 9999');
-  const digits = `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
-  return year < 2050
-    ? tlv(TAG.utcTime, Buffer.from(digits.slice(2), 'latin1'))
-    : tlv(TAG.generalizedTime, Buffer.from(digits, 'latin1'));
+  const at = new Date(unixSeconds * 1000);
+  const year = at.getUTCFullYear();
+  if (!(year >= 1950 && year <= 9999)) throw new RangeError('a certificate time lies between 1950 and 9999');
+  const isUtc = year < 2050;
+  const out = Buffer.allocUnsafe(isUtc ? 15 : 17);
+  out[0] = isUtc ? TAG.utcTime : TAG.generalizedTime;
+  out[1] = out.length - 2;
+  let end = 2;
+  const put = (number: number): void => {
+    out[end] = 0x30 + Math.trunc(number / 10);
+    out[end + 1] = 0x30 + (number % 10);
+    end += 2;
+  };
+  if (!isUtc) put(Math.trunc(year / 100));
+  put(year % 100);
+  put(at.getUTCMonth() + 1);
+  put(at.getUTCDate());
+  put(at.getUTCHours());
+  put(at.getUTCMinutes());
+  put(at.getUTCSeconds());
+  out[end] = 0x5a;
+  return out;
 };

@@ -35,10 +35,18 @@ const COMMON_NAME = objectIdentifier('2.5.4.3');
 
 const relativeName = (type: Uint8Array, text: string): Buffer => setOfOne(sequence(type, utf8String(text)));
 
+/** Of the last organization: a process writes the same one into every certificate. */
+let lastOrganization: { readonly text: string; readonly name: Buffer } | undefined;
+
+const organizationName = (text: string): Buffer => {
+  if (lastOrganization?.text !== text) lastOrganization = { text, name: relativeName(ORGANIZATION, text) };
+  return lastOrganization.name;
+};
+
 /** A distinguished name with `O` and `CN`, where they are given. UTF8String, because `_` is not in PrintableString. */
 export const distinguishedName = (subject: X509Subject): Buffer => {
   const names: Buffer[] = [];
-  if (subject.organization !== undefined) names.push(relativeName(ORGANIZATION, subject.organization));
+  if (subject.organization !== undefined) names.push(organizationName(subject.organization));
   if (subject.commonName !== undefined) names.push(relativeName(COMMON_NAME, subject.commonName));
   return sequence(...names);
 };
@@ -65,8 +73,16 @@ const AUTHORITY_KEY_IDENTIFIER = objectIdentifier('2.5.29.35');
 export const subjectKeyIdentifier = (keyId: Uint8Array): Buffer =>
   extension(SUBJECT_KEY_IDENTIFIER, false, octetString(keyId));
 
-export const authorityKeyIdentifier = (keyId: Uint8Array): Buffer =>
-  extension(AUTHORITY_KEY_IDENTIFIER, false, sequence(contextPrimitive(0, keyId)));
+/** Each key of an issuer brings the same array every time. */
+const authorityKeyIdentifiers = new WeakMap<Uint8Array, Buffer>();
+
+export const authorityKeyIdentifier = (keyId: Uint8Array): Buffer => {
+  const known = authorityKeyIdentifiers.get(keyId);
+  if (known) return known;
+  const written = extension(AUTHORITY_KEY_IDENTIFIER, false, sequence(contextPrimitive(0, keyId)));
+  authorityKeyIdentifiers.set(keyId, written);
+  return written;
+};
 
 export const uriName = (uri: string): Buffer => contextPrimitive(6, Buffer.from(uri, 'latin1'));
 

@@ -3,7 +3,6 @@ import {
   booleanValue,
   DerError,
   DerReader,
-  inside,
   namedBits,
   objectIdentifierText,
   smallNumber,
@@ -53,7 +52,7 @@ const rewrite = (reader: DerReader): Buffer => {
   while (!reader.atEnd) {
     const element = reader.read();
     if ((element.tag & 0x20) === 0) judgePrimitive(element);
-    const content = (element.tag & 0x20) === 0 ? element.content : rewrite(inside(element));
+    const content = (element.tag & 0x20) === 0 ? element.content : rewrite(element.enter());
     parts.push(tlv(element.tag, content));
   }
   return Buffer.concat(parts);
