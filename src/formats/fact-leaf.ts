@@ -65,18 +65,17 @@ const fullLeans = (fact: Leaning): Leaning => {
   };
 };
 
-/** What the log keeps of a fact, and how it is shortened. */
-const recorded = (fact: Fact): Members => {
-  const members = { ...fact } as unknown as Members;
+/** What the log keeps of one member of a fact, shortened; undefined when it keeps nothing. */
+const recorded = (fact: Fact, name: string, value: CanonicalValue | undefined): CanonicalValue | undefined => {
   if (fact.kind === 'issued') {
-    members['leans'] = shortLeans(fact);
-    if (fact.spends.length === 0) delete members['spends'];
+    if (name === 'leans') return shortLeans(fact);
+    return name === 'spends' && fact.spends.length === 0 ? undefined : value;
   }
-  if (fact.kind === 'authority-prepared') {
-    members['authority'] = { ...fact.authority, key: withoutKey(fact.authority.key) } as unknown as Members;
+  if (fact.kind === 'authority-prepared' && name === 'authority') {
+    return { ...fact.authority, key: withoutKey(fact.authority.key) };
   }
-  if (fact.kind === 'keys-resealed') members['keys'] = fact.keys.map(({ id }) => ({ id, blob: '' }));
-  return members;
+  if (fact.kind === 'keys-resealed' && name === 'keys') return fact.keys.map(({ id }) => ({ id, blob: '' }));
+  return value;
 };
 
 const CLEAR: ReadonlyMap<string, ReadonlySet<string>> = new Map(
@@ -110,8 +109,10 @@ export const writeFactLeaf = (fact: Fact, time: Instant, salt: Uint8Array): Fact
   const clear: Members = { k: fact.kind, t: time, v: VERSION };
   const detail: Members = {};
   let hidden = 0;
-  for (const [name, value] of Object.entries(recorded(fact))) {
-    if (name === 'kind' || value === undefined) continue;
+  for (const name in fact) {
+    if (name === 'kind') continue;
+    const value = recorded(fact, name, (fact as unknown as Members)[name]);
+    if (value === undefined) continue;
     if (names?.has(name)) {
       clear[name] = value;
     } else {
