@@ -6,7 +6,7 @@ import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
 import type { SqliteDatabase } from '../adapters/sqlite/open.ts';
 import { LogRows } from '../adapters/sqlite/log-rows.ts';
 import { readOnlyOf } from '../adapters/sqlite/read-only-row.ts';
-import { sqliteViews } from '../adapters/sqlite/views.ts';
+import { authorityReader } from '../adapters/sqlite/views.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { headFileContradiction, recover } from '../ledger/recover.ts';
 import type { LogState } from '../ledger/store.ts';
@@ -76,8 +76,8 @@ export const checkAuthorityKeys = async ({ server }: Config): Promise<string> =>
     if (state === undefined) return 'there are none yet; the first start makes them';
     const { trustDomain, logId } = state;
     const keys = keyStore({ trustDomain, logId, sealKey: readSealKey(server.sealKey), entropy: systemEntropy() });
-    const used = sqliteViews(db)
-      .authorities.list()
+    const used = authorityReader(db)
+      .list()
       .filter(({ state: life }) => life === 'prepared' || life === 'active' || life === 'old');
     const here = used.filter(({ key }) => key.kind !== 'absent');
     const tried = await Promise.allSettled(here.map((authority) => keys.open(authority)));

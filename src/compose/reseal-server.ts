@@ -5,7 +5,7 @@ import { reseal } from '../adapters/keys/seal.ts';
 import { keyStore } from '../adapters/keys/sealed.ts';
 import { holdFolder } from '../adapters/sqlite/lock.ts';
 import { ledgerFile } from '../adapters/sqlite/open.ts';
-import { sqliteViews } from '../adapters/sqlite/views.ts';
+import { authorityReader } from '../adapters/sqlite/views.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -71,7 +71,7 @@ const readSealed = (config: Config): Promise<Sealed> =>
   readStore(ledgerFile(config.server.dataDir), ({ db, state }) => {
     if (state === undefined) return refuse('the store holds no keys yet; its first start makes them');
     const { trustDomain, logId } = state;
-    return { trustDomain, logId, authorities: sealedAuthorities(sqliteViews(db)) };
+    return { trustDomain, logId, authorities: sealedAuthorities({ authorities: authorityReader(db) }) };
   });
 
 /** How many of the sealed keys open under this seal key, and fit their public keys. */

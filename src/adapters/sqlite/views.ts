@@ -13,7 +13,8 @@ import { blobToId, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
 import { attestationReader, credentialReader } from './view-credentials.ts';
 import { entryReader, resourceReader } from './view-entries.ts';
 
-const authorityReader = (db: SqliteDatabase): AuthorityReader => {
+/** Reads one table that every version of the schema has in this form: also of a store that no start brought forward yet. */
+export const authorityReader = (db: SqliteDatabase): AuthorityReader => {
   const get = db.prepare<[string], string>('SELECT data FROM authority WHERE id = ?').pluck();
   const list = db
     .prepare<[], string>(`SELECT data FROM authority WHERE state <> 'gone' ORDER BY purpose, generation, id`)
