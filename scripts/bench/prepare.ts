@@ -46,10 +46,14 @@ const TRUST_DOMAIN = 'bench.example';
 const RESOURCE = 'https://orders.bench.example/';
 const SCOPE = 'orders.read';
 
+export interface PreparedSizes {
+  readonly agents: number;
+  readonly entriesPerAgent: number;
+  readonly workloads: number;
+}
+
 /** Enough that nobody asks more often than the default limits let an agent (500/s) or a workload (50/s). */
-const AGENTS = 32;
-const ENTRIES_PER_AGENT = 16;
-const WORKLOADS = 160;
+const SIZES: PreparedSizes = { agents: 32, entriesPerAgent: 16, workloads: 160 };
 
 const ADMIN: Administrator = { name: 'bench', role: 'owner', local: true };
 
@@ -65,9 +69,9 @@ const attestHolder = async (issuer: Attesting, purpose: JoinTokenRequest['purpos
   return { spiffeId, chain: pemChain(chain), key: request.key };
 };
 
-const prepareAgent = async (issuer: Attesting, name: string): Promise<BenchAgent> => {
+const prepareAgent = async (issuer: Attesting, name: string, entryCount: number): Promise<BenchAgent> => {
   const parentId = agentId(issuer.policy.trustDomain, 'join_token', name);
-  const drafts = Array.from({ length: ENTRIES_PER_AGENT }, async (_, at) => {
+  const drafts = Array.from({ length: entryCount }, async (_, at) => {
     const spiffeId = `spiffe://${TRUST_DOMAIN}/${name}/workload-${at}`;
     const { id } = await createEntry(issuer, ADMIN, { spiffeId, parentId, selectors: [`unix:uid:${1000 + at}`] });
     return { id, spiffeId, ...makeRequest() };
@@ -86,14 +90,14 @@ const prepareWorkload = async (issuer: Attesting, name: string): Promise<Holder>
   return attestHolder(issuer, { entry: id });
 };
 
-const fill = async (issuer: Attesting): Promise<Prepared> => {
+const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> => {
   await createResource(issuer, ADMIN, { identifier: RESOURCE, scopes: [{ name: SCOPE }] });
-  const numbered = <T>(count: number, name: string, make: (issuer: Attesting, name: string) => Promise<T>) =>
-    Promise.all(Array.from({ length: count }, (_, at) => make(issuer, `${name}-${at}`)));
+  const numbered = <T>(count: number, name: string, make: (name: string) => Promise<T>) =>
+    Promise.all(Array.from({ length: count }, (_, at) => make(`${name}-${at}`)));
   return {
     trustDomain: TRUST_DOMAIN,
-    agents: await numbered(AGENTS, 'agent', prepareAgent),
-    workloads: await numbered(WORKLOADS, 'client', prepareWorkload),
+    agents: await numbered(sizes.agents, 'agent', (name) => prepareAgent(issuer, name, sizes.entriesPerAgent)),
+    workloads: await numbered(sizes.workloads, 'client', (name) => prepareWorkload(issuer, name)),
     resource: RESOURCE,
     scope: SCOPE,
   };
@@ -103,7 +107,7 @@ const fill = async (issuer: Attesting): Promise<Prepared> => {
  * Founds a trust domain in an empty folder and fills it through the same use cases that the server calls, before the server
  * starts: so set-up takes no part in its rates, which stay as they are by default.
  */
-export const prepare = async (dataDir: string): Promise<Prepared> => {
+export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> => {
   const config = devConfig({
     trustDomain: TRUST_DOMAIN,
     dataDir,
@@ -123,7 +127,7 @@ export const prepare = async (dataDir: string): Promise<Prepared> => {
     const built = buildIssuer({ config, clock: systemClock, entropy, opened, sealKey });
     await bootstrapAuthorities(authorityKeeper(config, built));
     const { issuer } = built;
-    return await fill({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) });
+    return await fill({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) }, sizes);
   } finally {
     opened.close();
     await store.close();

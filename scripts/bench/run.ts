@@ -10,6 +10,8 @@ import { prepare } from './prepare.ts';
 import { measureOverload } from './overload.ts';
 import { overloadText } from './overload-report.ts';
 import { makeReport, reportText } from './report.ts';
+import { readScaleOptions, SCALE_USAGE } from './scale/options.ts';
+import { runScale, scaleText } from './scale/run.ts';
 import { startBenchServer } from './server.ts';
 
 const EXIT_USAGE = 2;
@@ -47,10 +49,17 @@ const bench = async (options: BenchOptions, folder: string): Promise<Printable> 
 };
 
 const main = async (): Promise<void> => {
-  const options = readOptions(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const scale = readScaleOptions(args);
+  const options = scale ?? readOptions(args);
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
+  const measure = async (): Promise<Printable> => {
+    if (!scale) return bench(readOptions(args), folder);
+    const report = await runScale(scale, folder, progress);
+    return { value: report, text: scaleText(report) };
+  };
   try {
-    const report = await bench(options, folder);
+    const report = await measure();
     process.stdout.write(`${options.json ? JSON.stringify(report.value) : report.text}\n`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -61,7 +70,7 @@ try {
   await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`bench: ${error.message}\n${USAGE}\n`);
+    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${SCALE_USAGE}\n`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof MissingTool) {
     process.stderr.write(`bench: ${error.message}\n`);
