@@ -1,7 +1,11 @@
 import { hash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { SqliteDatabase } from './open.ts';
+
+/** Where this package has its migrations. */
+export const packageMigrations = (): string => fileURLToPath(new URL('../../../migrations/sqlite', import.meta.url));
 
 interface Migration {
   readonly version: number;

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import type { EpochOpening } from '../../ledger/open-epoch.ts';
 import { LedgerPool } from '../../ledger/pool.ts';
@@ -12,6 +11,7 @@ import type { Views } from '../../ports/views.ts';
 import { CHANGE_MARK_BYTES, ChangeMark } from './change-mark.ts';
 import { readHeadFile, writeHeadFile } from './head-file.ts';
 import type { Failpoint, FromWriter, PurgeCounts } from './messages.ts';
+import { packageMigrations } from './migrate.ts';
 import { ledgerFile, openForReading } from './open.ts';
 import { DEFAULT_RETENTION } from './purge.ts';
 import type { Retention } from './purge.ts';
@@ -72,8 +72,6 @@ export interface OpenLedger {
   /** Finishes what was sent, writes the head, lets go of the store. */
   close(): Promise<void>;
 }
-
-const packageMigrations = (): string => fileURLToPath(new URL('../../../migrations/sqlite', import.meta.url));
 
 const linkOver = (port: MessagePort): WriterLink => ({
   send: (message: AppendMessage) => port.postMessage(message, [message.groups.buffer]),
