@@ -42,6 +42,8 @@ export interface Leans {
   /** The agent that it comes through. */
   readonly agent?: SpiffeId;
   readonly entry?: { readonly id: string; readonly revision: number };
+  /** The agent group that the agent is in, when `entry` hangs under that and not under the agent itself. */
+  readonly group?: { readonly id: string; readonly revision: number };
   readonly resource?: { readonly identifier: string; readonly revision: number };
   /** The key that will sign. */
   readonly authority?: KeyId;

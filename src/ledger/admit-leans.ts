@@ -32,6 +32,10 @@ const agentStands: Check = (reader, { agent }) => {
 const entryStands: Check = (reader, { entry }) =>
   entry && reader.entry(entry.id)?.revision !== entry.revision ? changed('entry') : undefined;
 
+/** An agent that is no longer in the group decides again, and finds the entry under another parent. */
+const groupStands: Check = (reader, { group }) =>
+  group && reader.entry(group.id)?.revision !== group.revision ? changed('entry') : undefined;
+
 const resourceStands: Check = (reader, { resource }) =>
   resource && reader.resource(resource.identifier)?.revision !== resource.revision ? changed('resource') : undefined;
 
@@ -49,6 +53,7 @@ const CHECKS: readonly Check[] = [
   callerStands,
   agentStands,
   entryStands,
+  groupStands,
   resourceStands,
   authoritySigns,
   joinTokenStands,

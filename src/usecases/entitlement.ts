@@ -1,5 +1,6 @@
 import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
 import type { Entry } from '../domain/entry.ts';
+import type { Leans } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationRow } from '../ports/views.ts';
@@ -21,25 +22,34 @@ const attestationOf = (issuer: Reader, caller: Caller): AttestationRow => {
   return attestation;
 };
 
+/** The IDs under which entries are for an agent, each with the group that gives it; none for the agent's own ID. */
+export type Parents = ReadonlyMap<SpiffeId, Entry | undefined>;
+
 /** The agent's own ID, and those of the agent groups that its node selectors put it in (DEC-27). */
-export const parentsOf = (issuer: Reader, caller: Caller): ReadonlySet<SpiffeId> => {
+export const parentsOf = (issuer: Reader, caller: Caller): Parents => {
   const attestation = attestationOf(issuer, caller);
   const groups = issuer.views.entries.matching(serverId(issuer.policy.trustDomain), attestation.selectors);
   const now = issuer.clock.now();
   const live = groups.filter((group) => isLiveEntry(group, now));
-  return new Set([caller.spiffeId, ...live.map((group) => group.spiffeId)]);
+  return new Map([...live.map((group) => [group.spiffeId, group] as const), [caller.spiffeId, undefined]]);
 };
 
 /**
  * The entry under which an agent may ask for a workload's credential (DEC-14). Refuses with `no_identity`; the reason,
  * for the operator, says whether the entry is missing, expired, or under another parent.
  */
-export const entryUnderAgent = (issuer: Reader, parents: ReadonlySet<SpiffeId>, entryId: string): Entry => {
+export const entryUnderAgent = (issuer: Reader, parents: Parents, entryId: string): Entry => {
   const entry = issuer.views.entries.get(entryId);
   if (!entry) throw noIdentity('there is no such entry');
   if (!parents.has(entry.parentId)) throw noIdentity(`the entry has another parent: ${entry.parentId}`);
   if (!isLiveEntry(entry, issuer.clock.now())) throw noIdentity('the entry has expired');
   return entry;
+};
+
+/** What else an issuance under such an entry leans on (DEC-4): the group that makes its parent one of the agent's. */
+export const groupLeans = (parents: Parents, { parentId }: Entry): Pick<Leans, 'group'> => {
+  const group = parents.get(parentId);
+  return group ? { group: { id: group.id, revision: group.revision } } : {};
 };
 
 /**

@@ -7,7 +7,16 @@ type Reader = Pick<Issuer, 'views' | 'clock' | 'follower'>;
 
 /** One thing that a decision leaned on (DEC-4), as it was then and as it is now. */
 export interface LeanedOn {
-  readonly what: 'caller' | 'agent' | 'entry' | 'resource' | 'authority' | 'evidence' | 'join-token' | 'policy';
+  readonly what:
+    | 'caller'
+    | 'agent'
+    | 'entry'
+    | 'agent-group'
+    | 'resource'
+    | 'authority'
+    | 'evidence'
+    | 'join-token'
+    | 'policy';
   readonly id: string;
   readonly revision?: number;
   /** How it stands today, in words. */
@@ -45,6 +54,14 @@ const entry: Explainer = (issuer, { entry: leaned }) =>
     now: revisionNow(leaned.revision, issuer.views.entries.get(leaned.id)?.revision),
   };
 
+const group: Explainer = (issuer, { group: leaned }) =>
+  leaned && {
+    what: 'agent-group',
+    id: leaned.id,
+    revision: leaned.revision,
+    now: revisionNow(leaned.revision, issuer.views.entries.get(leaned.id)?.revision),
+  };
+
 const resource: Explainer = (issuer, { resource: leaned }) =>
   leaned && {
     what: 'resource',
@@ -71,7 +88,17 @@ const joinToken: Explainer = (_issuer, leans) =>
 
 const policy: Explainer = (_issuer, leans) => ({ what: 'policy', id: String(leans.policy), now: 'the rules in force' });
 
-const EXPLAINERS: readonly Explainer[] = [caller, agent, entry, resource, authority, evidence, joinToken, policy];
+const EXPLAINERS: readonly Explainer[] = [
+  caller,
+  agent,
+  entry,
+  group,
+  resource,
+  authority,
+  evidence,
+  joinToken,
+  policy,
+];
 
 /** Everything a fact leaned on. The follower is brought up to date first. */
 export const explainLeans = (issuer: Reader, leans: Leans): readonly LeanedOn[] => {

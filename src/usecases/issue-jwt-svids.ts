@@ -2,9 +2,8 @@ import type { Entry } from '../domain/entry.ts';
 import { planJwtSvid } from '../domain/jwt-profile.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { Caller } from './authenticate-caller.ts';
-import { entryUnderAgent, ownEntry, parentsOf } from './entitlement.ts';
+import { entryUnderAgent, groupLeans, ownEntry, type Parents, parentsOf } from './entitlement.ts';
 import type { Issuer } from './issuer.ts';
 import { issueItem, type ItemOutcome } from './item-outcome.ts';
 import { type IssuedJwt, type JwtIntent, planJwt } from './jwt-issuance.ts';
@@ -33,14 +32,15 @@ const algorithmFor = ({ policy }: Issuer, { algorithm }: JwtSvidItem): JwtSvidIt
   throw new Refusal('invalid_request', 'RS256 is not switched on at this server', { field: 'algorithm' });
 };
 
-const intentFor = (caller: Caller, entry: Entry, isForOther: boolean): JwtIntent => ({
-  role: isForOther ? 'workload' : 'agentless',
+/** `parents`: those of the agent that asks for it; absent when the caller asks for itself. */
+const intentFor = (caller: Caller, entry: Entry, parents: Parents | undefined): JwtIntent => ({
+  role: parents ? 'workload' : 'agentless',
   entry: entry.id,
-  ...(isForOther && { agent: caller.spiffeId }),
-  ...(!isForOther && caller.row.attestation !== undefined && { attestation: caller.row.attestation }),
+  ...(parents && { agent: caller.spiffeId }),
+  ...(!parents && caller.row.attestation !== undefined && { attestation: caller.row.attestation }),
   leans: {
     caller: caller.serial,
-    ...(isForOther && { agent: caller.spiffeId }),
+    ...(parents && { agent: caller.spiffeId, ...groupLeans(parents, entry) }),
     entry: { id: entry.id, revision: entry.revision },
     policy: 1,
   },
@@ -57,16 +57,19 @@ export const issueJwtSvids = async (
   items: readonly JwtSvidItem[],
   source: string,
 ): Promise<readonly ItemOutcome<IssuedJwt>[]> => {
-  let known: ReadonlySet<SpiffeId> | undefined;
-  const parents = () => (known ??= parentsOf(issuer, caller));
+  let known: Parents | undefined;
+  const parentsNow = (again: boolean): Parents => {
+    if (again || known === undefined) known = parentsOf(issuer, caller);
+    return known;
+  };
 
-  const decide = async (item: JwtSvidItem) => {
+  const decide = async (item: JwtSvidItem, again: boolean) => {
     checkMayAskForSvids(caller, item.entryId);
     if (item.entryId === undefined && caller.role === 'agent') {
       throw new Refusal('no_identity', 'an agent names the entry', { reason: 'an agent has no JWT-SVID of its own' });
     }
-    const entry =
-      item.entryId === undefined ? ownEntry(issuer, caller) : entryUnderAgent(issuer, parents(), item.entryId);
+    const parents = item.entryId === undefined ? undefined : parentsNow(again);
+    const entry = parents ? entryUnderAgent(issuer, parents, item.entryId ?? '') : ownEntry(issuer, caller);
     checkAllowed(entry, item.audience);
     const key = await issuer.keys.jwt('jwt-svid', algorithmFor(issuer, item));
     const now = issuer.clock.now();
@@ -79,7 +82,7 @@ export const issueJwtSvids = async (
       keyNotAfter: key.authority.notAfter,
       ...(issuer.policy.jwtIssuer !== undefined && { issuer: issuer.policy.jwtIssuer }),
     });
-    return planJwt(issuer, 'jwt-svid', key, claims, intentFor(caller, entry, item.entryId !== undefined));
+    return planJwt(issuer, 'jwt-svid', key, claims, intentFor(caller, entry, parents));
   };
 
   return Promise.all(
@@ -94,7 +97,7 @@ export const issueJwtSvids = async (
           ...(caller.role === 'agent' && { agent: caller.spiffeId }),
           ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
         },
-        () => decide(item),
+        (again) => decide(item, again),
       ),
     ),
   );

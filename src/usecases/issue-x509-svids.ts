@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Entry } from '../domain/entry.ts';
-import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { readCsr } from '../formats/csr.ts';
 import type { Caller } from './authenticate-caller.ts';
-import { entryUnderAgent, parentsOf } from './entitlement.ts';
+import { entryUnderAgent, groupLeans, type Parents, parentsOf } from './entitlement.ts';
 import type { Issuer } from './issuer.ts';
 import { issueItem, type ItemOutcome } from './item-outcome.ts';
 import { planRenewal } from './renew-identity.ts';
@@ -18,7 +17,13 @@ export interface X509SvidItem {
 }
 
 /** A workload's SVID through its agent. */
-const throughAgent = (caller: Caller, entry: Entry, csr: X509Request['csr'], defaultTtl: number): X509Request => ({
+const throughAgent = (
+  caller: Caller,
+  entry: Entry,
+  parents: Parents,
+  csr: X509Request['csr'],
+  defaultTtl: number,
+): X509Request => ({
   csr,
   spiffeId: entry.spiffeId,
   role: 'workload',
@@ -31,6 +36,7 @@ const throughAgent = (caller: Caller, entry: Entry, csr: X509Request['csr'], def
     caller: caller.serial,
     agent: caller.spiffeId,
     entry: { id: entry.id, revision: entry.revision },
+    ...groupLeans(parents, entry),
     policy: 1,
   },
   spends: [],
@@ -47,15 +53,19 @@ export const issueX509Svids = async (
   items: readonly X509SvidItem[],
   source: string,
 ): Promise<readonly ItemOutcome<IssuedX509>[]> => {
-  let known: ReadonlySet<SpiffeId> | undefined;
-  const parents = () => (known ??= parentsOf(issuer, caller));
+  let known: Parents | undefined;
+  const parentsNow = (again: boolean): Parents => {
+    if (again || known === undefined) known = parentsOf(issuer, caller);
+    return known;
+  };
 
-  const decide = async (item: X509SvidItem) => {
+  const decide = async (item: X509SvidItem, again: boolean) => {
     checkMayAskForSvids(caller, item.entryId);
     const csr = readCsr(item.csr);
     if (item.entryId === undefined) return planX509(issuer, planRenewal(issuer, caller, csr));
-    const entry = entryUnderAgent(issuer, parents(), item.entryId);
-    return planX509(issuer, throughAgent(caller, entry, csr, issuer.policy.x509Ttl));
+    const parents = parentsNow(again);
+    const entry = entryUnderAgent(issuer, parents, item.entryId);
+    return planX509(issuer, throughAgent(caller, entry, parents, csr, issuer.policy.x509Ttl));
   };
 
   return Promise.all(
@@ -70,7 +80,7 @@ export const issueX509Svids = async (
           ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
           asked: { csr: hash('sha256', item.csr, 'hex') },
         },
-        () => decide(item),
+        (again) => decide(item, again),
       ),
     ),
   );

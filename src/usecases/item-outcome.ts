@@ -28,17 +28,17 @@ const record = (issuer: Recorder, issued: Issued, denial: Denied): Promise<Appen
 };
 
 /**
- * Decides one item, records the intent, signs and releases; or records the denial. `decide` runs again when something
- * that it leaned on has changed meanwhile. Refusals come back as values; bugs and outages reject.
+ * Decides one item, records the intent, signs and releases; or records the denial. `decide` runs again, and is told so, when
+ * something that it leaned on has changed meanwhile. Refusals come back as values; bugs and outages reject.
  */
 export const issueItem = async <T>(
   issuer: Recorder,
   subject: DenialSubject,
-  decide: () => Promise<Planned<T>>,
+  decide: (again: boolean) => Promise<Planned<T>>,
 ): Promise<ItemOutcome<T>> => {
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const planned = await decide();
+      const planned = await decide(attempt > 0);
       const about = { ...subject, spiffeId: planned.issued.spiffeId };
       const denial = denialOf(issuer, about, REFUSED_BY_THE_LEDGER);
       const committed = committedOr(await record(issuer, planned.issued, denial), denial.id);

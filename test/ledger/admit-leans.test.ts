@@ -1,4 +1,5 @@
 import type { Fact, Leans, Spend } from '../../src/domain/fact.ts';
+import type { SpiffeId } from '../../src/domain/spiffe-id.ts';
 import type { Resource } from '../../src/domain/resource.ts';
 import { attested, ready, refusal, revoked } from '../support/admission.ts';
 import { AGENT, CA, entryFixture, issuedFixture, newId, WEB } from '../support/facts.ts';
@@ -43,6 +44,17 @@ describe('a resource that a decision leans on', () => {
     expect(batch.one(onRevision(1))).toMatchObject({ status: 'changed' });
     expect(batch.one(onRevision(2)).status).toBe('admitted');
   });
+});
+
+test('an agent group stands as it was read', () => {
+  const group = entryFixture({ id: 'group', spiffeId: 'spiffe://example.org/group' as SpiffeId });
+  const inGroup = (): Fact => leaningOn({ group: { id: 'group', revision: 1 } });
+  expect(ready().one(inGroup())).toMatchObject({ status: 'changed', what: 'entry' });
+  const created: Fact = { kind: 'entry-created', entry: group, by: 'test', leans: POLICY };
+  const batch = ready(created);
+  expect(batch.one(inGroup()).status).toBe('admitted');
+  batch.one({ kind: 'entry-deleted', id: 'group', spiffeId: group.spiffeId, by: 'test', leans: POLICY });
+  expect(batch.one(inGroup())).toMatchObject({ status: 'changed', what: 'entry' });
 });
 
 describe('what an operator wrote', () => {

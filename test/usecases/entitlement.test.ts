@@ -2,7 +2,7 @@ import type { Entry } from '../../src/domain/entry.ts';
 import type { Attested } from '../../src/domain/fact.ts';
 import { parseSpiffeId, serverId, type SpiffeId } from '../../src/domain/spiffe-id.ts';
 import type { Caller } from '../../src/usecases/authenticate-caller.ts';
-import { adminOf, entryUnderAgent, ownEntry, parentsOf } from '../../src/usecases/entitlement.ts';
+import { adminOf, entryUnderAgent, groupLeans, ownEntry, parentsOf } from '../../src/usecases/entitlement.ts';
 import { testPolicy, TRUST_DOMAIN } from '../support/authorities.ts';
 import { AGENT, authorityFixture, CA, entryFixture, issuedFixture, newId, START } from '../support/facts.ts';
 import { openTestLedger, type TestLedger } from '../support/ledger.ts';
@@ -123,12 +123,19 @@ describe('the parents whose entries an agent may ask for', () => {
     const over = await written({ selectors: ['node:b'], expiresAt: NOW });
     const caller = await attested({ selectors: ['node:a', 'node:b', 'node:c'] });
     const parents = parentsOf(reader, caller);
-    expect([...parents]).toEqual([AGENT, group.spiffeId]);
+    expect([...parents]).toEqual([
+      [group.spiffeId, group],
+      [AGENT, undefined],
+    ]);
+    expect(groupLeans(parents, { ...under, parentId: group.spiffeId })).toEqual({
+      group: { id: group.id, revision: 1 },
+    });
+    expect(groupLeans(parents, under)).toEqual({});
     for (const each of [half, under, over]) expect(parents.has(each.spiffeId)).toBe(false);
   });
 
   test('are its own ID alone when it proved nothing', async () => {
-    expect([...parentsOf(reader, await attested({}))]).toEqual([AGENT]);
+    expect([...parentsOf(reader, await attested({})).keys()]).toEqual([AGENT]);
   });
 
   test('are unknown without an attestation on record', () => {
@@ -140,7 +147,7 @@ describe('the parents whose entries an agent may ask for', () => {
 
 // DEC-14
 describe('an entry under an agent', () => {
-  const parents = new Set([AGENT]);
+  const parents = new Map([[AGENT, undefined]]);
 
   test('is given as it stands now', async () => {
     const entry = await written({ parentId: AGENT, expiresAt: NOW + 1 });
