@@ -29,10 +29,6 @@ class Remembered<Key, Value> {
   delete(key: Key): void {
     this.#held.delete(key);
   }
-
-  clear(): void {
-    this.#held.clear();
-  }
 }
 
 /** The state that admission reads, over the writer's connection. Every look-up is by a key. */
@@ -160,9 +156,9 @@ export class SqliteAdmissionReader implements AdmissionReader {
     else if (fact.kind.startsWith('authority-')) this.#authoritiesRead = undefined;
   }
 
-  /** Rows were purged. */
-  forgetCredentials(): void {
-    this.#callers.clear();
+  /** Its row was purged. */
+  forgetCredential(id: RecordId): void {
+    this.#callers.delete(id);
   }
 
   #authoritiesNow(): Map<KeyId, AdmittedAuthority> {

@@ -10,6 +10,10 @@ export interface HolderOf {
   readonly agent?: string;
 }
 
+/** No SPIFFE ID or id of an entry holds a space. */
+const holderKey = (subject: string, entry: string | null, agent: number | null): string =>
+  `${subject} ${entry ?? ''} ${agent ?? ''}`;
+
 /** Numbers that were looked up or given lately. */
 class Numbers {
   readonly #known = new Map<string, number>();
@@ -23,8 +27,8 @@ class Numbers {
     return number;
   }
 
-  clear(): void {
-    this.#known.clear();
+  delete(key: string): void {
+    this.#known.delete(key);
   }
 }
 
@@ -55,17 +59,19 @@ export class Names {
   }
 
   holderOf({ spiffeId, entry, agent }: HolderOf): number {
-    // No SPIFFE ID or id of an entry holds a space.
-    return this.#holders.get(`${spiffeId} ${entry ?? ''} ${agent ?? ''}`, () => {
-      const through = agent === undefined ? null : this.numberOf(agent);
-      const row = [spiffeId, entry ?? null, through] as const;
-      return this.#findHolder.get(...row) ?? Number(this.#insertHolder.run(...row).lastInsertRowid);
-    });
+    const row = [spiffeId, entry ?? null, agent === undefined ? null : this.numberOf(agent)] as const;
+    return this.#holders.get(
+      holderKey(...row),
+      () => this.#findHolder.get(...row) ?? Number(this.#insertHolder.run(...row).lastInsertRowid),
+    );
   }
 
-  /** Rows were purged: numbers may mean nothing any more. */
-  forget(): void {
-    this.#texts.clear();
-    this.#holders.clear();
+  /** Its row was purged, and its number may come to mean another. */
+  forgetHolder(subject: string, entry: string | null, agent: number | null): void {
+    this.#holders.delete(holderKey(subject, entry, agent));
+  }
+
+  forgetName(text: string): void {
+    this.#texts.delete(text);
   }
 }

@@ -1,6 +1,5 @@
 import type { Instant } from '../../domain/instant.ts';
-import { recordIdFloor } from '../../domain/record-id.ts';
-import type { RevocationIndex } from '../../domain/revocation.ts';
+import { type RecordId, recordIdFloor } from '../../domain/record-id.ts';
 import type { PurgeCounts } from './messages.ts';
 import type { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
@@ -30,17 +29,59 @@ const DECISION_LIFE_MS = 400 * DAY_MS;
 const SPENT_MARGIN_MS = 2 * DAY_MS;
 
 const AGENT = roleToCode('agent');
-/** Small enough that issuing goes on between two of them. */
-const CHUNK = 500;
-const VACUUM_PAGES = 1000;
+/** Rows in one slice: a few milliseconds, which is what an issuance may have to wait for it. */
+const CHUNK = 64;
+/** Pages in one slice. */
+const VACUUM_PAGES = 64;
+/** What is free will be written to again, so that one page in so many stays with the store. */
+const FREE_SHARE = 16;
 
 type Step = () => number;
 
-/** One run of retention, in chunks: `step` does one, in a transaction of its own, and says whether more is left. */
+/** What the writer remembers of rows that are gone from now on. */
+export interface Forgetting {
+  credential(id: RecordId): void;
+  revocation(id: RecordId): void;
+  readonly names: Pick<Names, 'forgetHolder' | 'forgetName'>;
+}
+
+interface GoneHolder {
+  readonly subject: string;
+  readonly entry: string | null;
+  readonly agent: number | null;
+}
+
+const statements = (db: SqliteDatabase) => ({
+  oldCredentials: db.prepare<
+    [Buffer, Buffer],
+    { id: Buffer; idx: number; role: number; not_after: number; holder: number }
+  >(`SELECT id, idx, role, not_after, holder FROM credential WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`),
+  removeCredential: db.prepare<[number]>('DELETE FROM credential WHERE idx = ?'),
+  keepDecision: db.prepare<[Buffer, number]>('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)'),
+  removeHolder: db.prepare<[number], GoneHolder>(
+    `DELETE FROM holder WHERE id = ?
+       AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_holder WHERE holder = holder.id)
+       RETURNING subject, entry, agent`,
+  ),
+  removeName: db
+    .prepare<[number], string>(
+      `DELETE FROM name WHERE id = ?
+         AND NOT EXISTS (SELECT 1 FROM holder INDEXED BY holder_agent WHERE agent = name.id)
+         AND NOT EXISTS (SELECT 1 FROM authority WHERE authority.id = name.text)
+         RETURNING text`,
+    )
+    .pluck(),
+  oldestOpenings: db.prepare<[], { idx: number; erase_after: number }>(
+    `SELECT idx, erase_after FROM audit_detail ORDER BY idx LIMIT ${CHUNK}`,
+  ),
+  eraseOpening: db.prepare<[number]>('DELETE FROM audit_detail WHERE idx = ?'),
+});
+
+/** One run of retention, in slices: `step` does one, in a transaction of its own, and says whether more is left. */
 export class Purge {
   readonly #db: SqliteDatabase;
-  readonly #names: Names;
-  readonly #revocations: RevocationIndex;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #forgetting: Forgetting;
   readonly #now: number;
   readonly #retention: Retention;
   readonly #counts: { -readonly [K in keyof PurgeCounts]: number } = {
@@ -55,10 +96,10 @@ export class Purge {
   #at = 0;
   #afterCredential: Buffer = Buffer.alloc(16);
 
-  constructor(db: SqliteDatabase, names: Names, revocations: RevocationIndex, now: Instant, retention: Retention) {
+  constructor(db: SqliteDatabase, forgetting: Forgetting, now: Instant, retention: Retention) {
     this.#db = db;
-    this.#names = names;
-    this.#revocations = revocations;
+    this.#sql = statements(db);
+    this.#forgetting = forgetting;
     this.#now = now;
     this.#retention = retention;
   }
@@ -101,18 +142,13 @@ export class Purge {
     const { hotMs, agentMs } = this.#retention;
     const others = this.#seconds(hotMs);
     const agents = this.#seconds(Math.max(hotMs, agentMs));
-    const rows = this.#db
-      .prepare<[Buffer, Buffer], { id: Buffer; idx: number; role: number; not_after: number; holder: number }>(
-        `SELECT id, idx, role, not_after, holder FROM credential WHERE id > ? AND id < ? ORDER BY id LIMIT ${CHUNK}`,
-      )
-      .all(this.#afterCredential, this.#floor(hotMs));
+    const rows = this.#sql.oldCredentials.all(this.#afterCredential, this.#floor(hotMs));
     this.#afterCredential = rows.at(-1)?.id ?? this.#afterCredential;
     const due = rows.filter((row) => row.not_after < (row.role === AGENT ? agents : others));
-    const remove = this.#db.prepare('DELETE FROM credential WHERE idx = ?');
-    const keep = this.#db.prepare('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)');
     for (const { id, idx } of due) {
-      keep.run(id, idx);
-      remove.run(idx);
+      this.#sql.keepDecision.run(id, idx);
+      this.#sql.removeCredential.run(idx);
+      this.#forgetting.credential(blobToId(id));
     }
     this.#forgetHolders(new Set(due.map(({ holder }) => holder)));
     this.#counts.credentials += due.length;
@@ -121,34 +157,25 @@ export class Purge {
 
   /** Whoever holds no credential any more is forgotten, and so is the agent that nobody came through. */
   #forgetHolders(holders: ReadonlySet<number>): void {
-    const forgetHolder = this.#db
-      .prepare<[number], number | null>(
-        `DELETE FROM holder WHERE id = ?
-           AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_holder WHERE holder = holder.id)
-           RETURNING agent`,
-      )
-      .pluck();
-    const forgetName = this.#db.prepare<[number]>(
-      `DELETE FROM name WHERE id = ?
-         AND NOT EXISTS (SELECT 1 FROM holder INDEXED BY holder_agent WHERE agent = name.id)
-         AND NOT EXISTS (SELECT 1 FROM authority WHERE authority.id = name.text)`,
-    );
-    const agents = new Set([...holders].flatMap((holder) => forgetHolder.get(holder) ?? []));
-    for (const agent of agents) forgetName.run(agent);
-    this.#names.forget();
+    const agents = new Set<number>();
+    for (const holder of holders) {
+      const gone = this.#sql.removeHolder.get(holder);
+      if (!gone) continue;
+      this.#forgetting.names.forgetHolder(gone.subject, gone.entry, gone.agent);
+      if (gone.agent !== null) agents.add(gone.agent);
+    }
+    for (const agent of agents) {
+      const name = this.#sql.removeName.get(agent);
+      if (name !== undefined) this.#forgetting.names.forgetName(name);
+    }
   }
 
   /** Openings fall due in the order in which they were written. */
   #openings(): number {
-    const rows = this.#db
-      .prepare<[], { idx: number; erase_after: number }>(
-        `SELECT idx, erase_after FROM audit_detail ORDER BY idx LIMIT ${CHUNK}`,
-      )
-      .all();
+    const rows = this.#sql.oldestOpenings.all();
     const left = rows.findIndex((row) => row.erase_after > this.#now);
     const due = left < 0 ? rows : rows.slice(0, left);
-    const erase = this.#db.prepare('DELETE FROM audit_detail WHERE idx = ?');
-    for (const { idx } of due) erase.run(idx);
+    for (const { idx } of due) this.#sql.eraseOpening.run(idx);
     this.#counts.openings += due.length;
     return due.length;
   }
@@ -212,15 +239,17 @@ export class Purge {
     const remove = this.#db.prepare('DELETE FROM revocation WHERE id = ?');
     for (const { id } of due) {
       remove.run(id);
-      this.#revocations.remove(blobToId(id));
+      this.#forgetting.revocation(blobToId(id));
     }
     this.#counts.revocations += due.length;
     return due.length;
   }
 }
 
-/** Gives freed pages back to the file system, a few at a time. Returns whether more are left. */
+/** Gives freed pages back to the file system, a few at a time, but for some. Returns whether more are left. */
 export const vacuumSome = (db: SqliteDatabase): boolean => {
+  const pages = (name: string): number => Number(db.pragma(name, { simple: true }));
+  if (pages('freelist_count') <= pages('page_count') / FREE_SHARE) return false;
   db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
-  return Number(db.pragma('freelist_count', { simple: true })) > 0;
+  return true;
 };

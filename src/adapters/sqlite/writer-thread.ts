@@ -19,7 +19,7 @@ import type { ChoreRequest, PurgeCounts, ToWriter, WriterOptions } from './messa
 import { migrate } from './migrate.ts';
 import { ledgerFile, openForWriting } from './open.ts';
 import type { SqliteDatabase } from './open.ts';
-import { Purge, vacuumSome } from './purge.ts';
+import { type Forgetting, Purge, vacuumSome } from './purge.ts';
 import { ReadOnlyRow } from './read-only-row.ts';
 import { RevocationRows } from './revocation-rows.ts';
 import { SqliteLedgerStore } from './store.ts';
@@ -179,11 +179,13 @@ export class WriterThread {
 
   async #purge(now: Instant): Promise<PurgeCounts> {
     const { rows, admission } = this.#store;
-    const purge = new Purge(this.#db, rows.names, admission.revocations, now, this.#retention);
-    while (purge.step()) {
-      admission.forgetCredentials();
-      await turn();
-    }
+    const forgetting: Forgetting = {
+      credential: (id) => admission.forgetCredential(id),
+      revocation: (id) => admission.revocations.remove(id),
+      names: rows.names,
+    };
+    const purge = new Purge(this.#db, forgetting, now, this.#retention);
+    while (purge.step()) await turn();
     const { openings } = purge.counts;
     if (openings > 0) {
       const append: Append = { facts: [{ kind: 'details-erased', before: now, count: openings }] };
