@@ -89,3 +89,13 @@ export const failureOf = (error: unknown): Failure | undefined => {
   }
   return undefined;
 };
+
+/** A server that runs, a store that is damaged: told in its own sentence. */
+export const answering = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    const { name, message } = error as Error;
+    throw name === 'Error' || name === 'SqliteError' ? new CommandRefused(message) : error;
+  }
+};

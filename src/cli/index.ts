@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './agent.ts';
 import { authorityCommand } from './authority.ts';
+import { backupCommand } from './backup.ts';
 import { bundleCommand } from './bundle.ts';
 import { credentialCommand } from './credential.ts';
 import { devCommand } from './dev.ts';
@@ -12,6 +13,7 @@ import { explainCommand } from './explain.ts';
 import { joinTokenCommand } from './join-token.ts';
 import { Output } from './output.ts';
 import { resourceCommand } from './resource.ts';
+import { restoreCommand } from './restore.ts';
 import { revokeCommand } from './revoke.ts';
 import { serverCommand } from './server.ts';
 import { processTerminal } from './terminal.ts';
@@ -32,6 +34,8 @@ const NOUNS = [
   validateCommand,
   explainCommand,
   revokeCommand,
+  backupCommand,
+  restoreCommand,
 ] as const;
 
 const version = (): string => {

@@ -5,7 +5,7 @@ import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
-import { CommandRefused, EXIT, UsageError } from './exit.ts';
+import { answering, EXIT, UsageError } from './exit.ts';
 import { record } from './output.ts';
 import type { Lines } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -45,16 +45,6 @@ const doneLines = ({ keys, sealKey, newKey, swap, oldKey }: Resealed): Lines => 
   ['old key', `${oldKey ?? sealKey} (opens the backups made before now, and nothing else)`],
   ['next', swap ? undefined : `before the server starts, put ${newKey} in the place of ${sealKey}`],
 ];
-
-/** A server that runs, a store that is damaged: told in its own sentence. */
-const answering = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work;
-  } catch (error) {
-    const { name, message } = error as Error;
-    throw name === 'Error' || name === 'SqliteError' ? new CommandRefused(message) : error;
-  }
-};
 
 /** `mayfly server reseal`: a new seal key for the store. */
 export const resealVerb = (cli: Cli): Command =>

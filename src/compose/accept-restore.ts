@@ -16,6 +16,7 @@ import { authoritiesToTaint, draftNextEpoch } from '../usecases/open-next-epoch.
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { readStore } from './check-store.ts';
 import type { Config } from './config.ts';
+import { giveToOwner } from './give-to-owner.ts';
 import { buildIssuer } from './issuer.ts';
 import { authorityKeeper, authorityPolicy, checkDataFolder, headFileOf, openStore } from './store.ts';
 
@@ -112,6 +113,7 @@ export const acceptRestore = async (options: AcceptOptions): Promise<Accepted> =
   const successors = await takeOver(() => Promise.race([rotateAuthorities(keeper, by), failed]));
   opened.close();
   await store.close();
+  giveToOwner(config.server);
   return { ...plan, newEpoch: draft.opened.epoch, ...successors };
 };
 

@@ -16,6 +16,7 @@ import { recover } from '../ledger/recover.ts';
 import { readPieces } from './backup-store.ts';
 import { readStore } from './check-store.ts';
 import type { Config } from './config.ts';
+import { giveToOwner } from './give-to-owner.ts';
 import { endFounding } from './founding.ts';
 import { checkDataFolder } from './store.ts';
 
@@ -111,5 +112,6 @@ export const restoreBackup = async (options: RestoreOptions): Promise<Restored> 
     return await bringBack(options, sealKey);
   } finally {
     release();
+    giveToOwner(server);
   }
 };

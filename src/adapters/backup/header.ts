@@ -1,6 +1,7 @@
 import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { encodeBase64url, tryDecodeBase64url } from '../../formats/base64url.ts';
 import { canonicalJson } from '../../formats/canonical-json.ts';
+import type { JsonObject } from '../../formats/json.ts';
 import { parseJsonObject } from '../../formats/json.ts';
 import type { LogHead } from '../../ports/ledger.ts';
 
@@ -50,9 +51,9 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 /** The header of a line. Throws with a sentence for what is no backup, or one of another version. Nothing in it is checked yet. */
 export const readHeader = (line: Buffer): { header: BackupHeader; salt: Uint8Array } => {
   const noBackup = new Error('this is no backup of Mayfly');
-  let members: Record<string, unknown>;
+  let members: JsonObject;
   try {
-    members = parseJsonObject(line, { maxBytes: MAX_HEADER_BYTES }) as Record<string, unknown>;
+    members = parseJsonObject(line, { maxBytes: MAX_HEADER_BYTES });
   } catch {
     throw noBackup;
   }
