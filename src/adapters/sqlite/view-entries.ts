@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3';
 import type { Entry } from '../../domain/entry.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import type { EntryFilter, EntryReader, Page, ResourceReader } from '../../ports/views.ts';
@@ -61,14 +62,20 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
     )
     .pluck();
 
+  const prepared = new Map<string, Statement<unknown[], string | number>>();
+  const statementOf = (sql: string): Statement<unknown[], string | number> => {
+    const known = prepared.get(sql);
+    if (known) return known;
+    const made = db.prepare<unknown[], string | number>(sql).pluck();
+    prepared.set(sql, made);
+    return made;
+  };
+
+  // There are as many texts as ways to combine conditions, whatever their values.
   const search = (columns: string, filter: EntryFilter, tail: string, values: readonly (string | number)[]) => {
     const found = conditions(filter);
     const where = ['id > ?', ...found.map(({ sql }) => sql)].join(' AND ');
-    const statement = db
-      .prepare<unknown[], string | number>(
-        `SELECT ${columns} FROM entry ${found[0]?.index ?? ''} WHERE ${where} ${tail}`,
-      )
-      .pluck();
+    const statement = statementOf(`SELECT ${columns} FROM entry ${found[0]?.index ?? ''} WHERE ${where} ${tail}`);
     const [after = '', ...rest] = values;
     return statement.all(after, ...found.flatMap((condition) => condition.values), ...rest);
   };
