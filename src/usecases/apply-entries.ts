@@ -6,7 +6,8 @@ import type { EntryStep, ResourceStep } from './apply-steps.ts';
 import { newEntry } from './create-entry.ts';
 import { entryDeletion } from './delete-entry.ts';
 import { resourceFieldsOf, resourceWrite } from './manage-resources.ts';
-import { planApply, type ApplyFile, type ApplyPlan } from './plan-apply.ts';
+import { isOutdated, planApply, type ApplyFile, type ApplyPlan } from './plan-apply.ts';
+import { mapInSlices, type StandAside } from './slices.ts';
 import { nextEntry } from './update-entry.ts';
 
 /** Facts in one transaction. A larger plan takes several, in order. */
@@ -42,22 +43,23 @@ const ORDER: readonly Fact['kind'][] = [
 /**
  * Makes the records equal to the file. `digest` is that of the plan that the operator saw: when the plan is another one by
  * now, nothing is done and the answer is `precondition_failed`. Applying the same file again records nothing. Up to 1,000
- * changes stand or fall together; a larger file is applied in groups, and can be applied again after a failure.
+ * changes stand or fall together; a larger file is applied in groups, and can be applied again after a failure. It goes in
+ * slices, and what others write before its first group makes it another plan.
  */
 export const applyEntries = async (
   issuer: Registrar,
   admin: Administrator,
   file: ApplyFile,
   digest: string,
+  standAside: StandAside,
 ): Promise<ApplyPlan> => {
-  const plan = planApply(issuer, admin, file);
-  if (plan.digest !== digest) {
+  const plan = await planApply(issuer, admin, file, standAside);
+  const resources = plan.resources.flatMap((step) => resourceFact(issuer, admin, step));
+  const entries = await mapInSlices(plan.entries, standAside, (step) => entryFact(issuer, admin, step));
+  if (plan.digest !== digest || isOutdated(issuer, plan.seen)) {
     throw new Refusal('precondition_failed', 'the plan is no longer the one that was shown; look at it again');
   }
-  const facts = [
-    ...plan.resources.flatMap((step) => resourceFact(issuer, admin, step)),
-    ...plan.entries.flatMap((step) => entryFact(issuer, admin, step)),
-  ].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  const facts = [...resources, ...entries.flat()].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
   for (let at = 0; at < facts.length; at += GROUP) await record(issuer, facts.slice(at, at + GROUP));
   return { items: plan.items, digest: plan.digest };
 };

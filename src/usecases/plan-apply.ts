@@ -1,22 +1,15 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { requireEverywhere, requireMayWriteEntry, requireWithin, type Administrator } from '../domain/administrator.ts';
-import { checkEntry, entryIdProblem, type EntryDraft } from '../domain/entry-rules.ts';
-import type { Entry, EntryFields } from '../domain/entry.ts';
+import type { EntryDraft } from '../domain/entry-rules.ts';
 import { Problems } from '../domain/problems.ts';
 import { Refusal, refuseProblems } from '../domain/refusal.ts';
 import type { ResourceDraft } from '../domain/resource-rules.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
-import {
-  entryContext,
-  fieldsOf,
-  isSame,
-  requireFreeCommonName,
-  surroundingsOf,
-  twinOf,
-  type Registrar,
-} from './admin-write.ts';
-import { fieldChanges, type EntryStep, type PlanItem, type ResourceStep } from './apply-steps.ts';
+import { fieldsOf, isSame, surroundingsOf, type Registrar } from './admin-write.ts';
+import type { EntryStep, PlanItem, ResourceStep } from './apply-steps.ts';
+import { entryItem, planEntries, prunedEntries } from './plan-entries.ts';
 import { planResources, type PlannedResources } from './plan-resources.ts';
+import { inSlices, mapInSlices, type StandAside } from './slices.ts';
 
 /** A file of entries and resources. */
 export interface ApplyFile {
@@ -38,78 +31,9 @@ export interface ApplyPlan {
 export interface PreparedPlan extends ApplyPlan {
   readonly resources: readonly ResourceStep[];
   readonly entries: readonly EntryStep[];
+  /** The newest change that it knows of. */
+  readonly seen: number;
 }
-
-const PAGE = 500;
-
-/** Everything that one owner keeps, page by page. */
-const ownedEntries = function* (issuer: Registrar, owner: string): Generator<Entry> {
-  let after: string | undefined;
-  for (;;) {
-    const page = issuer.views.entries.list({ owner }, { limit: PAGE, ...(after !== undefined && { after }) });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.id;
-  }
-};
-
-const placeKey = ({ owner, spiffeId, parentId, selectors }: EntryFields): string =>
-  canonicalJson({ owner: owner ?? null, spiffeId, parentId, selectors });
-
-/** The entry on record that a written one means: by id, else by owner, SPIFFE ID, parent and selectors. */
-const findEntry = (issuer: Registrar, fields: EntryFields, id: string | undefined): Entry | undefined => {
-  if (id !== undefined) return issuer.views.entries.get(id);
-  const { spiffeId, parentId } = fields;
-  const candidates = issuer.views.entries.list({ spiffeId, parentId }, { limit: PAGE });
-  return candidates.find((entry) => placeKey(entry) === placeKey(fields));
-};
-
-const checkId = (issuer: Registrar, problems: Problems, field: string, id: string): void => {
-  const problem = entryIdProblem(id);
-  problems.add(field, problem);
-  if (problem === undefined && issuer.views.entries.used(id)) problems.add(field, 'an entry had this id before');
-};
-
-const ownerName = ({ owner }: Entry): string => (owner === undefined ? 'no owner' : `the owner ${owner}`);
-
-const planEntries = (
-  issuer: Registrar,
-  file: ApplyFile,
-  resources: PlannedResources,
-  problems: Problems,
-): EntryStep[] => {
-  const context = { ...entryContext(issuer), resource: resources.find };
-  const seen = new Map<string, string>();
-  const steps: EntryStep[] = [];
-  for (const [at, { id, ...written }] of (file.entries ?? []).entries()) {
-    const field = `entries[${at}]`;
-    const draft = { ...written, owner: written.owner ?? file.owner };
-    const checked = checkEntry(draft, context);
-    if (!checked.ok) {
-      for (const { field: member, problem } of checked.problems) problems.add(`${field}.${member}`, problem);
-      continue;
-    }
-    const before = findEntry(issuer, checked.value, id);
-    if (before === undefined && id !== undefined) checkId(issuer, problems, `${field}.id`, id);
-    const twin = before === undefined ? twinOf(issuer, checked.value) : undefined;
-    if (twin) problems.add(field, `says the same as the entry ${twin.id}, which has ${ownerName(twin)}`);
-    const key = before?.id ?? id ?? placeKey(checked.value);
-    const earlier = seen.get(key);
-    if (earlier !== undefined) problems.add(field, `is the same entry as ${earlier}`);
-    seen.set(key, field);
-    problems.parse(`${field}.commonName`, () => requireFreeCommonName(issuer, checked.value));
-    steps.push({ before, after: checked.value, id: before?.id ?? id });
-  }
-  return steps;
-};
-
-const prunedEntries = (issuer: Registrar, file: ApplyFile, kept: readonly EntryStep[]): EntryStep[] => {
-  if (file.prune !== true || file.owner === undefined) return [];
-  const ids = new Set(kept.map(({ id }) => id));
-  return [...ownedEntries(issuer, file.owner)]
-    .filter((entry) => !ids.has(entry.id))
-    .map((before) => ({ before, after: undefined, id: before.id }));
-};
 
 const checkPrune = (file: ApplyFile, problems: Problems): void => {
   if (file.prune !== true) return;
@@ -119,22 +43,6 @@ const checkPrune = (file: ApplyFile, problems: Problems): void => {
   );
   if (strangers.length > 0) problems.add('prune', 'the file names records of another owner');
 };
-
-const entryItem = ({ before, after, id }: EntryStep): PlanItem => ({
-  kind: 'entry',
-  action:
-    after === undefined
-      ? 'delete'
-      : before === undefined
-        ? 'create'
-        : isSame(fieldsOf(before), after)
-          ? 'unchanged'
-          : 'update',
-  ...(id !== undefined && { id }),
-  name: (after ?? before)?.spiffeId ?? '',
-  ...(before && { revision: before.revision }),
-  changes: after === undefined ? [] : fieldChanges(before && fieldsOf(before), after),
-});
 
 /** Deleting a resource while some entry still grants it would leave that grant waiting for the next of its name. */
 const checkDeletedResources = (resources: PlannedResources, entries: readonly EntryStep[]): void => {
@@ -147,26 +55,69 @@ const checkDeletedResources = (resources: PlannedResources, entries: readonly En
   }
 };
 
-/**
- * Works out what would make the records equal to the file, and changes nothing. Refuses with `invalid_entry` and every
- * problem of the file, `forbidden` when a step is beyond the administrator, `conflict` when a resource that would go is
- * still granted.
- */
-export const planApply = (issuer: Registrar, admin: Administrator, file: ApplyFile): PreparedPlan => {
+/** Of the lines one by one: the text of ten thousand would be made in one piece otherwise. */
+const digestOf = async (items: readonly PlanItem[], standAside: StandAside): Promise<string> => {
+  const digest = createHash('sha256');
+  await inSlices(items, standAside, (each) => {
+    digest.update(`${canonicalJson(each as unknown as CanonicalValue)}\n`);
+  });
+  return digest.digest('hex');
+};
+
+const planOnce = async (
+  issuer: Registrar,
+  admin: Administrator,
+  file: ApplyFile,
+  standAside: StandAside,
+): Promise<Omit<PreparedPlan, 'seen'>> => {
   const problems = new Problems();
   checkPrune(file, problems);
-  const resources = planResources(issuer, file, problems);
-  const kept = planEntries(issuer, file, resources, problems);
+  const resources = await planResources(issuer, file, problems, standAside);
+  const kept = await planEntries(issuer, file, resources, problems, standAside);
   if (problems.all.length > 0) throw refuseProblems('invalid_entry', problems.all);
-  const entries = [...kept, ...prunedEntries(issuer, file, kept)];
+  const entries = [...kept, ...(await prunedEntries(issuer, file, kept, standAside))];
   checkDeletedResources(resources, entries);
-  const items = [...resources.steps.map(resources.item), ...entries.map(entryItem)];
+  const items = [...resources.steps.map(resources.item), ...(await mapInSlices(entries, standAside, entryItem))];
   if (items.some(({ kind, action }) => kind === 'resource' && action !== 'unchanged')) requireEverywhere(admin);
   const surroundings = { ...surroundingsOf(issuer), resource: resources.find };
-  for (const { before, after } of entries) {
+  await inSlices(entries, standAside, ({ before, after }) => {
     if (before && after && isSame(fieldsOf(before), after)) requireWithin(admin, before.spiffeId);
     else requireMayWriteEntry(admin, before, after, surroundings);
+  });
+  return { items, digest: await digestOf(items, standAside), resources: resources.steps, entries };
+};
+
+/** Changes that are read at once. */
+const PAGE = 500;
+
+/** Whether an entry or a resource was written above this place of the change feed. */
+export const isOutdated = ({ views: { changes } }: Registrar, seen: number): boolean => {
+  let after = seen;
+  while (changes.newest() > after) {
+    const page = changes.after(after, PAGE);
+    if (page.some(({ kind }) => kind.startsWith('entry-') || kind.startsWith('resource-'))) return true;
+    after = page.at(-1)?.cursor.index ?? changes.newest();
   }
-  const digest = hash('sha256', canonicalJson(items as unknown as CanonicalValue), 'hex');
-  return { items, digest, resources: resources.steps, entries };
+  return false;
+};
+
+const ATTEMPTS = 3;
+
+/**
+ * Works out what would make the records equal to the file, and changes nothing. It goes in slices; a plan of records that
+ * were written meanwhile is made again. Refuses with `invalid_entry` and every problem of the file, `forbidden` when a step
+ * is beyond the administrator, `conflict` when a resource that would go is still granted, or others keep on writing.
+ */
+export const planApply = async (
+  issuer: Registrar,
+  admin: Administrator,
+  file: ApplyFile,
+  standAside: StandAside,
+): Promise<PreparedPlan> => {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const seen = issuer.views.changes.newest();
+    const plan = await planOnce(issuer, admin, file, standAside);
+    if (!isOutdated(issuer, seen)) return { ...plan, seen };
+  }
+  throw new Refusal('conflict', 'others keep changing entries while this is planned; try again');
 };

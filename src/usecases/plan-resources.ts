@@ -6,6 +6,7 @@ import { isSame, type Registrar } from './admin-write.ts';
 import { fieldChanges, type PlanItem, type ResourceStep } from './apply-steps.ts';
 import { entriesGranting, resourceFieldsOf } from './manage-resources.ts';
 import type { ApplyFile } from './plan-apply.ts';
+import { inSlices, type StandAside } from './slices.ts';
 
 /** The resources as they would be once a file is applied. */
 export interface PlannedResources {
@@ -30,11 +31,16 @@ const item = ({ before, after }: ResourceStep): PlanItem => {
   };
 };
 
-const writtenResources = (issuer: Registrar, file: ApplyFile, problems: Problems): ResourceStep[] => {
+const writtenResources = async (
+  issuer: Registrar,
+  file: ApplyFile,
+  problems: Problems,
+  standAside: StandAside,
+): Promise<ResourceStep[]> => {
   const { views, policy } = issuer;
   const names = new Map<string, string>();
   const steps: ResourceStep[] = [];
-  for (const [at, written] of (file.resources ?? []).entries()) {
+  await inSlices(file.resources ?? [], standAside, (written, at) => {
     const field = `resources[${at}]`;
     const draft = { ...written, owner: written.owner ?? file.owner };
     const context = {
@@ -45,14 +51,14 @@ const writtenResources = (issuer: Registrar, file: ApplyFile, problems: Problems
     const checked = checkResource(draft, context);
     if (!checked.ok) {
       for (const { field: member, problem } of checked.problems) problems.add(`${field}.${member}`, problem);
-      continue;
+      return;
     }
     for (const name of [checked.value.identifier, ...checked.value.names]) {
       if (names.has(name)) problems.add(field, `names ${name}, as ${names.get(name)} does`);
       names.set(name, field);
     }
     steps.push({ before: views.resources.get(written.identifier), after: checked.value });
-  }
+  });
   return steps;
 };
 
@@ -66,8 +72,13 @@ const prunedResources = (issuer: Registrar, file: ApplyFile, kept: readonly Reso
 };
 
 /** The steps for a file's resources; what is wrong with them goes to `problems`. */
-export const planResources = (issuer: Registrar, file: ApplyFile, problems: Problems): PlannedResources => {
-  const written = writtenResources(issuer, file, problems);
+export const planResources = async (
+  issuer: Registrar,
+  file: ApplyFile,
+  problems: Problems,
+  standAside: StandAside,
+): Promise<PlannedResources> => {
+  const written = await writtenResources(issuer, file, problems, standAside);
   const pruned = prunedResources(issuer, file, written);
   const planned = new Map(written.map(({ before, after }) => [after?.identifier, { before, after }]));
   const gone = new Set(pruned.map(({ before }) => before?.identifier));

@@ -5,6 +5,7 @@ import { applyEntries } from '../../src/usecases/apply-entries.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { createResource } from '../../src/usecases/manage-resources.ts';
 import { planApply, type ApplyFile } from '../../src/usecases/plan-apply.ts';
+import { revoked } from '../support/admission.ts';
 import {
   API,
   entryDraft,
@@ -24,13 +25,15 @@ beforeEach(async () => {
   await apply({ owner: 'team', prune: true });
 });
 
-const apply = (file: ApplyFile) => applyEntries(admin, ROOT, file, planApply(admin, ROOT, file).digest);
-const actions = (file: ApplyFile): readonly string[] =>
-  planApply(admin, ROOT, file).items.map(({ kind, action }) => `${action} ${kind}`);
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const plan = (file: ApplyFile, who = ROOT) => planApply(admin, who, file, turn);
+const apply = async (file: ApplyFile) => applyEntries(admin, ROOT, file, (await plan(file)).digest, turn);
+const actions = async (file: ApplyFile): Promise<readonly string[]> =>
+  (await plan(file)).items.map(({ kind, action }) => `${action} ${kind}`);
 
-const refusalOf = (file: ApplyFile, who = ROOT): Refusal => {
+const refusalOf = async (file: ApplyFile, who = ROOT): Promise<Refusal> => {
   try {
-    planApply(admin, who, file);
+    await plan(file, who);
   } catch (error) {
     return error as Refusal;
   }
@@ -48,11 +51,11 @@ const FILE: ApplyFile = {
 
 describe('a file of entries and resources', () => {
   test('is planned, applied, and then there is nothing to do', async () => {
-    expect(actions(FILE)).toEqual(['create resource', 'create entry', 'create entry']);
+    expect(await actions(FILE)).toEqual(['create resource', 'create entry', 'create entry']);
     const before = admin.size();
     await apply(FILE);
     expect(admin.size()).toBe(before + 3);
-    expect(actions(FILE)).toEqual(['unchanged resource', 'unchanged entry', 'unchanged entry']);
+    expect(await actions(FILE)).toEqual(['unchanged resource', 'unchanged entry', 'unchanged entry']);
     await apply(FILE);
     expect(admin.size()).toBe(before + 3);
   });
@@ -60,7 +63,7 @@ describe('a file of entries and resources', () => {
   test('a plan says which fields change', async () => {
     await apply(FILE);
     const changed = { ...FILE, entries: [entryDraft({ hint: 'h', x509Ttl: 600 })] };
-    const item = planApply(admin, ROOT, changed).items.find(({ action }) => action === 'update');
+    const item = (await plan(changed)).items.find(({ action }) => action === 'update');
     expect(item).toMatchObject({ kind: 'entry', name: id('/web'), revision: 1 });
     expect(item?.changes).toEqual([
       { field: 'grants', before: [{ resource: API.identifier, scopes: ['read'] }], after: [] },
@@ -77,9 +80,9 @@ describe('a file of entries and resources', () => {
       entryDraft({ spiffeId: id('/stranger'), owner: 'other' }),
       admin.newId(),
     );
-    expect(actions({ owner: 'team', entries: FILE.entries?.slice(1) })).toEqual(['unchanged entry']);
+    expect(await actions({ owner: 'team', entries: FILE.entries?.slice(1) })).toEqual(['unchanged entry']);
     const pruned = { owner: 'team', entries: FILE.entries?.slice(1), prune: true };
-    expect(actions(pruned)).toEqual(['delete resource', 'unchanged entry', 'delete entry']);
+    expect(await actions(pruned)).toEqual(['delete resource', 'unchanged entry', 'delete entry']);
     await apply(pruned);
     expect(admin.views.entries.get(stranger.id)).toBeDefined();
     expect(admin.views.resources.get(API.identifier)).toBeUndefined();
@@ -95,7 +98,7 @@ describe('a file of entries and resources', () => {
       scopes: ['read'],
     });
     await createEntry(admin, ROOT, draft);
-    expect(refusalOf({ owner: 'team', prune: true })).toMatchObject({ code: 'conflict' });
+    expect(await refusalOf({ owner: 'team', prune: true })).toMatchObject({ code: 'conflict' });
     await apply({ owner: 'other', prune: true });
   });
 
@@ -107,15 +110,15 @@ describe('a file of entries and resources', () => {
   });
 
   test('nothing is applied when the plan is another one by now', async () => {
-    const { digest } = planApply(admin, ROOT, FILE);
+    const { digest } = await plan(FILE);
     await createResource(admin, ROOT, { ...API, owner: 'team' });
     const before = admin.size();
-    await expect(applyEntries(admin, ROOT, FILE, digest)).rejects.toMatchObject({ code: 'precondition_failed' });
+    await expect(applyEntries(admin, ROOT, FILE, digest, turn)).rejects.toMatchObject({ code: 'precondition_failed' });
     expect(admin.size()).toBe(before);
   });
 
-  test('every problem of the file is told with its place', () => {
-    const refused = refusalOf({
+  test('every problem of the file is told with its place', async () => {
+    const refused = await refusalOf({
       resources: [{ ...API, scopes: [] }, API, API],
       entries: [entryDraft({ selectors: [] }), entryDraft({ spiffeId: 'x' }), entryDraft(), entryDraft()],
     });
@@ -138,22 +141,22 @@ describe('a file of entries and resources', () => {
       { entries: [entryDraft({ audiences: ['urn:no'], scopes: ['a'] })] },
       'entries[0].audiences',
     ],
-  ])('%s is refused', (_what, file, field) => {
-    expect(refusalOf(file)).toMatchObject({ code: 'invalid_entry', field });
+  ])('%s is refused', async (_what, file, field) => {
+    expect(await refusalOf(file)).toMatchObject({ code: 'invalid_entry', field });
   });
 
   test('an entry that another owner keeps is not made a second time', async () => {
     await apply(FILE);
-    const refused = refusalOf({ owner: 'other', entries: [entryDraft()] });
+    const refused = await refusalOf({ owner: 'other', entries: [entryDraft()] });
     expect(refused).toMatchObject({ code: 'invalid_entry', field: 'entries[0]' });
   });
 
   test('an administrator with a prefix applies below it only', async () => {
     // DEC-28
-    expect(refusalOf({ entries: [entryDraft()] }, registrar('/team')).code).toBe('forbidden');
-    expect(refusalOf({ resources: [API] }, registrar('/team')).code).toBe('forbidden');
+    expect((await refusalOf({ entries: [entryDraft()] }, registrar('/team'))).code).toBe('forbidden');
+    expect((await refusalOf({ resources: [API] }, registrar('/team'))).code).toBe('forbidden');
     const mine = { entries: [entryDraft({ spiffeId: id('/team/a'), owner: 'team' })] };
-    expect(planApply(admin, registrar('/team'), mine).items).toHaveLength(1);
+    expect((await plan(mine, registrar('/team'))).items).toHaveLength(1);
   });
 
   test('applying twice is applying once', async () => {
@@ -179,5 +182,71 @@ describe('a file of entries and resources', () => {
       expect([admin.size(), admin.views.entries.count({ owner: 'team' })]).toEqual([size, second.length]);
     });
     await fc.assert(property, { numRuns: 25 });
+  });
+});
+
+describe('a file that is planned in slices, while others write', () => {
+  const drafts = Array.from({ length: 40 }, (_, at) => entryDraft({ spiffeId: id(`/many/${at}`) }));
+  const many: ApplyFile = { owner: 'team', entries: drafts };
+  const first = { ...entryDraft({ spiffeId: id('/many/0') }), owner: 'team' };
+
+  /** Lets others write in one of the turns, or in each. */
+  const writingIn = (isTurn: (at: number) => boolean, write: () => Promise<unknown>) => {
+    let at = 0;
+    return async (): Promise<void> => {
+      at += 1;
+      if (isTurn(at)) await write();
+    };
+  };
+  const writeFirst = () => createEntry(admin, ROOT, first);
+
+  test('a plan knows what was written while it was made', async () => {
+    const made = await planApply(
+      admin,
+      ROOT,
+      many,
+      writingIn((at) => at === 1, writeFirst),
+    );
+    expect(made.items.filter(({ action }) => action === 'unchanged').map(({ name }) => name)).toEqual([id('/many/0')]);
+  });
+
+  test('a plan that others never leave in peace is refused', async () => {
+    let count = 0;
+    const write = () => createEntry(admin, ROOT, entryDraft({ spiffeId: id(`/noise/${(count += 1)}`), owner: 'team' }));
+    await expect(
+      planApply(
+        admin,
+        ROOT,
+        many,
+        writingIn(() => true, write),
+      ),
+    ).rejects.toMatchObject({ code: 'conflict' });
+    expect(count).toBeLessThan(20);
+  });
+
+  test.each([1, 2, 3, 4, 5])(
+    'what is written in turn %i makes it another plan, and nothing is applied',
+    async (turnAt) => {
+      const { digest } = await plan(many);
+      const before = admin.size();
+      const standAside = writingIn((at) => at === turnAt, writeFirst);
+      await expect(applyEntries(admin, ROOT, many, digest, standAside)).rejects.toMatchObject({
+        code: 'precondition_failed',
+      });
+      expect(admin.size()).toBe(before + 1);
+    },
+  );
+
+  test('what does not touch entries is no other plan', async () => {
+    const { digest } = await plan(many);
+    const write = () => admin.ledger.append({ facts: [revoked({ kind: 'entry', value: 'other' }, ['block'])] });
+    await applyEntries(
+      admin,
+      ROOT,
+      many,
+      digest,
+      writingIn(() => true, write),
+    );
+    expect(admin.views.entries.count({ owner: 'team' })).toBe(40);
   });
 });

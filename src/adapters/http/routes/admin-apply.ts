@@ -41,6 +41,9 @@ const render = ({ items, digest }: ApplyPlan): object => {
   return { digest, counts, items };
 };
 
+/** Other requests of this front end go first. */
+const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const refusals = ['unauthenticated', 'forbidden', 'invalid_entry', 'conflict'] as const;
 
 export const applyRoutes = (issuer: Issuer): readonly Route[] => [
@@ -56,7 +59,9 @@ export const applyRoutes = (issuer: Issuer): readonly Route[] => [
     answers: [{ status: 200, description: 'The plan; nothing was changed.', schema: Plan }],
     refusals,
     handle: (context, { body }) =>
-      administer(issuer, context, (admin) => ({ body: render(planApply(issuer, admin, body)) })),
+      administer(issuer, context, async (admin) => ({
+        body: render(await planApply(issuer, admin, body, standAside)),
+      })),
   }),
   defineRoute({
     method: 'POST',
@@ -72,7 +77,7 @@ export const applyRoutes = (issuer: Issuer): readonly Route[] => [
     refusals: [...refusals, 'precondition_failed'],
     handle: (context, { body: { digest, ...written } }) =>
       administer(issuer, context, async (admin) => ({
-        body: render(await applyEntries(issuer, admin, written, digest)),
+        body: render(await applyEntries(issuer, admin, written, digest, standAside)),
       })),
   }),
 ];
