@@ -9,9 +9,11 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { systemLogger } from '../adapters/system/logger.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
+import type { Instant } from '../domain/instant.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
+import type { ServerSvid } from '../usecases/issue-server-svid.ts';
 import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { awaitedRoot } from '../usecases/awaited-root.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
@@ -20,6 +22,7 @@ import { writeBundleFile } from './bundle-file.ts';
 import type { Config } from './config.ts';
 import { FrontEnd, type FrontEndShare } from './front-end.ts';
 import { FrontEnds } from './front-ends.ts';
+import { KeptIdentity } from './kept-identity.ts';
 import { listenerNames, makeListenerKey, publicIdentity } from './listener-identity.ts';
 import { openOperations } from './operations.ts';
 import type { RunningServer } from './running-server.ts';
@@ -115,6 +118,24 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
   }
 };
 
+/** That it cannot be kept, say on a full disk, keeps nobody from using it. */
+const keptIdentity = ({ config, sealKey }: FrontEndShare, { built }: FrontEnd, logger: Logger) => {
+  const { dataDir } = config.server;
+  const { logId } = built.issuer.views.log.head();
+  const { entropy } = built.issuer;
+  const kept = new KeptIdentity({ dataDir, trustDomain: config.trustDomain, logId, sealKey, entropy });
+  return {
+    take: (now: Instant) => kept.take(now),
+    keep: (svid: ServerSvid): void => {
+      try {
+        kept.keep(svid);
+      } catch (error) {
+        logger.warn('the identity of the listeners is not kept', { error: Error.isError(error) ? error.message : '' });
+      }
+    },
+  };
+};
+
 type Opened = Awaited<ReturnType<typeof openFirst>>;
 
 interface Ending {
@@ -135,13 +156,17 @@ const serve = async (
     await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
   }
   const svid = new ServerSvidKeeper(issuer, listenerNames(config), makeListenerKey);
+  const kept = keptIdentity(share, first, logger);
+  svid.onChange(kept.keep);
   const waitsFor = awaitedRoot(keeper);
-  const canProveItself = waitsFor === undefined && readOnly === undefined;
-  if (canProveItself) await svid.renew();
+  const canIssue = waitsFor === undefined && readOnly === undefined;
+  if (canIssue) await svid.renew();
 
   const frontEnds = new FrontEnds(first);
   const forPublic = publicIdentity(config);
-  const identities = { own: canProveItself ? svid.current() : NO_IDENTITY, ...(forPublic && { forPublic }) };
+  const before = readOnly === undefined ? undefined : kept.take(clock.now());
+  const own = canIssue ? svid.current() : (before ?? NO_IDENTITY);
+  const identities = { own, ...(forPublic && { forPublic }) };
   const count = frontEndCount(config, overrides);
   const addresses = await frontEnds.listen(share, identities, count, () => store.line(), onFatal);
   svid.onChange((renewed) => frontEnds.replaceIdentity(renewed));

@@ -19,7 +19,7 @@ export interface ServerSvid {
   readonly spiffeId: SpiffeId;
   /** PEM: the leaf, then the issuing CA. */
   readonly certificateChain: string;
-  /** PEM. In this process's memory only. */
+  /** PEM. In memory, and sealed on disk. */
   readonly privateKey: string;
   /** Unix seconds. */
   readonly notBefore: number;

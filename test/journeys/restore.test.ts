@@ -121,6 +121,10 @@ test('it stays so over a restart, and the check of the server says it', async ()
   await expect(checkStore(world.config('data'))).rejects.toThrow(/takes no writes here: the agent .* knows more/);
   server = await world.start();
   expect(server.server.readOnly).toContain('knows more than the store');
+  // With the identity that it had before: it can issue itself none.
+  expect((await server.public().ask('/bundle')).status).toBe(200);
+  const asked = await server.api(workload).postJson('/v1/validate', { credential: workload.cert });
+  expect(asked.json()['status']).toBe('valid');
   await expect(server.entry('late')).rejects.toMatchObject({ code: 'read_only' });
   await expect(acceptRestore({ config: world.config('data'), by: 'uid:0' })).rejects.toThrow(
     'another Mayfly server is running',

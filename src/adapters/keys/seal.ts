@@ -8,8 +8,9 @@ import type { Entropy } from '../../ports/entropy.ts';
 export interface SealedPlace {
   readonly trustDomain: string;
   readonly logId: string;
-  readonly keyId: KeyId;
-  readonly purpose: AuthorityPurpose;
+  readonly keyId: KeyId | 'listener';
+  /** `listener`: the server's own identity, which is no authority. */
+  readonly purpose: AuthorityPurpose | 'listener';
 }
 
 export const SEAL_KEY_BYTES = 32;

@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeptIdentity } from '../../src/compose/kept-identity.ts';
+import { instant } from '../../src/domain/instant.ts';
+import { testEntropy } from '../support/ledger.ts';
+
+const NOW = instant(1_795_000_000_000);
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'mayfly-kept-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+const keptIn = (more: { logId?: string; sealKey?: Uint8Array; trustDomain?: string } = {}): KeptIdentity =>
+  new KeptIdentity({
+    dataDir,
+    trustDomain: 'example.org',
+    logId: 'log',
+    sealKey: new Uint8Array(32).fill(3),
+    entropy: testEntropy,
+    ...more,
+  });
+
+const svid = { certificateChain: 'a chain', privateKey: 'a private key', notAfter: NOW / 1000 + 60 };
+const keep = (): void => keptIn().keep(svid as Parameters<KeptIdentity['keep']>[0]);
+const file = (): string => join(dataDir, 'listener.sealed');
+
+test('what was kept comes back, and lies sealed in between', () => {
+  keep();
+  expect(keptIn().take(NOW)).toEqual({ certificateChain: 'a chain', privateKey: 'a private key' });
+  expect(statSync(file()).mode & 0o777).toBe(0o600);
+  expect(readFileSync(file(), 'utf8')).not.toContain('private');
+});
+
+test.each([
+  ['after it expired', {}, NOW + 60_000],
+  ['under another seal key', { sealKey: new Uint8Array(32).fill(4) }, NOW],
+  ['for another log', { logId: 'other' }, NOW],
+  ['for another trust domain', { trustDomain: 'example.com' }, NOW],
+])('%s there is none', (_when, more, at) => {
+  keep();
+  expect(keptIn(more).take(instant(at))).toBeUndefined();
+});
+
+test.each([
+  ['no file', () => undefined],
+  ['an empty file', () => writeFileSync(file(), '')],
+  ['half a file', () => writeFileSync(file(), readFileSync(file(), 'utf8').slice(0, 80))],
+])('of %s there is none', (_what, spoil) => {
+  if (_what !== 'no file') keep();
+  spoil();
+  expect(keptIn().take(NOW)).toBeUndefined();
+});
