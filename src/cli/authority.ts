@@ -71,8 +71,10 @@ const operate = async (
 
 const listVerb = (cli: Cli): Command =>
   adminVerb(cli, new Command('list').description('List signing keys.'), async ({ api, output }) => {
-    const { authorities } = (await api.call({ method: 'GET', path: AUTHORITIES })).body as {
+    const { authorities, warnings = [] } = (await api.call({ method: 'GET', path: AUTHORITIES })).body as {
       readonly authorities: readonly Authority[];
+      /** Absent from servers of before. */
+      readonly warnings?: readonly string[];
     };
     output.result(authorities, () =>
       table(
@@ -87,6 +89,7 @@ const listVerb = (cli: Cli): Command =>
         ]),
       ),
     );
+    for (const each of warnings) output.note(each);
   });
 
 const prepareVerb = (cli: Cli): Command =>

@@ -1,4 +1,5 @@
 import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
+import { authorityWarnings } from '../domain/authority-warnings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
@@ -40,6 +41,7 @@ export class Background {
   readonly #failures = new Map<string, string>();
   #probedAt: number | undefined;
   #jump = 0;
+  #warnings: readonly string[] = [];
 
   constructor(parts: BackgroundParts) {
     this.#parts = parts;
@@ -100,9 +102,13 @@ export class Background {
   async rotate(): Promise<void> {
     if (this.#isReadOnly()) return;
     const { keeper, svid, logger } = this.#parts;
-    const steps = this.#hasJumped() ? [] : await rotateAuthorities(keeper);
-    for (const step of steps) logger.info('an authority moved on', { ...step });
-    if (awaitedRoot(keeper) === undefined) await svid.renew();
+    try {
+      const steps = this.#hasJumped() ? [] : await rotateAuthorities(keeper);
+      for (const step of steps) logger.info('an authority moved on', { ...step });
+    } finally {
+      // What keeps one authority from moving on (a root's key that is away) leaves the present ones good.
+      if (awaitedRoot(keeper) === undefined) await svid.renew();
+    }
   }
 
   /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
@@ -130,6 +136,15 @@ export class Background {
     return jump !== 0;
   }
 
+  /** Tells each thing once in the log, and at every probe of readiness. */
+  #warn(): readonly string[] {
+    const { views, clock, authorityPolicy } = this.#parts.keeper;
+    const warnings = authorityWarnings(views.authorities.list(), clock.now(), authorityPolicy);
+    for (const each of warnings) if (!this.#warnings.includes(each)) this.#parts.logger.warn(each);
+    this.#warnings = warnings;
+    return warnings;
+  }
+
   #isReadOnly(): boolean {
     return this.#parts.store.readOnly() !== undefined;
   }
@@ -141,6 +156,7 @@ export class Background {
     const failed = [...this.#failures].map(([what, why]) => `${what}: ${why}`);
     this.#parts.tell({
       reasons: [...readOnly, ...jumped, ...failed],
+      warnings: this.#warn(),
       ...(this.#probedAt !== undefined && { probedAt: this.#probedAt }),
     });
   }

@@ -4,6 +4,8 @@ import type { Clock } from '../ports/clock.ts';
 /** What a thread knows of the server's health; main tells the others (DEC-34). */
 export interface HealthReport {
   readonly reasons: readonly string[];
+  /** What the operator has to do in time. */
+  readonly warnings?: readonly string[];
   /** Monotonic milliseconds at which the probe last passed; the same clock in every thread. */
   readonly probedAt?: number;
 }
@@ -25,8 +27,9 @@ export class Health {
   }
 
   readiness(): Readiness {
-    const { reasons, probedAt } = this.#report;
-    if (probedAt === undefined) return { reasons };
-    return { reasons, probeAge: Math.round((this.#clock.monotonic() - probedAt) / 100) / 10 };
+    const { reasons, warnings = [], probedAt } = this.#report;
+    const told = { reasons, ...(warnings.length > 0 && { warnings }) };
+    if (probedAt === undefined) return told;
+    return { ...told, probeAge: Math.round((this.#clock.monotonic() - probedAt) / 100) / 10 };
   }
 }

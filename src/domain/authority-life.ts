@@ -22,6 +22,10 @@ export const rotatesAt = (authority: Authority, policy: AuthorityPolicy): number
   return Math.min(served, authority.notAfter - left);
 };
 
+/** Unix seconds from which an offline root is asked for the next issuing CA: half of the life that the present one has. */
+export const asksRootFrom = ({ activatedAt, preparedAt, notAfter }: Authority): number =>
+  (unixSeconds(activatedAt ?? preparedAt) + notAfter) / 2;
+
 /** The root that an issuing CA hangs on is still trusted. */
 const hasGoodRoot = (authority: Authority, all: readonly Authority[]): boolean => {
   if (authority.purpose !== 'x509-issuing') return true;

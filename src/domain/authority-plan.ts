@@ -8,6 +8,7 @@ import {
 } from './authority.ts';
 import {
   activeOf,
+  asksRootFrom,
   isOver,
   isSameLine,
   isUsable,
@@ -87,9 +88,8 @@ const activation = (scene: Scene, active: Authority | undefined, spare: Authorit
 const needsSpare = ({ all, now, policy }: Scene, active: Authority | undefined, purpose: AuthorityPurpose): boolean => {
   if (purpose === 'x509-root') return policy.root === 'made';
   if (purpose !== 'x509-issuing' || active === undefined || !isUsable(active, all, now)) return true;
-  const from = unixSeconds(active.activatedAt ?? active.preparedAt);
   const due = rotatesAt(active, policy);
-  return unixSeconds(now) >= (policy.root === 'offline' ? Math.min(due, (from + active.notAfter) / 2) : due);
+  return unixSeconds(now) >= (policy.root === 'offline' ? Math.min(due, asksRootFrom(active)) : due);
 };
 
 /** Which root will sign. With an offline root nobody here does, and the certificate that comes back says which it was. */

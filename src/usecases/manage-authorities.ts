@@ -1,6 +1,7 @@
 import type { AuthorityPurpose, KeyId, SigningAlgorithm, Authority } from '../domain/authority.ts';
 import { isPublished } from '../domain/authority-life.ts';
 import { planPreparation } from '../domain/authority-plan.ts';
+import { authorityWarnings } from '../domain/authority-warnings.ts';
 import { MAX_KEYS_PER_SET } from '../domain/authority-policy.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -42,9 +43,18 @@ const forceWarnings = ({ liveCredentials, agentsNotMoved }: AuthorityImpact): st
   ...(agentsNotMoved.length > 0 ? [`${agentsNotMoved.length} agents have not moved and have to attest again`] : []),
 ];
 
-/** Every authority that is not gone, oldest generation first within a purpose. */
-export const listAuthorities = (keeper: Pick<AuthorityManager, 'views'>): readonly Authority[] =>
-  keeper.views.authorities.list();
+/** Every authority that is not gone, oldest generation first within a purpose, and what its operator has to do in time. */
+export const listAuthorities = ({
+  views,
+  clock,
+  authorityPolicy,
+}: Pick<AuthorityManager, 'views' | 'clock' | 'authorityPolicy'>): {
+  readonly authorities: readonly Authority[];
+  readonly warnings: readonly string[];
+} => {
+  const authorities = views.authorities.list();
+  return { authorities, warnings: authorityWarnings(authorities, clock.now(), authorityPolicy) };
+};
 
 /** What an operation would do, and to whom. Changes nothing. Refuses with `not_found` or `authority_state`. */
 export const planAuthorityOperation = (keeper: AuthorityManager, operation: AuthorityOperation): AuthorityPlan => {

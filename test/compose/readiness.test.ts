@@ -37,6 +37,14 @@ describe('what a thread says of its readiness', () => {
     expect(health.readiness()).toEqual({ reasons: ['the clock jumped'], probeAge: 3 });
   });
 
+  test('names what is to be done in time, and nothing where nothing is', () => {
+    const health = new Health({ monotonic: () => 5000 });
+    health.tell({ reasons: [], warnings: ['sign'], probedAt: 5000 });
+    expect(health.readiness()).toEqual({ reasons: [], warnings: ['sign'], probeAge: 0 });
+    health.tell({ reasons: [], warnings: [], probedAt: 5000 });
+    expect(health.readiness()).toEqual({ reasons: [], probeAge: 0 });
+  });
+
   test('is only what it was told last', () => {
     const health = new Health({ monotonic: () => 5000 });
     health.tell({ reasons: [], probedAt: 2000 });

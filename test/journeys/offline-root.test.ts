@@ -67,3 +67,25 @@ test('what it has not signed, or not as a CA of ours, is refused and installs no
   await expect(install(short, pem(root))).rejects.toThrow(/ends in less than/);
   expect(journey.facts('authority-installed')).toEqual([]);
 });
+
+test('from half of the life of the issuing CA on, the operator is told to have the next one signed', async () => {
+  await install(await signed(root), pem(root));
+  const told = async (): Promise<unknown> => {
+    const { body } = await journey.admin.call({ method: 'GET', path: '/readyz' });
+    return (body as { warnings?: unknown }).warnings;
+  };
+  const listed = () => journey.administer<{ warnings: readonly string[] }>('GET', '/v1/admin/authorities');
+  const [issuing] = journey.facts('authority-installed');
+  const life = ((issuing?.notAfter ?? 0) - time.clock.now() / 1000) * 1000;
+  await time.pass(Math.floor(life / 2) - 3_600_000, 3_600_000);
+  expect([await told(), (await listed()).warnings]).toEqual([undefined, []]);
+  await time.pass(7_200_000, 3_600_000);
+  const end = new Date((issuing?.notAfter ?? 0) * 1000).toISOString().replace('.000', '');
+  const warning = expect.stringContaining(`the issuing CA ends ${end}: have the offline root sign the next one`);
+  expect(await told()).toEqual([warning]);
+  expect((await listed()).warnings).toEqual([warning]);
+  expect(journey.log.lines.filter(({ message }) => message.startsWith('the issuing CA ends'))).toHaveLength(1);
+  await install(await signed(root));
+  await time.pass(10_000, 10_000);
+  expect([await told(), (await listed()).warnings]).toEqual([undefined, []]);
+});

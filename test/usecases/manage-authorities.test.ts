@@ -31,7 +31,7 @@ const run = (operation: AuthorityOperation, force = false) =>
   runAuthorityOperation(manager(), operation, { by: 'uid:0', force });
 const states = (purpose: AuthorityPurpose): string[] =>
   listAuthorities(manager())
-    .filter((each) => each.purpose === purpose)
+    .authorities.filter((each) => each.purpose === purpose)
     .map(({ generation, state, tainted }) => `${generation} ${state}${tainted ? ' tainted' : ''}`);
 const one = (purpose: AuthorityPurpose, state: Authority['state']): Authority => {
   const found = world.views.authorities.list(purpose).find((each) => each.state === state);

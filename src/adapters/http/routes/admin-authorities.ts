@@ -88,10 +88,22 @@ export const authorityRoutes = (issuer: Issuer, keeper: AuthorityManager): reado
     summary: 'Signing authorities that are not gone',
     access: { kind: 'admin', role: 'viewer' },
     answers: [
-      { status: 200, description: 'All of them.', schema: z.object({ authorities: z.array(AuthorityAnswer) }) },
+      {
+        status: 200,
+        description: 'All of them.',
+        schema: z.object({
+          authorities: z.array(AuthorityAnswer),
+          warnings: z
+            .array(z.string())
+            .describe('What has to be done in time, and that nobody but an operator can do.'),
+        }),
+      },
     ],
     refusals: ['unauthenticated', 'forbidden'],
-    handle: () => ({ body: { authorities: listAuthorities(keeper).map(render) } }),
+    handle: () => {
+      const { authorities, warnings } = listAuthorities(keeper);
+      return { body: { authorities: authorities.map(render), warnings } };
+    },
   }),
   defineRoute({
     method: 'POST',

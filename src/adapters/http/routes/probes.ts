@@ -6,6 +6,8 @@ import type { Listener, Route } from '../route.ts';
 export interface Readiness {
   /** Why it is not ready, each in a few words without secrets; empty when it is. */
   readonly reasons: readonly string[];
+  /** What the operator has to do in time; absent when there is nothing. It does not make the server unready. */
+  readonly warnings?: readonly string[];
   /** Seconds since the probe last signed and committed; absent before the first time. */
   readonly probeAge?: number;
 }
@@ -23,13 +25,18 @@ const alive = z.object({ alive: z.literal(true) });
 const ready = z.object({
   ready: z.boolean(),
   reasons: z.array(z.string()),
+  warnings: z
+    .array(z.string())
+    .optional()
+    .describe('What the operator has to do in time; the server is ready all the same.'),
   probeAge: z.number().optional().describe('Seconds since the server last signed and committed.'),
 });
 
-const judge = ({ reasons, probeAge }: Readiness): z.output<typeof ready> => {
+const judge = ({ reasons, warnings, probeAge }: Readiness): z.output<typeof ready> => {
   const stale = probeAge === undefined || probeAge > MAX_PROBE_AGE;
   const all = stale ? [...reasons, 'the probe has not passed lately'] : [...reasons];
-  return { ready: all.length === 0, reasons: all, ...(probeAge !== undefined && { probeAge }) };
+  const told = warnings === undefined ? {} : { warnings: [...warnings] };
+  return { ready: all.length === 0, reasons: all, ...told, ...(probeAge !== undefined && { probeAge }) };
 };
 
 /** For load balancers and supervisors. */
