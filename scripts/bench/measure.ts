@@ -11,7 +11,7 @@ import { answerVerifiers } from './verify-answers.ts';
 export interface Measured {
   readonly name: OperationName;
   readonly clients: number;
-  /** Answers a second. */
+  /** Credentials a second. */
   readonly rate: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
@@ -38,20 +38,21 @@ const toMeasured = (
   before: Floor,
   after: Floor,
 ): Measured => {
-  const kind = BENCH_OPERATIONS[name].floor;
+  const { floor: kind, items } = BENCH_OPERATIONS[name];
   const floor = (before[kind].rate + after[kind].rate) / 2;
   const floorCpu = (before[kind].cpu + after[kind].cpu) / 2;
-  const rate = result.requests / result.seconds;
+  const rate = (result.requests * items) / result.seconds;
+  const cpu = result.server_cpu_us / items;
   return {
     name,
     clients,
     rate,
     p50_ms: result.p50_ms,
     p99_ms: result.p99_ms,
-    cpu_us: result.server_cpu_us,
-    load_cpu_us: result.load_cpu_us,
+    cpu_us: cpu,
+    load_cpu_us: result.load_cpu_us / items,
     share: rate / floor,
-    cpu_share: floorCpu / result.server_cpu_us,
+    cpu_share: floorCpu / cpu,
     floor,
     steady: isSteady(before[kind].rate, after[kind].rate),
     verified: result.samples.length,
@@ -110,7 +111,8 @@ export const measureAll = async (
   };
 
   for (const name of options.operations) {
-    for (const clients of options.clients) {
+    const { mostClients } = BENCH_OPERATIONS[name];
+    for (const clients of new Set(options.clients.map((count) => Math.min(count, mostClients)))) {
       const runs: Measured[] = [];
       for (let n = 0; n < options.repeat; n += 1) {
         progress(`${name}, ${clients} ${clients === 1 ? 'client' : 'clients'}`);

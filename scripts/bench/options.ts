@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const OPERATIONS = ['x509-svid', 'jwt-svid', 'access-token'] as const;
+export const OPERATIONS = ['x509-svid', 'x509-batch', 'jwt-svid', 'access-token'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
 export interface OverloadOptions {

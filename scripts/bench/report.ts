@@ -1,6 +1,7 @@
 import { isPinned } from './cores.ts';
 import type { Floor } from './floors.ts';
 import type { Measured } from './measure.ts';
+import { BENCH_OPERATIONS } from './operations.ts';
 
 export interface Report {
   readonly operations: readonly Measured[];
@@ -39,7 +40,20 @@ export const makeReport = (operations: readonly Measured[], floors: readonly Flo
   };
 };
 
-const FLOOR_NAMES = { 'x509-svid': 'V+S+V', 'jwt-svid': 'S+V', 'access-token': 'S+V' } as const;
+const FLOOR_NAMES = { vsv: 'V+S+V', sv: 'S+V' } as const;
+
+/** The number of clients that a bar is for. */
+const BAR_CLIENTS = 32;
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** What an operation is to reach with this many clients, and whether it did. */
+const barOf = ({ name, clients, share, p99_ms }: Measured): string => {
+  const { bar, mostClients } = BENCH_OPERATIONS[name];
+  if (clients !== Math.min(BAR_CLIENTS, mostClients)) return '';
+  const isMet = share >= bar.share && p99_ms <= bar.p99;
+  return `${(bar.share * 100).toFixed(0)} %, ${bar.p99} ms: ${isMet ? 'met' : 'missed'}`;
+};
 
 const COLUMNS = [
   'operation',
@@ -50,6 +64,7 @@ const COLUMNS = [
   'CPU µs',
   'of its floor',
   'by CPU',
+  'bar',
   'verified',
 ] as const;
 
@@ -60,8 +75,9 @@ const cells = (one: Measured): readonly string[] => [
   one.p50_ms.toFixed(2),
   one.p99_ms.toFixed(2),
   one.cpu_us.toFixed(0),
-  `${(one.share * 100).toFixed(1)} % of ${one.floor.toFixed(0)} ${FLOOR_NAMES[one.name]}${one.steady ? '' : ' (unsteady)'}`,
-  `${(one.cpu_share * 100).toFixed(1)} %`,
+  `${percent(one.share)} of ${one.floor.toFixed(0)} ${FLOOR_NAMES[BENCH_OPERATIONS[one.name].floor]}${one.steady ? '' : ' (unsteady)'}`,
+  percent(one.cpu_share),
+  barOf(one),
   String(one.verified),
 ];
 

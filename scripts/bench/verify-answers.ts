@@ -21,15 +21,13 @@ const fetchJson = (url: string, ca: string): Promise<unknown> =>
   });
 
 interface X509Answer {
-  readonly items: readonly [{ readonly spiffeId: string; readonly chain: readonly string[]; readonly serial: string }];
+  readonly items: readonly { readonly spiffeId: string; readonly chain: readonly string[]; readonly serial: string }[];
 }
 
 /** Chain to the root, time, SPIFFE ID, key of the CSR: with the certificates of node:crypto, which issues none of ours. */
 const x509Verifier = (roots: readonly X509Certificate[], { agents }: Prepared): VerifyAnswer => {
   const keys = new Map(agents.flatMap(({ entries }) => entries.map(({ spiffeId, spki }) => [spiffeId, spki])));
-  return async (body) => {
-    const { items } = JSON.parse(body) as X509Answer;
-    const [{ spiffeId, chain, serial }] = items;
+  const verifyItem = ({ spiffeId, chain, serial }: X509Answer['items'][number]): void => {
     const [leaf, issuing] = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
     if (!leaf || !issuing) throw new Error('an answer does not verify: the chain is too short');
     demand(leaf.checkIssued(issuing) && leaf.verify(issuing.publicKey), 'signature of the leaf');
@@ -43,6 +41,11 @@ const x509Verifier = (roots: readonly X509Certificate[], { agents }: Prepared): 
     demand(leaf.serialNumber.toLowerCase() === serial.toLowerCase(), 'serial');
     const spki = leaf.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
     demand(keys.get(spiffeId) === spki, 'key of the request');
+  };
+  return async (body) => {
+    const { items } = JSON.parse(body) as X509Answer;
+    demand(items.length > 0, 'no certificates');
+    items.forEach(verifyItem);
   };
 };
 
@@ -79,9 +82,11 @@ export const answerVerifiers = async (
 ): Promise<Readonly<Record<OperationName, VerifyAnswer>>> => {
   const ca = await readFile(server.bundleFile, 'utf8');
   const roots = (ca.match(CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
+  const verifyX509 = x509Verifier(roots, prepared);
   const keySet = async (path: string) => (await fetchJson(`${server.public}${path}`, ca)) as JSONWebKeySet;
   return {
-    'x509-svid': x509Verifier(roots, prepared),
+    'x509-svid': verifyX509,
+    'x509-batch': verifyX509,
     'jwt-svid': jwtVerifier(await keySet('/keys'), server.public),
     'access-token': tokenVerifier(await keySet('/oauth2/jwks'), `${server.public}/oauth2`, prepared),
   };
