@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
-import { Admission } from '../adapters/http/admission.ts';
+import { Admission, DEFAULT_ADMISSION } from '../adapters/http/admission.ts';
 import { type AppServices, buildApp } from '../adapters/http/app.ts';
 import { callerChecks } from '../adapters/http/callers.ts';
 import { RateLimits } from '../adapters/http/limits.ts';
 import { Metrics } from '../adapters/http/metrics.ts';
 import { networkPeers } from '../adapters/http/peer.ts';
+import { RequestCost } from '../adapters/http/request-cost.ts';
 import type { Route } from '../adapters/http/route.ts';
 import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
@@ -12,6 +13,7 @@ import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
 import { headAuthenticator } from '../adapters/keys/head-mac.ts';
 import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
+import { eventLoopBusyMs } from '../adapters/system/event-loop.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -111,7 +113,7 @@ export class FrontEnd {
         workload: limits.signPerWorkload,
         agent: limits.signPerAgent,
       }),
-      admission: new Admission(),
+      admission: new Admission(DEFAULT_ADMISSION, new RequestCost(eventLoopBusyMs)),
       metrics: this.metrics,
       callers: callerChecks(this.built.issuer),
     };

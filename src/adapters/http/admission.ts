@@ -1,45 +1,70 @@
 import { Refusal } from '../../domain/refusal.ts';
-import type { Route } from './route.ts';
+import type { RequestCost } from './request-cost.ts';
+
+/**
+ * What a request is to a server that is behind: `ordinary` work is turned away first, `reserved` (SVIDs for workloads) has
+ * more room, `renewal` (one's own SVID) the most; `always` (probes) is never turned away.
+ */
+export type AdmissionKind = 'ordinary' | 'reserved' | 'renewal' | 'always';
 
 export interface AdmissionOptions {
-  /** Requests at work at once in one front end. */
-  readonly capacity: number;
-  /** How many of them are kept for renewals. */
-  readonly reserved: number;
+  /** Requests at work at once in one front end, at the very most. */
+  readonly most: number;
+  /** How many it takes however slow it is: fewer would be turned away by a short burst. */
+  readonly least: number;
+  /** Between these two: as many as the event loop works off in this time. Whoever is turned away waits about as long. */
+  readonly backlogMs: number;
 }
 
-const DEFAULT_ADMISSION: AdmissionOptions = { capacity: 1024, reserved: 256 };
+export const DEFAULT_ADMISSION: AdmissionOptions = { most: 1024, least: 96, backlogMs: 90 };
+
+/** Of the room that there is. */
+const SHARE: Readonly<Record<Exclude<AdmissionKind, 'always'>, number>> = { ordinary: 0.5, reserved: 0.75, renewal: 1 };
 
 const RETRY_AFTER_SECONDS = 1;
 
+export const busyRefusal = (): Refusal =>
+  new Refusal('busy', 'the server is full', { retryAfter: RETRY_AFTER_SECONDS });
+
 /**
- * Counts the requests at work, and turns new ones away before any signature work when there are too many (AS-08). What keeps
- * running workloads alive has room of its own, so that a storm of attestations cannot starve renewals (design.md §10).
+ * Counts the requests at work, and turns new ones away before any signature work when the server is behind (AS-08): a request
+ * that would be answered too late is refused at once, so that others are answered in time. What keeps running workloads
+ * alive has room of its own, so that a storm of attestations cannot starve renewals (design.md §10).
  */
 export class Admission {
-  readonly #capacity: number;
-  readonly #ordinary: number;
+  readonly #options: AdmissionOptions;
+  readonly #cost: RequestCost | undefined;
   #inFlight = 0;
 
-  constructor(options: AdmissionOptions = DEFAULT_ADMISSION) {
-    this.#capacity = options.capacity;
-    this.#ordinary = options.capacity - options.reserved;
+  /** Without `cost` the room is always the most. */
+  constructor(options: AdmissionOptions = DEFAULT_ADMISSION, cost?: RequestCost) {
+    this.#options = options;
+    this.#cost = cost;
   }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
+  /** Whether a request of this kind would be let in now. */
+  hasRoom(kind: AdmissionKind): boolean {
+    return kind === 'always' || this.#inFlight < this.#room() * SHARE[kind];
+  }
+
   /** Takes a place, to be given back with `leave`. Throws `Refusal('busy')` when there is none of this kind. */
-  enter(kind: NonNullable<Route['admission']>): void {
-    const room = kind === 'ordinary' ? this.#ordinary : this.#capacity;
-    if (kind !== 'always' && this.#inFlight >= room) {
-      throw new Refusal('busy', 'the server is full', { retryAfter: RETRY_AFTER_SECONDS });
-    }
+  enter(kind: AdmissionKind): void {
+    if (!this.hasRoom(kind)) throw busyRefusal();
     this.#inFlight += 1;
   }
 
   leave(): void {
     this.#inFlight -= 1;
+    this.#cost?.finished();
+  }
+
+  #room(): number {
+    const { most, least, backlogMs } = this.#options;
+    if (this.#cost === undefined) return most;
+    return Math.min(most, Math.max(least, backlogMs / this.#cost.milliseconds));
   }
 }

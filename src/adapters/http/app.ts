@@ -5,8 +5,9 @@ import type { NextFunction, Request, Response } from 'express';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
-import type { Admission } from './admission.ts';
+import { type Admission, busyRefusal } from './admission.ts';
 import { PeerGone } from './body.ts';
+import { earlyBody } from './early-body.ts';
 import { readInput } from './input.ts';
 import type { RateLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -16,6 +17,7 @@ import type { ErrorStyle } from './render.ts';
 import { RequestContext } from './request-context.ts';
 import type { CallerChecks } from './request-context.ts';
 import type { Answer, Listener, Route } from './route.ts';
+import { shedFirst } from './shedding.ts';
 
 /** What all listeners of a front end share. */
 export interface AppServices {
@@ -126,18 +128,23 @@ class Dispatcher {
     }
   }
 
-  /** Cheap refusals first: rate, room, caller, body, then the work (AS-08, DEC-54). */
+  /**
+   * Cheap refusals first: rate, room, caller, body, then the work (AS-08, DEC-54). The place is taken once the body is there, or
+   * a few peers that send theirs an octet a second would take them all.
+   */
   async #answer(route: Route, request: Request): Promise<Answer> {
     const { limits, admission, callers, metrics } = this.#services;
+    const kind = earlyBody(request) === undefined ? (route.admission ?? 'ordinary') : 'renewal';
     const peer = this.#peerOf(request.socket);
     if (route.sourceLimit) limits.source(route.sourceLimit, peer.source);
-    admission.enter(route.admission ?? 'ordinary');
+    if (!admission.hasRoom(kind)) throw busyRefusal();
+    const [path, query] = splitTarget(request.url);
+    const context = new RequestContext(this.#listener, route, request, path, peer, callers);
+    await context.authorize(route.access);
+    const input = await readInput(route, request, query, request.params);
+    admission.enter(kind);
     metrics.inFlight(admission.inFlight);
     try {
-      const [path, query] = splitTarget(request.url);
-      const context = new RequestContext(this.#listener, route, request, path, peer, callers);
-      await context.authorize(route.access);
-      const input = await readInput(route, request, query, request.params);
       if (route.bodyKind !== undefined) await context.confirm(route.access);
       return await route.handle(context, input);
     } finally {
@@ -186,5 +193,5 @@ export const buildApp = (
     const refusal = known ? new Refusal('invalid_request', 'the path is not well-formed') : error;
     dispatcher.fail('problem', refusal, request, response, 'routing');
   });
-  return app;
+  return shedFirst(app, routes, listener, services);
 };

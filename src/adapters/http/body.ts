@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../domain/refusal.ts';
+import { earlyBody } from './early-body.ts';
+import { receive } from './receiving.ts';
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
 
@@ -38,6 +40,8 @@ const drop = (request: IncomingMessage, announced: number): void => {
  * as soon as more arrives. Rejects with `PeerGone` when the peer hangs up; the server's own timeouts bound its duration.
  */
 export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Buffer> => {
+  const early = earlyBody(request);
+  if (early !== undefined) return Promise.resolve(early);
   if (!hasBody(request)) return Promise.resolve(EMPTY);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) {
@@ -46,6 +50,7 @@ export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Bu
   }
   if (request.destroyed) return Promise.reject(new PeerGone());
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const received = receive(request);
   const chunks: Buffer[] = [];
   let length = 0;
   const take = (chunk: Buffer): void => {
@@ -54,14 +59,19 @@ export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Bu
       chunks.push(chunk);
       return;
     }
+    received();
     request.off('data', take);
     drop(request, 0);
     reject(tooLarge(maxBytes));
   };
   request.on('data', take);
   // An error object takes longer to make than the rest of this function, so it is made for those who really went.
-  const gone = (): void => reject(new PeerGone());
+  const gone = (): void => {
+    received();
+    reject(new PeerGone());
+  };
   request.once('end', () => {
+    received();
     request.off('error', gone).off('close', gone);
     const [first] = chunks;
     resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks, length));

@@ -7,12 +7,23 @@ const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 /** The numbers of one thread in a form that goes through a message port. */
 export type SerialisedMetrics = readonly MetricObjectWithValues<MetricValue<string>>[];
 
+interface Shed {
+  readonly labels: {
+    readonly listener: string;
+    readonly method: string;
+    readonly route: string;
+    readonly status: number;
+  };
+  count: number;
+}
+
 /**
  * The numbers of one front end. Labels name routes, codes and kinds: never a person, a workload, an address or an id, so
  * that their number is bounded and nothing personal is kept.
  */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #shed: Shed[] = [];
   readonly #requests = new Counter({
     name: 'mayfly_http_requests_total',
     help: 'Requests answered, by route and status.',
@@ -56,6 +67,15 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  /** Counts requests that are turned away as soon as they come; they are added to the others when somebody asks. */
+  shedding(listener: string, method: string, route: string, status: number): () => void {
+    const shed = { labels: { listener, method, route, status }, count: 0 };
+    this.#shed.push(shed);
+    return () => {
+      shed.count += 1;
+    };
+  }
+
   /** One answered request. `route` is the pattern, not the path. */
   request(listener: string, method: string, route: string, status: number, milliseconds: number): void {
     this.#requests.inc({ listener, method, route, status });
@@ -83,6 +103,11 @@ export class Metrics {
   }
 
   serialise(): Promise<SerialisedMetrics> {
+    for (const shed of this.#shed.filter(({ count }) => count > 0)) {
+      this.#requests.inc(shed.labels, shed.count);
+      this.#refused.inc({ listener: shed.labels.listener, code: 'busy' }, shed.count);
+      shed.count = 0;
+    }
     return this.#registry.getMetricsAsJSON();
   }
 }

@@ -20,9 +20,14 @@ const payloadOf = (body: Answer['body']): { payload: string | Uint8Array; type: 
 /** What every answer carries, unless its route says otherwise. */
 const BASE_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
-/** Sends an answer. A peer that has gone is not an error. */
-export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
-  if (response.headersSent || response.destroyed) return;
+/** An answer as it is written. */
+export interface EncodedAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string | number | string[]>;
+  readonly payload: string | Uint8Array | undefined;
+}
+
+export const encodeAnswer = (answer: Answer): EncodedAnswer => {
   const content = payloadOf(answer.body);
   const status = answer.status ?? (content === undefined ? 204 : 200);
   const headers: Record<string, string | number | readonly string[]> = { ...BASE_HEADERS };
@@ -33,8 +38,15 @@ export const sendAnswer = (response: ServerResponse, answer: Answer, head = fals
     headers['content-length'] = 0;
   }
   for (const name in answer.headers) headers[name.toLowerCase()] = answer.headers[name] ?? '';
-  response.writeHead(status, headers as Record<string, string | number | string[]>);
-  response.end(head ? undefined : content?.payload);
+  return { status, headers: headers as EncodedAnswer['headers'], payload: content?.payload };
+};
+
+/** Sends an answer. A peer that has gone is not an error. */
+export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
+  if (response.headersSent || response.destroyed) return;
+  const { status, headers, payload } = encodeAnswer(answer);
+  response.writeHead(status, headers);
+  response.end(head ? undefined : payload);
 };
 
 const retryHeader = (refusal: Refusal, status: number): Record<string, string> =>

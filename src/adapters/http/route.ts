@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { AdminRole } from '../../domain/entry.ts';
 import type { RefusalCode } from '../../domain/refusal.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
+import type { AdmissionKind } from './admission.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
 
 /** Where a route is served. `metrics` is the loopback listener of operations. */
@@ -114,11 +115,10 @@ export interface Route {
   readonly errorStyle?: 'problem' | 'oauth';
   /** The rate that one network address has here before it is authenticated (DEC-21). */
   readonly sourceLimit?: 'attest';
-  /**
-   * When the server is full: `ordinary` work is turned away first, `reserved` (renewals) has room kept for it, `always`
-   * (probes) is never turned away. `ordinary` unless told.
-   */
-  readonly admission?: 'ordinary' | 'reserved' | 'always';
+  /** What is turned away first when the server is behind; `ordinary` unless told. */
+  readonly admission?: Exclude<AdmissionKind, 'renewal'>;
+  /** Whether a body asks for a renewal, which has more room than the other requests of the route. Cheap, and never wrong. */
+  readonly isRenewal?: (octets: Buffer) => boolean;
   handle(context: RouteContext, input: RouteInput): Answer | Promise<Answer>;
 }
 

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
-import { Admission } from '../../../src/adapters/http/admission.ts';
 import { DEFAULT_LIMITS, RateLimits } from '../../../src/adapters/http/limits.ts';
 import { sourceKey } from '../../../src/formats/ip-address.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
@@ -142,54 +141,6 @@ describe('rate limits', () => {
       if (answer.status === 429) expect(answer.headers['retry-after']).toBe('1');
     }
     expect(statuses).toEqual([204, 204, 429, 429]);
-    await server.close();
-  });
-});
-
-describe('admission', () => {
-  test('keeps room for renewals, and always lets probes in', () => {
-    const admission = new Admission({ capacity: 3, reserved: 1 });
-    const busy = expect.objectContaining({ code: 'busy', retryAfter: 1 });
-    admission.enter('ordinary');
-    admission.enter('ordinary');
-    expect(() => admission.enter('ordinary')).toThrow(busy);
-    admission.enter('reserved');
-    expect(() => admission.enter('reserved')).toThrow(busy);
-    admission.enter('always');
-    expect(admission.inFlight).toBe(4);
-    admission.leave();
-    admission.leave();
-    expect(() => admission.enter('ordinary')).toThrow(busy);
-    admission.enter('reserved');
-  });
-
-  test('over HTTP: 503 while the server is full, and a place again after each answer', async () => {
-    const entered = Promise.withResolvers<void>();
-    const open = Promise.withResolvers<void>();
-    const slow = defineRoute({
-      method: 'GET',
-      path: '/slow',
-      listeners: ['api'],
-      summary: 'waits',
-      access: { kind: 'none' },
-      answers: [],
-      refusals: [],
-      handle: async () => {
-        entered.resolve();
-        await open.promise;
-        return {};
-      },
-    });
-    const services = testServices({ admission: { capacity: 2, reserved: 1 } });
-    const { server, port } = await startServer([slow], { services });
-    const first = ask({ port, path: '/slow' });
-    await entered.promise;
-    const full = await ask({ port, path: '/slow' });
-    expect([full.status, full.headers['retry-after'], full.json()['code']]).toEqual([503, '1', 'busy']);
-    open.resolve();
-    expect((await first).status).toBe(204);
-    expect(services.admission.inFlight).toBe(0);
-    expect((await ask({ port, path: '/slow' })).status).toBe(204);
     await server.close();
   });
 });

@@ -94,6 +94,12 @@ const renderItems = <T>(outcomes: readonly ItemOutcome<T>[], render: (value: T) 
 /** What is not base64 is no CSR either: it is refused in its place, on record like any other. */
 const decodeCsr = (text: string): Uint8Array => tryDecodeBase64(text) ?? new Uint8Array();
 
+/**
+ * Whether no item names an entry, so that all ask for the caller's own SVID. A member name can hide from this only behind an
+ * escape, so bodies with one count as others.
+ */
+const namesNoEntry = (octets: Buffer): boolean => !octets.includes('"entryId"') && !octets.includes('\\u');
+
 /** Takes signings from the caller's rate (DEC-21), or refuses with `rate_limited`. */
 export type SigningRate = (caller: Caller, count: number) => void;
 
@@ -118,6 +124,7 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
       'One refused item is answered as an error; of several, each result stands in its place.',
     access: { kind: 'svid' },
     admission: 'reserved',
+    isRenewal: namesNoEntry,
     bodyKind: 'json',
     body: X509Request,
     maxBytes: MAX_BYTES,
