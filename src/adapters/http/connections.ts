@@ -1,66 +1,173 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Knows which connections are open and which of them wait for an answer, so that a close can tell them apart. */
-export class ConnectionTracker {
-  readonly #open = new Set<Socket>();
-  /** Sockets that sent requests, and how many answers each is owed. Over TLS these are the sockets inside those of `#open`. */
-  readonly #owed = new Map<Socket, number>();
-  readonly #responses = new Set<ServerResponse>();
+/** One connection, from its first packet on. */
+interface Connection {
+  /** As it was accepted. Over TLS its requests come on another socket, inside this one. */
+  readonly socket: Socket;
+  /** The socket of its requests, once there was one. */
+  inner: Socket | undefined;
+  /** Answers that it waits for. */
+  owed: number;
+}
+
+export interface ConnectionLimits {
+  /** Open at once. */
+  readonly most: number;
+  /** New ones begun in one turn of the event loop: a handshake is as much work as a certificate. */
+  readonly startsPerTurn: number;
+}
+
+const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${remotePort ?? ''}`;
+
+/** Whether a connection is held up by its peer, who sends its request slowly or does not read the answer. */
+const isStuck = ({ writableEnded, req }: ServerResponse): boolean => writableEnded || !req.complete;
+
+/**
+ * Knows the connections of a listener. When there are too many, the one that is missed least makes room for the new one: the
+ * oldest of those that never asked anything, then the one that asked longest ago, then the first that is stuck. So whoever
+ * holds thousands of connections open keeps nobody out, whether or not they share an address with others. It also paces the
+ * start of new ones, and tells those that wait for an answer from the others when the listener closes.
+ */
+export class Connections {
+  readonly #limits: ConnectionLimits;
   readonly #report: ((open: number) => void) | undefined;
+  readonly #open = new Set<Connection>();
+  /** By the peer's address and port, to find a connection by the socket inside it. */
+  readonly #byPeer = new Map<string, Connection>();
+  readonly #known = new WeakMap<Socket, Connection>();
+  /** Each in the order in which they came to be so. */
+  readonly #strangers = new Set<Connection>();
+  readonly #idle = new Set<Connection>();
+  readonly #waiting = new Map<Connection, ServerResponse>();
+  readonly #responses = new Set<ServerResponse>();
+  readonly #toStart: (() => void)[] = [];
+  #started = 0;
+  #turnEnds = false;
   #draining = false;
 
-  constructor(report?: (open: number) => void) {
+  constructor(limits: ConnectionLimits, report?: (open: number) => void) {
+    this.#limits = limits;
     this.#report = report;
   }
 
-  opened(socket: Socket): void {
-    this.#open.add(socket);
+  /** A connection was accepted; `start` begins to read from it, now or within the next turns. */
+  opened(socket: Socket, start: () => void): void {
+    if (this.#open.size >= this.#limits.most && !this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = { socket, inner: undefined, owed: 0 };
+    const key = peerKey(socket);
+    this.#open.add(connection);
+    this.#strangers.add(connection);
+    this.#known.set(socket, connection);
+    this.#byPeer.set(key, connection);
     this.#report?.(this.#open.size);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      this.#report?.(this.#open.size);
+    socket.once('close', () => this.#closed(connection, key));
+    this.#startSoon(() => {
+      if (!socket.destroyed) start();
     });
   }
 
   /** The headers of a request came in. */
   began(socket: Socket, response: ServerResponse): void {
     if (this.#draining) response.setHeader('connection', 'close');
-    const owed = this.#owed.get(socket);
-    if (owed === undefined) socket.once('close', () => this.#gone(socket));
-    this.#owed.set(socket, (owed ?? 0) + 1);
+    const connection = this.#of(socket);
+    if (connection === undefined) return;
+    connection.inner = socket;
+    connection.owed += 1;
+    this.#strangers.delete(connection);
+    this.#idle.delete(connection);
+    this.#waiting.delete(connection);
+    this.#waiting.set(connection, response);
     this.#responses.add(response);
-    response.once('close', () => this.#answered(socket, response));
+    response.once('close', () => this.#answered(connection, response));
   }
 
   /** Closes what waits for nothing, at once; everything else as soon as its answer is out. */
   drain(): void {
     this.#draining = true;
     for (const response of this.#responses) if (!response.headersSent) response.setHeader('connection', 'close');
-    for (const [socket, owed] of this.#owed) if (owed === 0) socket.destroy();
+    for (const connection of this.#idle) connection.inner?.destroy();
     this.#destroyWhenQuiet();
   }
 
   destroyAll(): void {
-    for (const socket of this.#open) socket.destroy();
+    for (const { socket } of this.#open) socket.destroy();
   }
 
-  #answered(socket: Socket, response: ServerResponse): void {
+  #of(socket: Socket): Connection | undefined {
+    const known = this.#known.get(socket) ?? this.#byPeer.get(peerKey(socket));
+    if (known && known.inner !== socket) this.#known.set(socket, known);
+    return known;
+  }
+
+  #answered(connection: Connection, response: ServerResponse): void {
     this.#responses.delete(response);
-    const owed = this.#owed.get(socket);
-    if (owed === undefined) return;
-    this.#owed.set(socket, owed - 1);
+    connection.owed -= 1;
+    if (connection.owed > 0 || !this.#open.has(connection)) return;
+    this.#waiting.delete(connection);
+    this.#idle.add(connection);
     // The answer may still be on its way to the kernel: the socket goes after it, never before.
-    if (this.#draining && owed === 1) socket.destroySoon();
+    if (this.#draining) connection.inner?.destroySoon();
   }
 
-  #gone(socket: Socket): void {
-    this.#owed.delete(socket);
+  #closed(connection: Connection, key: string): void {
+    this.#open.delete(connection);
+    if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
+    this.#strangers.delete(connection);
+    this.#idle.delete(connection);
+    this.#waiting.delete(connection);
+    this.#report?.(this.#open.size);
     if (this.#draining) this.#destroyWhenQuiet();
+  }
+
+  /** Closes the connection that is missed least; false when all are in use. */
+  #makeRoom(): boolean {
+    const [stranger] = this.#strangers;
+    const [idle] = this.#idle;
+    const victim = stranger ?? idle ?? this.#stuck();
+    if (victim === undefined) return false;
+    victim.socket.destroy();
+    // Its `close` comes later, and the room is needed now.
+    this.#open.delete(victim);
+    this.#strangers.delete(victim);
+    this.#idle.delete(victim);
+    this.#waiting.delete(victim);
+    return true;
+  }
+
+  #stuck(): Connection | undefined {
+    for (const [connection, response] of this.#waiting) if (isStuck(response)) return connection;
+    return undefined;
+  }
+
+  #startSoon(start: () => void): void {
+    if (this.#started < this.#limits.startsPerTurn && this.#toStart.length === 0) {
+      this.#started += 1;
+      start();
+    } else {
+      this.#toStart.push(start);
+    }
+    this.#watchTurn();
+  }
+
+  /** Counts anew in the next turn, and starts as many of those that wait. */
+  #watchTurn(): void {
+    if (this.#turnEnds) return;
+    this.#turnEnds = true;
+    setImmediate(() => {
+      this.#turnEnds = false;
+      const starting = this.#toStart.splice(0, this.#limits.startsPerTurn);
+      this.#started = starting.length;
+      for (const start of starting) start();
+      if (starting.length > 0) this.#watchTurn();
+    });
   }
 
   /** Connections that never sent a request, or are in their handshake, go when all others have closed. */
   #destroyWhenQuiet(): void {
-    if (this.#owed.size === 0) this.destroyAll();
+    if (this.#open.size === this.#strangers.size) this.destroyAll();
   }
 }

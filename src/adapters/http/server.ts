@@ -5,7 +5,7 @@ import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
 import type { Delays } from '../../ports/timers.ts';
-import { ConnectionTracker } from './connections.ts';
+import { Connections } from './connections.ts';
 import { PROBLEM_TYPE, PROBLEMS } from './problem.ts';
 import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
@@ -25,7 +25,10 @@ export interface ServerLimits {
   readonly checkInterval: number;
   readonly maxHeaderBytes: number;
   readonly maxHeaders: number;
+  /** Beyond it the connection that is missed least goes. */
   readonly maxConnections: number;
+  /** TLS handshakes begun in one turn of the event loop; others wait for the next ones. */
+  readonly handshakesPerTurn: number;
   /** How long a graceful close waits for what was accepted (DEC-37). */
   readonly closeTimeout: number;
 }
@@ -40,6 +43,7 @@ const DEFAULT_SERVER_LIMITS: ServerLimits = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   maxConnections: 10_000,
+  handshakesPerTurn: 8,
   closeTimeout: 1_800,
 };
 
@@ -120,8 +124,19 @@ const createNodeServer = (tls: TlsSetup | undefined, limits: ServerLimits): AnyS
   const { identity, clientCertificates } = tls;
   return createTlsServer({
     ...nodeOptions(limits),
+    // Nothing is read before its handshake may begin.
+    pauseOnConnect: true,
     ...tlsServerOptions(identity.current(), clientCertificates, limits.handshakeTimeout),
   });
+};
+
+/** What a TLS server does with a connection that was accepted, taken out of its hands: it wraps it and begins to read. */
+const takeOverStart = (server: Server): ((socket: Socket) => void) => {
+  const starters = server.listeners('connection');
+  server.removeAllListeners('connection');
+  return (socket) => {
+    for (const starter of starters) starter.call(server, socket);
+  };
 };
 
 const boundPort = (server: Server): number => {
@@ -134,12 +149,15 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const { tls, delays } = options;
   const server = createNodeServer(tls, limits);
-  const connections = new ConnectionTracker(options.onConnections);
-  server.maxConnections = limits.maxConnections;
+  const connections = new Connections(
+    { most: limits.maxConnections, startsPerTurn: limits.handshakesPerTurn },
+    options.onConnections,
+  );
+  const start = tls === undefined ? () => undefined : takeOverStart(server);
   server.maxHeadersCount = limits.maxHeaders;
   server.timeout = limits.idleTimeout;
   server.on('connection', (socket: Socket) => {
-    connections.opened(socket);
+    connections.opened(socket, () => start(socket));
     options.onConnection?.(socket);
   });
   server.on('clientError', answerClientError);
