@@ -52,6 +52,17 @@ export interface StreamResult {
   readonly errors: readonly string[];
 }
 
+/** How much of a core each side used in a phase of the first stream. */
+export interface Usage {
+  readonly load: number;
+  readonly server: number;
+}
+
+export interface OpenResult {
+  readonly streams: readonly StreamResult[];
+  readonly cpu: readonly Usage[];
+}
+
 const GRACE_MS = 120_000;
 
 const startGenerator = (generator: string, job: object, timeout: number): ChildProcess => {
@@ -71,14 +82,14 @@ export const runOpenLoad = async (
   generator: string,
   target: Target,
   streams: readonly Stream[],
-  { sampleEvery, patienceMs }: { readonly sampleEvery: number; readonly patienceMs: number },
-): Promise<readonly StreamResult[]> => {
+  how: { readonly sampleEvery: number; readonly patienceMs: number; readonly serverPid: number },
+): Promise<OpenResult> => {
   const length = Math.max(...streams.map(({ phases }) => phases.reduce((sum, { durationMs }) => sum + durationMs, 0)));
-  const child = startGenerator(generator, { ...target, streams, sampleEvery, patienceMs }, length + GRACE_MS);
+  const child = startGenerator(generator, { ...target, ...how, streams }, length + GRACE_MS);
   child.stdin?.end();
   const output = await text(outputOf(child));
   if (output === '') throw new Error('the load generator gave no result');
-  return (JSON.parse(output) as { streams: readonly StreamResult[] }).streams;
+  return JSON.parse(output) as OpenResult;
 };
 
 /** How many connections of each kind are in the way. */

@@ -27,7 +27,7 @@ const overloadLines = (report: OverloadReport, during: PhaseResult, renewing: Ph
   const refused = countOf(during, (status) => status !== '200');
   const odd = countOf(during, (status) => status !== '200' && status !== '503');
   const renewed = countOf(renewing, (status) => status === '200');
-  const share = report.goodput / report.peak.rate;
+  const share = report.goodput / report.peak;
   const room = SERVER_MIB + report.connections * MIB_PER_CONNECTION;
   return [
     {
@@ -105,27 +105,27 @@ const table = (lines: readonly Line[]): readonly string[] => {
   );
 };
 
+const crowdText = ({ kinds, result }: CrowdReport): string => {
+  const counts = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
+  return `crowd: ${counts.join(', ')}; ${result.open} open at the end, ${result.ended} ended by the server`;
+};
+
 /** The report for people: each figure beside its bar. */
 export const overloadText = (report: OverloadReport): string => {
   const [, during] = report.load.phases;
   const [, renewing] = report.renewals.phases;
   if (!during || !renewing) throw new Error('the load generator gave no figures');
-  const { crowd, peak } = report;
-  const lines = [...overloadLines(report, during, renewing), ...(crowd ? crowdLines(crowd, peak.rate) : [])];
+  const { crowd, peak, peaks } = report;
+  const lines = [...overloadLines(report, during, renewing), ...(crowd ? crowdLines(crowd, peak) : [])];
   return [
-    `${report.operation}: ${peak.rate.toFixed(0)}/s with 32 clients, p99 ${ms(peak.p99_ms)}; ` +
+    `${report.operation}: ${peaks.map(({ rate }) => rate.toFixed(0)).join(' and ')}/s with 32 clients before and after; ` +
       `then ${report.offered.toFixed(0)}/s for ${report.seconds} s over ${report.connections} connections`,
     '',
     ...table(lines),
     '',
+    `CPU: server ${percent(report.cpu.server, 1)} of a core, load ${percent(report.cpu.load, 1)}`,
     `answers: ${statusText(during)}; ${report.verified} of them verified in full`,
-    ...(crowd
-      ? [
-          `crowd: ${Object.entries(crowd.kinds)
-            .map(([kind, count]) => `${count} ${kind}`)
-            .join(', ')}; ` + `${crowd.result.open} open at the end, ${crowd.result.ended} ended by the server`,
-        ]
-      : []),
+    ...(crowd ? [crowdText(crowd)] : []),
     ...[...report.load.errors, ...report.renewals.errors].slice(0, 4),
   ].join('\n');
 };

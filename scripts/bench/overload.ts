@@ -9,6 +9,7 @@ import {
   runOpenLoad,
   type StreamResult,
   type Target,
+  type Usage,
 } from './open-load.ts';
 import { BENCH_OPERATIONS, dealIdentities } from './operations.ts';
 import type { OperationName, OverloadOptions } from './options.ts';
@@ -26,7 +27,10 @@ export interface Speed {
 export interface OverloadReport {
   readonly operation: OperationName;
   readonly seconds: number;
-  readonly peak: Speed;
+  /** Before and after, since machines change their speed; shares are of the mean of both. */
+  readonly peaks: readonly [Speed, Speed];
+  /** Answers a second at 32 clients. */
+  readonly peak: number;
   /** Requests a second that were due. */
   readonly offered: number;
   /** Answers with 200, a second. */
@@ -34,6 +38,8 @@ export interface OverloadReport {
   readonly load: StreamResult;
   readonly renewals: StreamResult;
   readonly connections: number;
+  /** Of a core, while far more was asked. */
+  readonly cpu: Usage;
   /** MiB. */
   readonly resident: Resident;
   /** From the end of the overload. */
@@ -105,16 +111,16 @@ export const measureOverload = async (bench: Bench, overload: OverloadOptions): 
   };
 
   progress(`${name}, ${CLIENTS} clients`);
-  const peak = await closedLoop();
-  const offered = TIMES_PEAK * peak.rate;
+  const before = await closedLoop();
+  const offered = TIMES_PEAK * before.rate;
   progress(`${name}, ${offered.toFixed(0)} a second for ${overload.seconds} s`);
-  const phases = (before: number, rate: number) => [
-    { rate: before, durationMs: BEFORE_MS },
+  const phases = (usual: number, rate: number) => [
+    { rate: usual, durationMs: BEFORE_MS },
     { rate, durationMs: overload.seconds * 1000 },
-    { rate: before, durationMs: AFTER_MS },
+    { rate: usual, durationMs: AFTER_MS },
   ];
   const streams = [
-    { name, path, contentType, identities: spread(identities(prepared)), phases: phases(peak.rate / 2, offered) },
+    { name, path, contentType, identities: spread(identities(prepared)), phases: phases(before.rate / 2, offered) },
     {
       name: 'renewal',
       path: BENCH_OPERATIONS['x509-svid'].path,
@@ -123,11 +129,24 @@ export const measureOverload = async (bench: Bench, overload: OverloadOptions): 
       phases: phases(RENEWALS_PER_SECOND, RENEWALS_PER_SECOND),
     },
   ];
-  const [[load, renewals], resident] = await watchMemory(server.pid, () =>
-    runOpenLoad(generator, target, streams, { sampleEvery: SAMPLE_EVERY, patienceMs: PATIENCE_MS }),
+  const [
+    {
+      streams: [load, renewals],
+      cpu,
+    },
+    resident,
+  ] = await watchMemory(server.pid, () =>
+    runOpenLoad(generator, target, streams, {
+      sampleEvery: SAMPLE_EVERY,
+      patienceMs: PATIENCE_MS,
+      serverPid: server.pid,
+    }),
   );
   const [, during, after] = load?.phases ?? [];
-  if (!load || !renewals || !during || !after) throw new Error('the load generator gave no figures');
+  const [, usage] = cpu;
+  if (!usage || !load || !renewals || !during || !after) throw new Error('the load generator gave no figures');
+  progress(`${name}, ${CLIENTS} clients`);
+  const later = await closedLoop();
   const answers = load.samples.filter((sample) => !sample.includes('"status":'));
   for (const sample of answers) await verify(sample);
 
@@ -146,11 +165,13 @@ export const measureOverload = async (bench: Bench, overload: OverloadOptions): 
   return {
     operation: name,
     seconds: overload.seconds,
-    peak,
+    peaks: [before, later],
+    peak: (before.rate + later.rate) / 2,
     offered,
     goodput: (during.statuses['200'] ?? 0) / during.seconds,
     load,
     renewals,
+    cpu: usage,
     connections: CONNECTIONS + RENEWERS,
     resident,
     normal_after_ms: after.settled_ms,

@@ -49,8 +49,16 @@ type streamResult struct {
 	Errors  []string      `json:"errors"`
 }
 
+// How much of a core each side used in one phase.
+type usage struct {
+	Load   float64 `json:"load"`
+	Server float64 `json:"server"`
+}
+
 type openResult struct {
 	Streams []streamResult `json:"streams"`
+	// In the phases of the first stream.
+	CPU []usage `json:"cpu"`
 }
 
 // One answer: when it was due after the start of its phase, how long it took from then, and what it was.
@@ -193,6 +201,21 @@ func (s *stream) summarise(workers []*streamWorker, patience time.Duration) stre
 	return out
 }
 
+func watchUsage(phases []phase, start time.Time, pid int) []usage {
+	var out []usage
+	end := start
+	for _, p := range phases {
+		time.Sleep(time.Until(end))
+		end = end.Add(time.Duration(p.DurationMs) * time.Millisecond)
+		own, server := cpu(), serverTicks(pid)
+		began := time.Now()
+		time.Sleep(time.Until(end))
+		seconds := time.Since(began).Seconds()
+		out = append(out, usage{Load: (cpu() - own).Seconds() / seconds, Server: float64(serverTicks(pid)-server) / 100 / seconds})
+	}
+	return out
+}
+
 // Runs all streams at once. Rejects when it cannot even connect.
 func runOpen(j *job) (*openResult, error) {
 	pool := x509.NewCertPool()
@@ -219,8 +242,8 @@ func runOpen(j *job) (*openResult, error) {
 			}(&j.Streams[at], all[at][n], j.Streams[at].Identities[n])
 		}
 	}
+	out := &openResult{CPU: watchUsage(j.Streams[0].Phases, start, j.ServerPid)}
 	wait.Wait()
-	out := &openResult{}
 	patience := time.Duration(j.PatienceMs) * time.Millisecond
 	for at := range j.Streams {
 		out.Streams = append(out.Streams, j.Streams[at].summarise(all[at], patience))
