@@ -4,11 +4,12 @@ import { readSealKey } from '../adapters/keys/seal-key.ts';
 import { readHeadFile } from '../adapters/sqlite/head-file.ts';
 import { ledgerFile, openForReading } from '../adapters/sqlite/open.ts';
 import type { SqliteDatabase } from '../adapters/sqlite/open.ts';
+import { packageMigrations, waitingMigrations } from '../adapters/sqlite/migrate.ts';
 import { LogRows } from '../adapters/sqlite/log-rows.ts';
 import { readOnlyOf } from '../adapters/sqlite/read-only-row.ts';
 import { authorityReader } from '../adapters/sqlite/views.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
-import { headFileContradiction, recover } from '../ledger/recover.ts';
+import { headFileContradiction, recover, rootAt } from '../ledger/recover.ts';
 import type { LogState } from '../ledger/store.ts';
 import type { Config } from './config.ts';
 import { checkFounding } from './founding.ts';
@@ -35,6 +36,8 @@ export const readStore = async <T>(file: string, work: (found: Found) => T | Pro
   }
 };
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** Says where the store is, or throws what keeps a server from starting on it: its self-check is made too. It changes nothing. */
 export const checkStore = async ({ trustDomain, server }: Config): Promise<string> => {
   const file = ledgerFile(server.dataDir);
@@ -50,20 +53,21 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
     if (state.trustDomain !== trustDomain) {
       throw new Error(`${file} belongs to trust domain ${state.trustDomain}, not ${trustDomain}`);
     }
+    const waiting = waitingMigrations(db, packageMigrations());
     // The head first: a server that runs meanwhile writes it after the store.
     const head = readHeadFile(headFileOf(server));
     const reason = db.transaction(() => {
       const log = new LogRows(db);
       const now = stateOf(db) ?? state;
       recover(now, log);
-      return readOnlyOf(db)?.reason ?? (head && headFileContradiction(now, log, head));
+      return readOnlyOf(db)?.reason ?? (head && headFileContradiction(now, (size) => rootAt(size, log.tile), head));
     })();
     if (reason !== undefined) throw new Error(`a server takes no writes here: ${reason} (mayfly restore --accept)`);
-    return file;
+    return waiting === 0
+      ? file
+      : `${file}; the next start brings its schema forward (${counted(waiting, 'migration')})`;
   });
 };
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /**
  * Opens the private key of every authority that is in use, as a start would, and tries that each fits its public key.

@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkServer } from '../../src/compose/check-server.ts';
+import { ledgerFile, openForWriting } from '../../src/adapters/sqlite/open.ts';
+import { checkServer, type Finding } from '../../src/compose/check-server.ts';
 import { parseConfig } from '../../src/compose/config.ts';
 import type { Config } from '../../src/compose/config.ts';
 import { allowFounding } from '../../src/compose/founding.ts';
@@ -83,6 +84,29 @@ test.each([
 test('a seal key that is not there is named', async () => {
   const found = await wrong(configured({ sealKey: at('none.key') }));
   expect(found[0]).toEqual(['seal key', expect.stringContaining('does not exist')]);
+});
+
+const withMigrations = async (change: string): Promise<readonly Finding[]> => {
+  const root = mkdtempSync(at('copy-'));
+  cpSync(at('data'), root, { recursive: true });
+  chmodSync(root, 0o700);
+  const db = openForWriting(ledgerFile(root));
+  db.exec(change);
+  db.close();
+  return checkServer(configured({ dataDir: root }));
+};
+
+test('a store from before an upgrade is said to be brought forward by the next start', async () => {
+  const findings = await withMigrations('DELETE FROM migration WHERE version = (SELECT max(version) FROM migration)');
+  expect(findings.find(({ what }) => what === 'store')).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/ledger\.db; the next start brings its schema forward \(1 migration\)$/) as string,
+  });
+});
+
+test('a store that a newer version wrote is named', async () => {
+  const findings = await withMigrations(`INSERT INTO migration VALUES (99, 'x', 'y')`);
+  expect(findings.find(({ what }) => what === 'store')?.detail).toContain('the store has schema 99');
 });
 
 test('the store of another trust domain is named', async () => {

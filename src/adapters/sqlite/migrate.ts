@@ -36,20 +36,11 @@ interface Applied {
   readonly checksum: string;
 }
 
-const applied = (db: SqliteDatabase): Applied[] => {
-  db.exec(`CREATE TABLE IF NOT EXISTS migration (
-    version INTEGER PRIMARY KEY, file TEXT NOT NULL, checksum TEXT NOT NULL
-  ) STRICT`);
-  return db.prepare('SELECT version, checksum FROM migration ORDER BY version').all() as Applied[];
-};
+const applied = (db: SqliteDatabase): Applied[] =>
+  db.prepare('SELECT version, checksum FROM migration ORDER BY version').all() as Applied[];
 
-/**
- * Brings the schema to the newest version, each file in a transaction of its own. Refuses a store that a newer Mayfly
- * wrote, and one whose migrations are not the ones in `folder`.
- */
-export const migrate = (db: SqliteDatabase, folder: string): void => {
+const stillToApply = (known: readonly Applied[], folder: string): readonly Migration[] => {
   const migrations = readMigrations(folder);
-  const known = applied(db);
   const newest = known.at(-1)?.version ?? 0;
   if (newest > migrations.length) {
     throw new Error(`the store has schema ${newest}, this Mayfly knows ${migrations.length}: use a newer Mayfly`);
@@ -60,8 +51,24 @@ export const migrate = (db: SqliteDatabase, folder: string): void => {
       throw new Error(`the store was made with another ${migration?.file ?? `migration ${version}`}`);
     }
   }
+  return migrations.slice(newest);
+};
+
+/** How many migrations the next start would apply; changes nothing. Refuses as `migrate`. For a store that had its first start. */
+export const waitingMigrations = (db: SqliteDatabase, folder: string): number =>
+  stillToApply(applied(db), folder).length;
+
+/**
+ * Brings the schema to the newest version, each file in a transaction of its own. Refuses a store that a newer Mayfly
+ * wrote, and one whose migrations are not the ones in `folder`.
+ */
+export const migrate = (db: SqliteDatabase, folder: string): void => {
+  db.exec(`CREATE TABLE IF NOT EXISTS migration (
+    version INTEGER PRIMARY KEY, file TEXT NOT NULL, checksum TEXT NOT NULL
+  ) STRICT`);
+  const migrations = stillToApply(applied(db), folder);
   const record = db.prepare('INSERT INTO migration (version, file, checksum) VALUES (?, ?, ?)');
-  for (const { version, file, sql, checksum } of migrations.slice(newest)) {
+  for (const { version, file, sql, checksum } of migrations) {
     db.transaction(() => {
       db.exec(sql);
       record.run(version, file, checksum);
