@@ -5,6 +5,7 @@ import { reseal } from '../adapters/keys/seal.ts';
 import { keyStore } from '../adapters/keys/sealed.ts';
 import { holdFolder } from '../adapters/sqlite/lock.ts';
 import { ledgerFile } from '../adapters/sqlite/open.ts';
+import { readOnlyOf } from '../adapters/sqlite/read-only-row.ts';
 import { authorityReader } from '../adapters/sqlite/views.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
@@ -70,6 +71,8 @@ interface Sealed {
 const readSealed = (config: Config): Promise<Sealed> =>
   readStore(ledgerFile(config.server.dataDir), ({ db, state }) => {
     if (state === undefined) return refuse('the store holds no keys yet; its first start makes them');
+    const readOnly = readOnlyOf(db);
+    if (readOnly) return refuse(`the store takes no writes: ${readOnly.reason} (mayfly restore --accept)`);
     const { trustDomain, logId } = state;
     return { trustDomain, logId, authorities: sealedAuthorities({ authorities: authorityReader(db) }) };
   });

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { fileURLToPath } from 'node:url';
 import { holdFolder } from '../../src/adapters/sqlite/lock.ts';
 import { ledgerFile, openForWriting } from '../../src/adapters/sqlite/open.ts';
+import { ReadOnlyRow } from '../../src/adapters/sqlite/read-only-row.ts';
 import { planReseal, resealServer } from '../../src/compose/reseal-server.ts';
 import { startServer } from '../../src/compose/server.ts';
 import { keepingLogger } from '../support/http.ts';
@@ -152,6 +153,15 @@ test('nothing happens beside a server that holds the folder', async () => {
   const letGo = holdFolder(folder.at('data'));
   await expect(resealServer(folder.options)).rejects.toThrow('another Mayfly server is running');
   letGo();
+  expect(readdirSync(folder.at('keys'))).toEqual(['seal.key']);
+});
+
+test('a store that was brought back and not accepted takes no new seal key', async () => {
+  const folder = fresh();
+  const db = openForWriting(ledgerFile(folder.at('data')));
+  new ReadOnlyRow(db).put({ reason: 'it was restored', epoch: 1 }, 0);
+  db.close();
+  await expect(resealServer(folder.options)).rejects.toThrow('the store takes no writes: it was restored');
   expect(readdirSync(folder.at('keys'))).toEqual(['seal.key']);
 });
 
