@@ -243,6 +243,18 @@ test('a step of ten years that was recorded and undone leaves rotation as it was
   }
 });
 
+test('rates are counted by time that passes, not by the clock', async () => {
+  await journey.entry('slow-caller', { limits: { signingsPerSecond: 1 } });
+  const caller = journey.api(await journey.attest({ entry: 'slow-caller' }));
+  const ask = async () => (await caller.postJson('/v1/svids/jwt', { items: [{ audience: ['db'] }] })).status;
+  expect([await ask(), await ask()]).toEqual([200, 429]);
+  time.clock.step(60_000);
+  expect(await ask()).toBe(429);
+  time.clock.step(-60_000);
+  time.clock.advance(1000);
+  expect([await ask(), await ask()]).toEqual([200, 429]);
+});
+
 test('what an operator does about one key moves no other on a clock that jumped', async () => {
   const active = async (purpose: string): Promise<string> => {
     const { authorities } = await journey.administer<{ authorities: { id: string; purpose: string; state: string }[] }>(

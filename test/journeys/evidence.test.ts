@@ -191,6 +191,23 @@ describe('a token of a platform', () => {
     const answers = [await send(key), await send(key), await send(newKey())];
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 403]); // DEC-12
   });
+
+  // DEC-9: it has expired and was forgotten, and a clock that is set back makes it look good again.
+  test('that was used serves nobody else when the clock is set back', async () => {
+    const seconds = Math.floor(clock.now() / 1000);
+    const times = { iat: seconds, nbf: seconds, exp: seconds + 300 };
+    const token = await oidcToken(signer, provider.url, { ...GITHUB_CLAIMS, ...times });
+    const key = newKey();
+    const send = (by: TestKey) => attest({ type: 'oidc', evidence: { token }, csr: csrOf(by) });
+    expect((await send(key)).status).toBe(200);
+    await pass(HOUR);
+    expect(code(await send(key))).toBe('403 attestation_refused');
+    clock.step(-HOUR);
+    await pass(60_000, 60_000);
+    expect([code(await send(newKey())), (await send(key)).status]).toEqual(['403 attestation_refused', 200]);
+    clock.step(HOUR);
+    await pass(60_000, 60_000);
+  });
 });
 
 describe('a node key', () => {
