@@ -9,7 +9,7 @@ import { sqliteViews } from '../adapters/sqlite/views.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
-import { headFileContradiction } from '../ledger/recover.ts';
+import { headFileContradiction, rootAt } from '../ledger/recover.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KnownElsewhere } from '../ports/ledger.ts';
 import { authoritiesToTaint, draftNextEpoch } from '../usecases/open-next-epoch.ts';
@@ -74,7 +74,8 @@ const standing = ({ config }: AcceptOptions): Promise<Standing> => {
       return refuse(`the store belongs to trust domain ${state.trustDomain}, not ${config.trustDomain}`);
     }
     const row = readOnlyOf(db);
-    const reason = row?.reason ?? (head && headFileContradiction(state, new LogRows(db), head));
+    const reason =
+      row?.reason ?? (head && headFileContradiction(state, (size) => rootAt(size, new LogRows(db).tile), head));
     if (reason === undefined) return refuse('the store takes writes; there is nothing to accept');
     const { epoch, size } = state;
     const tainted = authoritiesToTaint({ views: sqliteViews(db), authorityPolicy: authorityPolicy(config) });

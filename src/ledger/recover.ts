@@ -32,17 +32,18 @@ const checkNewestLeaves = (state: LogState, log: LogSource): void => {
   if (log.leaf(state.size)) throw damaged(`it holds entries above its size ${state.size}`);
 };
 
-/** The root that the log had at an earlier size. */
-export const rootAt = (size: number, tile: TileReader): Uint8Array =>
-  size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile));
+/** The root that the log had at an earlier size, hexadecimal. Throws beyond its size. */
+export const rootAt = (size: number, tile: TileReader): string =>
+  hex(size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile)));
 
 /** Why the store must take no more facts, as its head file has it (DEC-11). Throws when that is of another log altogether. */
-export const headFileContradiction = (state: LogState, log: LogSource, head: LogHead): string | undefined => {
-  if (head.logId !== state.logId) {
-    throw new Error(`the head file is of log ${head.logId}, the store of log ${state.logId}`);
-  }
-  const { epoch, size } = state;
-  return contradiction({ epoch, size, rootAt: (at) => hex(rootAt(at, log.tile)) }, head, 'the head file');
+export const headFileContradiction = (
+  { logId, epoch, size }: Pick<LogHead, 'logId' | 'epoch' | 'size'>,
+  rootAtSize: (size: number) => string,
+  head: LogHead,
+): string | undefined => {
+  if (head.logId !== logId) throw new Error(`the head file is of log ${head.logId}, the store of log ${logId}`);
+  return contradiction({ epoch, size, rootAt: rootAtSize }, head, 'the head file');
 };
 
 /**

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import type { EpochOpening } from '../../ledger/open-epoch.ts';
+import { headFileContradiction } from '../../ledger/recover.ts';
 import { LedgerPool } from '../../ledger/pool.ts';
 import type { AppendMessage, WriterLink } from '../../ledger/pool.ts';
 import { SEED_BYTES } from '../../ledger/seeded-entropy.ts';
@@ -67,7 +68,10 @@ export interface OpenLedger {
   purge(): Promise<PurgeCounts>;
   /** Empties the write-ahead log. */
   checkpoint(): Promise<void>;
-  /** Writes the head file if the log has grown; to be called every second. Never while the store takes no facts. */
+  /**
+   * Writes the head file if the log has grown; to be called every second. Never while the store takes no facts, which this
+   * finds out too: when what another server wrote there cannot be of this log's past.
+   */
   writeHead(): void;
   /** Finishes what was sent, writes the head, lets go of the store. */
   close(): Promise<void>;
@@ -124,12 +128,23 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
   const db = openForReading(ledgerFile(dataDir));
   const { log } = sqliteViews(db);
   const line = (): LedgerLine => ({ port: writer.connect(), changes });
+  const own = (): LedgerPool => new LedgerPool(linkOver(writer.connect()), clock, entropy);
+  let stopping: Promise<unknown> | undefined;
   let written = '';
   const writeHead = (): void => {
     if (headFile === undefined || writer.readOnly !== undefined) return;
     const now = log.head();
     const mark = `${now.epoch} ${now.size}`;
     if (mark === written) return;
+    const other = readHeadFile(headFile);
+    const reason = other && headFileContradiction(now, (size) => log.rootAt(size), other);
+    if (other && reason !== undefined) {
+      // Another server writes it too: on a copy of this store.
+      stopping ??= own()
+        .stopWrites({ reason, epoch: other.epoch })
+        .catch(() => undefined);
+      return;
+    }
     writeHeadFile(headFile, now);
     written = mark;
   };

@@ -72,7 +72,7 @@ const logReader = (db: SqliteDatabase): LogReader => {
   return {
     head,
     reopenedAt: () => reopened.get() as Instant | undefined,
-    rootAt: (size) => Buffer.from(rootAt(size, rows.tile)).toString('hex'),
+    rootAt: (size) => rootAt(size, rows.tile),
     at: (index) => {
       const bytes = rows.leaf(index);
       if (!bytes) return undefined;

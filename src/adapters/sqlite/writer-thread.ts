@@ -5,7 +5,7 @@ import { EMPTY_ROOT } from '../../domain/merkle.ts';
 import { RevocationIndex } from '../../domain/revocation.ts';
 import { firstEpoch } from '../../ledger/open-epoch.ts';
 import type { Group } from '../../ledger/pool.ts';
-import { headFileContradiction, recover } from '../../ledger/recover.ts';
+import { headFileContradiction, recover, rootAt } from '../../ledger/recover.ts';
 import { SeededEntropy } from '../../ledger/seeded-entropy.ts';
 import { MAX_FLUSH_FACTS, Sequencer } from '../../ledger/sequencer.ts';
 import type { Answer, Waiting } from '../../ledger/sequencer.ts';
@@ -83,7 +83,7 @@ export class WriterThread {
       throw new Error(`the store belongs to trust domain ${found.trustDomain}, not ${options.trustDomain}`);
     }
     const tree = recover(found, log);
-    const elsewhere = options.head && headFileContradiction(found, log, options.head);
+    const elsewhere = options.head && headFileContradiction(found, (size) => rootAt(size, log.tile), options.head);
     this.#readOnlyRow = new ReadOnlyRow(this.#db);
     this.#takeNothing(this.#readOnlyRow.get()?.reason ?? elsewhere);
     const revocations = new RevocationIndex();

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -71,6 +71,22 @@ describe('the head file', () => {
     expect(again.views.log.head().size).toBe(size);
     await again.close();
     expect(readFileSync(closed.headFile, 'utf8')).toBe(before);
+  });
+
+  test('of two servers on copies of one store, the one that finds the other’s head stops', async () => {
+    const { dataDir, headFile } = await closedStore();
+    cpSync(dataDir, join(folder, 'copy'), { recursive: true });
+    const first = await openTestLedger({ dataDir, headFile });
+    const second = await openTestLedger({ dataDir: join(folder, 'copy'), headFile });
+    for (const each of [first, second]) await each.ledger.append({ facts: [deniedFixture()] });
+    first.open.writeHead();
+    const stopped = new Promise<string>((resolve) => second.open.onReadOnly(resolve));
+    second.open.writeHead();
+    expect(await stopped).toContain('the store and the head file hold different logs at epoch 1, size 4');
+    await expect(first.ledger.append({ facts: [deniedFixture()] })).resolves.toMatchObject({ index: 4 });
+    first.open.writeHead();
+    await first.close();
+    await second.close();
   });
 
   test('a head of an earlier epoch says nothing', async () => {
