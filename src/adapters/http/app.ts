@@ -10,6 +10,7 @@ import { PeerGone } from './body.ts';
 import { earlyBody } from './early-body.ts';
 import { readInput } from './input.ts';
 import type { RateLimits } from './limits.ts';
+import { useOwnMessages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
 import type { Peer } from './peer.ts';
 import { internalAnswer, refusalAnswer, sendAnswer } from './render.ts';
@@ -175,6 +176,7 @@ export const buildApp = (
   peerOf: (socket: Socket) => Peer,
 ): RequestListener => {
   const app = express();
+  useOwnMessages(app);
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', false);

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
 import type { Delays } from '../../ports/timers.ts';
 import { Connections } from './connections.ts';
+import { ExpressRequest, ExpressResponse } from './messages.ts';
 import { PROBLEM_TYPE, PROBLEMS } from './problem.ts';
 import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
@@ -109,7 +110,9 @@ const answerClientError = (error: NodeJS.ErrnoException, socket: Duplex): void =
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
-const nodeOptions = (limits: ServerLimits): ServerOptions => ({
+const nodeOptions = (limits: ServerLimits): ServerOptions<typeof ExpressRequest, typeof ExpressResponse> => ({
+  IncomingMessage: ExpressRequest,
+  ServerResponse: ExpressResponse,
   headersTimeout: limits.headersTimeout,
   requestTimeout: limits.requestTimeout,
   keepAliveTimeout: limits.keepAliveTimeout,
