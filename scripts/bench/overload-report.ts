@@ -32,7 +32,7 @@ const overloadLines = (report: OverloadReport, during: PhaseResult, renewing: Ph
   return [
     {
       what: 'goodput',
-      seen: `${report.goodput.toFixed(0)}/s, ${percent(share, 1)} of peak`,
+      seen: `${report.goodput.toFixed(0)}/s, ${percent(share, 1)} of peak, ${percent(report.by_cpu, 1)} by CPU`,
       bar: '≥ 80 %',
       holds: share >= 0.8,
     },

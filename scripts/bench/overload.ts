@@ -21,6 +21,8 @@ import { answerVerifiers } from './verify-answers.ts';
 export interface Speed {
   readonly rate: number;
   readonly p99_ms: number;
+  /** CPU of the server for one answer. */
+  readonly cpu_us: number;
 }
 
 /** What was seen of an operation when far more was asked than the server can do. */
@@ -35,6 +37,8 @@ export interface OverloadReport {
   readonly offered: number;
   /** Answers with 200, a second. */
   readonly goodput: number;
+  /** Share of the CPU of the server that went into those answers, had each cost what it does at the peak. */
+  readonly by_cpu: number;
   readonly load: StreamResult;
   readonly renewals: StreamResult;
   readonly connections: number;
@@ -107,7 +111,7 @@ export const measureOverload = async (bench: Bench, overload: OverloadOptions): 
       sampleEvery: SAMPLE_EVERY,
       serverPid: server.pid,
     });
-    return { rate: result.requests / result.seconds, p99_ms: result.p99_ms };
+    return { rate: result.requests / result.seconds, p99_ms: result.p99_ms, cpu_us: result.server_cpu_us };
   };
 
   progress(`${name}, ${CLIENTS} clients`);
@@ -162,13 +166,15 @@ export const measureOverload = async (bench: Bench, overload: OverloadOptions): 
     return { kinds, ...report, resident: memory };
   };
 
+  const goodput = (during.statuses['200'] ?? 0) / during.seconds;
   return {
     operation: name,
     seconds: overload.seconds,
     peaks: [before, later],
     peak: (before.rate + later.rate) / 2,
     offered,
-    goodput: (during.statuses['200'] ?? 0) / during.seconds,
+    goodput,
+    by_cpu: (goodput * (before.cpu_us + later.cpu_us)) / 2 / 1e6 / usage.server,
     load,
     renewals,
     cpu: usage,
