@@ -229,8 +229,8 @@ test('a step of ten years that was recorded and undone leaves rotation as it was
     selectors: ['a:1'],
   });
   time.clock.step(-3650 * DAY);
-  for (let days = 0; days < 21; days += 1) {
-    await time.pass(DAY, 6 * HOUR);
+  for (let round = 0; round < 20; round += 1) {
+    await time.pass(18 * HOUR, 6 * HOUR);
     const agent = await attest('node');
     expect(agent.notAfter - seconds()).toBe(86_400);
   }
