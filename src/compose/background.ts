@@ -50,6 +50,7 @@ export class Background {
 
   /** Probes once, so that readiness is known, then goes on by itself. */
   async start(): Promise<void> {
+    this.#compareWithLog();
     await this.probe();
     const { store, flushDenials, issuer, logger } = this.#parts;
     store.onReadOnly((reason) => {
@@ -134,6 +135,15 @@ export class Background {
     if (jump === 0 && this.#jump !== 0) this.#parts.logger.info('the wall clock is back');
     this.#jump = jump;
     return jump !== 0;
+  }
+
+  /** Ledger time never goes back: when it is ahead, either the clock is behind now, or it was ahead once. */
+  #compareWithLog(): void {
+    const { issuer, clock, logger } = this.#parts;
+    const { log } = issuer.views;
+    const newest = log.at(log.head().size - 1)?.time ?? 0;
+    const behind = Math.round((newest - clock.now()) / 1000);
+    if (behind > MINUTE / SECOND) logger.warn('the wall clock is behind what is on record', { seconds: behind });
   }
 
   /** Tells each thing once in the log, and at every probe of readiness. */

@@ -243,6 +243,16 @@ test('a step of ten years that was recorded and undone leaves rotation as it was
   }
 });
 
+test('a start with a clock behind what is on record says so', async () => {
+  const said = () =>
+    journey.log.lines.filter(({ message }) => message === 'the wall clock is behind what is on record');
+  await restart();
+  expect(said()).toEqual([]);
+  time.clock.step(-HOUR);
+  await restart();
+  expect(said()).toMatchObject([{ fields: { seconds: 3600 } }]);
+});
+
 test('rates are counted by time that passes, not by the clock', async () => {
   await journey.entry('slow-caller', { limits: { signingsPerSecond: 1 } });
   const caller = journey.api(await journey.attest({ entry: 'slow-caller' }));
