@@ -30,12 +30,17 @@ const demand = (isTrue: boolean, what: string): void => {
 
 const isSame = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;
 
-const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** The whole value of the extensions that never vary, written out by hand: a second opinion on the writer. */
-const BASIC_CONSTRAINTS_VALUE = '3000';
-const KEY_USAGE_VALUE: Record<KeyType, string> = { p256: '03020780', p384: '03020780', rsa: '030205a0' };
-const EXTENDED_KEY_USAGE_VALUE = '301406082b0601050507030106082b06010505070302';
+const BASIC_CONSTRAINTS_VALUE = Buffer.from('3000', 'hex');
+const DIGITAL_SIGNATURE_VALUE = Buffer.from('03020780', 'hex');
+const KEY_USAGE_VALUE: Record<KeyType, Buffer> = {
+  p256: DIGITAL_SIGNATURE_VALUE,
+  p384: DIGITAL_SIGNATURE_VALUE,
+  rsa: Buffer.from('030205a0', 'hex'),
+};
+const EXTENDED_KEY_USAGE_VALUE = Buffer.from('301406082b0601050507030106082b06010505070302', 'hex');
 
 /** In this order, and no other. */
 const EXTENSION_ORDER = '2.5.29.19 2.5.29.15 2.5.29.37 2.5.29.14 2.5.29.35 2.5.29.17';
@@ -48,11 +53,14 @@ const SIGNATURE_ALGORITHM: Record<SigningAlgorithm, SignatureAlgorithm> = {
 
 const checkExtensions = ({ extensions, publicKey, authorityKeyId, subjectKeyId }: Certificate, plan: X509LeafPlan) => {
   demand([...extensions.keys()].join(' ') === EXTENSION_ORDER, 'extensions');
-  const value = (type: string): string => hex(extensions.get(type)?.value);
+  const isExtension = (type: string, value: Uint8Array, critical: boolean): boolean => {
+    const found = extensions.get(type);
+    return found?.critical === critical && isSame(found.value, value);
+  };
   const isCritical = (type: string): boolean | undefined => extensions.get(type)?.critical;
-  demand(value('2.5.29.19') === BASIC_CONSTRAINTS_VALUE && isCritical('2.5.29.19') === true, 'basic constraints');
-  demand(value('2.5.29.15') === KEY_USAGE_VALUE[plan.keyType] && isCritical('2.5.29.15') === true, 'key usage');
-  demand(value('2.5.29.37') === EXTENDED_KEY_USAGE_VALUE && isCritical('2.5.29.37') === false, 'extended key usage');
+  demand(isExtension('2.5.29.19', BASIC_CONSTRAINTS_VALUE, true), 'basic constraints');
+  demand(isExtension('2.5.29.15', KEY_USAGE_VALUE[plan.keyType], true), 'key usage');
+  demand(isExtension('2.5.29.37', EXTENDED_KEY_USAGE_VALUE, false), 'extended key usage');
 
   const keyId = hash('sha256', publicKey.keyBits, 'buffer').subarray(0, 20);
   demand(isSame(subjectKeyId, keyId) && isCritical('2.5.29.14') === false, 'subject key identifier');
