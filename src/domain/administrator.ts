@@ -15,6 +15,8 @@ export interface Administrator {
   readonly local: boolean;
   /** The credential that they showed: what they write leans on it (DEC-4). */
   readonly credential?: RecordId;
+  /** The entry that gives the role, as it was read: what they write leans on it too. */
+  readonly rights?: { readonly id: string; readonly revision: number };
 }
 
 /** Does `held` include what `needed` may do? viewer < revoker < registrar < owner (DEC-28). */

@@ -45,6 +45,8 @@ export interface Leans {
   /** The agent group that the agent is in, when `entry` hangs under that and not under the agent itself. */
   readonly group?: { readonly id: string; readonly revision: number };
   readonly resource?: { readonly identifier: string; readonly revision: number };
+  /** The entry that makes an administrator of who wrote it. */
+  readonly rights?: { readonly id: string; readonly revision: number };
   /** The key that will sign. */
   readonly authority?: KeyId;
   /** SHA-256, hexadecimal, of the evidence. */

@@ -39,6 +39,11 @@ const groupStands: Check = (reader, { group }) =>
 const resourceStands: Check = (reader, { resource }) =>
   resource && reader.resource(resource.identifier)?.revision !== resource.revision ? changed('resource') : undefined;
 
+const rightsStand: Check = (reader, { rights }) =>
+  rights && reader.entry(rights.id)?.revision !== rights.revision
+    ? refused('forbidden', 'the entry that gave the administrator these rights was changed')
+    : undefined;
+
 const authoritySigns: Check = (reader, { authority }) =>
   authority !== undefined && reader.authority(authority)?.state !== 'active' ? changed('authority') : undefined;
 
@@ -55,6 +60,7 @@ const CHECKS: readonly Check[] = [
   entryStands,
   groupStands,
   resourceStands,
+  rightsStand,
   authoritySigns,
   joinTokenStands,
 ];

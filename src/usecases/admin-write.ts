@@ -18,6 +18,7 @@ const POLICY = 1;
 export const adminLeans = (admin: Administrator, more: Pick<Leans, 'entry' | 'resource'> = {}): Leans => ({
   ...more,
   ...(admin.credential !== undefined && { caller: admin.credential }),
+  ...(admin.rights && { rights: admin.rights }),
   policy: POLICY,
 });
 

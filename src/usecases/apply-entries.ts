@@ -40,6 +40,15 @@ const ORDER: readonly Fact['kind'][] = [
   'resource-deleted',
 ];
 
+/** The administrator's own entry comes last: everything else leans on it as it is (DEC-4). */
+const placeOf = ({ rights }: Administrator, fact: Fact): number => {
+  const isOwn =
+    rights !== undefined &&
+    ((fact.kind === 'entry-updated' && fact.entry.id === rights.id) ||
+      (fact.kind === 'entry-deleted' && fact.id === rights.id));
+  return isOwn ? ORDER.length : ORDER.indexOf(fact.kind);
+};
+
 /**
  * Makes the records equal to the file. `digest` is that of the plan that the operator saw: when the plan is another one by
  * now, nothing is done and the answer is `precondition_failed`. Applying the same file again records nothing. Up to 1,000
@@ -59,7 +68,7 @@ export const applyEntries = async (
   if (plan.digest !== digest || isOutdated(issuer, plan.seen)) {
     throw new Refusal('precondition_failed', 'the plan is no longer the one that was shown; look at it again');
   }
-  const facts = [...resources, ...entries.flat()].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  const facts = [...resources, ...entries.flat()].sort((a, b) => placeOf(admin, a) - placeOf(admin, b));
   for (let at = 0; at < facts.length; at += GROUP) await record(issuer, facts.slice(at, at + GROUP));
   return { items: plan.items, digest: plan.digest };
 };

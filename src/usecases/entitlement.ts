@@ -1,5 +1,5 @@
 import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
-import type { Entry } from '../domain/entry.ts';
+import type { AdminGrant, Entry } from '../domain/entry.ts';
 import type { Leans } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
@@ -71,12 +71,17 @@ export const ownEntry = (issuer: Reader, caller: Caller): Entry => {
   return entry;
 };
 
+/** A role, and the entry that gives it as it was read. */
+export interface AdminRights extends AdminGrant {
+  readonly rights: { readonly id: string; readonly revision: number };
+}
+
 /**
  * What an entry lets its caller administer now; nothing when it gives no role, has expired or gives another SPIFFE ID. Its
  * current revision counts, not that of the day of issuance (DEC-28).
  */
-export const adminOf = (issuer: Pick<Issuer, 'views' | 'clock'>, caller: Caller): Entry['admin'] => {
+export const adminOf = (issuer: Pick<Issuer, 'views' | 'clock'>, caller: Caller): AdminRights | undefined => {
   const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
   if (entry?.spiffeId !== caller.spiffeId || !isLiveEntry(entry, issuer.clock.now())) return undefined;
-  return entry.admin;
+  return entry.admin && { ...entry.admin, rights: { id: entry.id, revision: entry.revision } };
 };

@@ -12,6 +12,7 @@ export interface LeanedOn {
     | 'agent'
     | 'entry'
     | 'agent-group'
+    | 'rights'
     | 'resource'
     | 'authority'
     | 'evidence'
@@ -46,21 +47,17 @@ const agent: Explainer = (issuer, leans) => {
   return { what: 'agent', id: leans.agent, now: barred ? `barred by revocation ${barred.id}` : 'welcome' };
 };
 
-const entry: Explainer = (issuer, { entry: leaned }) =>
-  leaned && {
-    what: 'entry',
-    id: leaned.id,
-    revision: leaned.revision,
-    now: revisionNow(leaned.revision, issuer.views.entries.get(leaned.id)?.revision),
-  };
+const anEntry = (
+  issuer: Reader,
+  what: LeanedOn['what'],
+  { id, revision }: { readonly id: string; readonly revision: number },
+): LeanedOn => ({ what, id, revision, now: revisionNow(revision, issuer.views.entries.get(id)?.revision) });
 
-const group: Explainer = (issuer, { group: leaned }) =>
-  leaned && {
-    what: 'agent-group',
-    id: leaned.id,
-    revision: leaned.revision,
-    now: revisionNow(leaned.revision, issuer.views.entries.get(leaned.id)?.revision),
-  };
+const entry: Explainer = (issuer, { entry: leaned }) => leaned && anEntry(issuer, 'entry', leaned);
+
+const group: Explainer = (issuer, { group: leaned }) => leaned && anEntry(issuer, 'agent-group', leaned);
+
+const rights: Explainer = (issuer, { rights: leaned }) => leaned && anEntry(issuer, 'rights', leaned);
 
 const resource: Explainer = (issuer, { resource: leaned }) =>
   leaned && {
@@ -93,6 +90,7 @@ const EXPLAINERS: readonly Explainer[] = [
   agent,
   entry,
   group,
+  rights,
   resource,
   authority,
   evidence,

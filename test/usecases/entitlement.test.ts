@@ -240,9 +240,9 @@ describe('what a caller administers', () => {
   test('is what its entry says now, not what it said on the day of issuance', async () => {
     const entry = await written({ admin });
     const caller = await workload(entry);
-    expect(adminOf(reader, caller)).toEqual(admin);
+    expect(adminOf(reader, caller)).toEqual({ ...admin, rights: { id: entry.id, revision: 1 } });
     await changed(entry, { admin: { ...admin, role: 'viewer' } });
-    expect(adminOf(reader, caller)).toMatchObject({ role: 'viewer' });
+    expect(adminOf(reader, caller)).toMatchObject({ role: 'viewer', rights: { id: entry.id, revision: 2 } });
   });
 
   test('is nothing once the role is taken, the entry expired, gives another ID, or is deleted', async () => {

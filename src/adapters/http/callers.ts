@@ -12,7 +12,7 @@ const requireAdmin = (issuer: Pick<Issuer, 'clock' | 'views'>, caller: Caller): 
   if (admin === undefined) {
     throw new Refusal('forbidden', 'this identity administers nothing', { reason: 'its entry gives no admin role' });
   }
-  return { name: caller.spiffeId, role: admin.role, prefix: admin.prefix };
+  return { name: caller.spiffeId, ...admin };
 };
 
 /** The checks of a front end's `api` listener. Whatever they refuse is on record first (P1). */

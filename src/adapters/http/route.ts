@@ -30,6 +30,8 @@ export interface Admin {
   readonly role: AdminRole;
   /** What this admin may touch lies at or below it; absent: everything. See `requireWithin`. */
   readonly prefix?: SpiffeId;
+  /** The entry that gives the role; absent on the local socket. */
+  readonly rights?: { readonly id: string; readonly revision: number };
 }
 
 /** What a handler may know of a request beside its input. */

@@ -147,7 +147,12 @@ describe('an admin over the network', () => {
   test('is who has an entry that says so, with its role and prefix', async () => {
     // DEC-28
     const held = await adminCredential({ admin: { role: 'revoker', prefix } });
-    expect((await get('/admin/viewer', held)).json()).toEqual({ name: WORKLOAD, role: 'revoker', prefix });
+    expect((await get('/admin/viewer', held)).json()).toEqual({
+      name: WORKLOAD,
+      role: 'revoker',
+      prefix,
+      rights: { id: 'entry-1', revision: 1 },
+    });
     const refused = await get('/admin/registrar', held);
     expect([refused.status, refused.json()['code']]).toEqual([403, 'forbidden']);
     expect(denialOf(refused)).toMatchObject({ operation: 'GET /admin/registrar', code: 'forbidden' });
