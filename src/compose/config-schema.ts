@@ -74,7 +74,9 @@ const limits = () =>
     signPerAgent: whole(1, 1_000_000).default(500).describe('Signatures per second for one agent.'),
     connections: whole(1, 1_000_000)
       .default(10_000)
-      .describe('Open connections at one front end; more are turned away.'),
+      .describe(
+        'Open connections at `api`, and as many at `public`, of one front end. Beyond it the one that is missed least is closed: the oldest that never asked anything, then the one that asked longest ago. Fewer where the limit of open files leaves less room.',
+      ),
   });
 
 const retention = () =>

@@ -43,6 +43,8 @@ export interface FrontEndShare {
   readonly limitSalt: Uint8Array;
   /** Several front ends listen on the same port (DEC-1). */
   readonly reusePort: boolean;
+  /** Open at once, at each listener of each front end. */
+  readonly connections: number;
 }
 
 /** What differs from thread to thread. */
@@ -193,7 +195,7 @@ export class FrontEnd {
       app: app.listener,
       delays: this.#parts.delays,
       tls: { identity, clientCertificates: listener === 'api' },
-      limits: { maxConnections: this.#share.config.server.limits.connections },
+      limits: { maxConnections: this.#share.connections },
       onConnections: (open) => this.metrics.connections(listener, open),
     });
     this.#servers.push(server);

@@ -7,6 +7,7 @@ import { ledgerFile } from '../adapters/sqlite/open.ts';
 import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
+import { openFileLimit } from '../adapters/system/open-files.ts';
 import { systemLogger } from '../adapters/system/logger.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import type { Instant } from '../domain/instant.ts';
@@ -20,6 +21,7 @@ import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { Background } from './background.ts';
 import { writeBundleFile } from './bundle-file.ts';
 import type { Config } from './config.ts';
+import { connectionLimit } from './connection-limit.ts';
 import { FrontEnd, type FrontEndShare } from './front-end.ts';
 import { FrontEnds } from './front-ends.ts';
 import { KeptIdentity } from './kept-identity.ts';
@@ -64,10 +66,23 @@ const warnOfMissingHead = ({ server }: Config, logger: Logger): void => {
   logger.warn('the head file is missing beside a store that exists; a new one is begun', { headFile });
 };
 
+const mostConnections = (config: Config, frontEnds: number, logger: Logger): number => {
+  const configured = config.server.limits.connections;
+  const connections = connectionLimit(configured, frontEnds, openFileLimit());
+  if (connections < configured) {
+    logger.warn('the limit of open files leaves room for fewer connections than configured', {
+      configured,
+      connections,
+    });
+  }
+  return connections;
+};
+
 /** Opens the store, makes the first authorities of a new trust domain, and gives the first front end, not yet listening. */
 const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (error: Error) => void) => {
   const { dev = false, clock = systemClock, logger = systemLogger() } = overrides;
   const entropy = systemEntropy();
+  const frontEnds = frontEndCount(config, overrides);
   const share: FrontEndShare = {
     config,
     dev,
@@ -75,7 +90,8 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     challengeKey: entropy.bytes(SECRET_BYTES),
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: entropy.bytes(SECRET_BYTES),
-    reusePort: frontEndCount(config, overrides) > 1,
+    reusePort: frontEnds > 1,
+    connections: mostConnections(config, frontEnds, logger),
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
   warnOfMissingHead(config, logger);

@@ -31,6 +31,7 @@ beforeAll(async () => {
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: testEntropy.bytes(32),
     reusePort: false,
+    connections: 100,
   };
   const opened = ledger.open.connect();
   const logger = keepingLogger();
