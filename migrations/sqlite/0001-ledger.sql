@@ -53,8 +53,10 @@ CREATE TABLE name (
 ) STRICT;
 
 -- Whom credentials are for: a SPIFFE ID, with the entry and the agent that it came through; once for all of theirs.
+-- `key` is a digest of all three, so that each issuance finds its holder on one short page.
 CREATE TABLE holder (
   id      INTEGER PRIMARY KEY,
+  key     BLOB NOT NULL UNIQUE,
   subject TEXT NOT NULL,
   entry   TEXT,
   agent   INTEGER
@@ -111,7 +113,7 @@ CREATE TABLE agent (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entry (
-  id          TEXT    NOT NULL PRIMARY KEY,
+  id          TEXT    NOT NULL,
   revision    INTEGER NOT NULL,
   spiffe_id   TEXT    NOT NULL,
   parent_id   TEXT    NOT NULL,
@@ -122,6 +124,9 @@ CREATE TABLE entry (
   data        TEXT    NOT NULL
 ) STRICT;
 
+-- With the revision, which is all that admission asks for: it reads no page of the table. Admission, too, sees to it that
+-- there is one row of an id.
+CREATE UNIQUE INDEX entry_id ON entry (id, revision);
 CREATE INDEX entry_spiffe_id ON entry (spiffe_id);
 CREATE INDEX entry_parent_anchor ON entry (parent_id, anchor);
 CREATE INDEX entry_owner ON entry (owner) WHERE owner IS NOT NULL;

@@ -7,7 +7,8 @@ const COUNTED_SIBLINGS = 1000;
 
 /** Rows of entries. */
 export class EntryWriter {
-  readonly #upsert;
+  readonly #insert;
+  readonly #update;
   readonly #delete;
   readonly #bury;
   readonly #addSelector;
@@ -15,12 +16,13 @@ export class EntryWriter {
   readonly #countAnchored;
 
   constructor(db: SqliteDatabase) {
-    this.#upsert = db.prepare(
-      `INSERT INTO entry (id, revision, spiffe_id, parent_id, anchor, owner, common_name, data)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, spiffe_id = excluded.spiffe_id,
-           parent_id = excluded.parent_id, anchor = excluded.anchor, owner = excluded.owner,
-           common_name = excluded.common_name, data = excluded.data`,
+    this.#insert = db.prepare(
+      `INSERT INTO entry (revision, spiffe_id, parent_id, anchor, owner, common_name, data, id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = db.prepare(
+      `UPDATE entry SET revision = ?, spiffe_id = ?, parent_id = ?, anchor = ?, owner = ?, common_name = ?, data = ?
+         WHERE id = ?`,
     );
     this.#delete = db.prepare('DELETE FROM entry WHERE id = ?');
     this.#bury = db.prepare('INSERT INTO entry_tombstone (id) VALUES (?)');
@@ -37,8 +39,7 @@ export class EntryWriter {
   /** `before` is the entry as it stood, if it did. */
   write(entry: Entry, before: Entry | undefined): void {
     if (before) this.#forgetSelectors(before);
-    this.#upsert.run(
-      entry.id,
+    (before ? this.#update : this.#insert).run(
       entry.revision,
       entry.spiffeId,
       entry.parentId,
@@ -46,6 +47,7 @@ export class EntryWriter {
       entry.owner ?? null,
       entry.commonName ?? null,
       JSON.stringify(entry),
+      entry.id,
     );
     for (const selector of entry.selectors) this.#addSelector.run(selector, entry.id);
   }

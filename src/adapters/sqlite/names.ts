@@ -1,7 +1,11 @@
+import { hash } from 'node:crypto';
 import type { SqliteDatabase } from './open.ts';
 
 /** Beyond it a memory starts anew; the rows stay. */
 const REMEMBERED = 20_000;
+
+/** Of a digest: as many as tell any number of holders apart, whoever chose their names. */
+const KEY_BYTES = 16;
 
 /** Whom a credential is for, and through whom it came. */
 export interface HolderOf {
@@ -44,13 +48,9 @@ export class Names {
   constructor(db: SqliteDatabase) {
     this.#find = db.prepare<[string], number>('SELECT id FROM name WHERE text = ?').pluck();
     this.#insert = db.prepare<[string]>('INSERT INTO name (text) VALUES (?)');
-    this.#findHolder = db
-      .prepare<[string, string | null, number | null], number>(
-        'SELECT id FROM holder INDEXED BY holder_subject WHERE subject = ? AND entry IS ? AND agent IS ?',
-      )
-      .pluck();
-    this.#insertHolder = db.prepare<[string, string | null, number | null]>(
-      'INSERT INTO holder (subject, entry, agent) VALUES (?, ?, ?)',
+    this.#findHolder = db.prepare<[Buffer], number>('SELECT id FROM holder WHERE key = ?').pluck();
+    this.#insertHolder = db.prepare<[Buffer, string, string | null, number | null]>(
+      'INSERT INTO holder (key, subject, entry, agent) VALUES (?, ?, ?, ?)',
     );
   }
 
@@ -60,10 +60,11 @@ export class Names {
 
   holderOf({ spiffeId, entry, agent }: HolderOf): number {
     const row = [spiffeId, entry ?? null, agent === undefined ? null : this.numberOf(agent)] as const;
-    return this.#holders.get(
-      holderKey(...row),
-      () => this.#findHolder.get(...row) ?? Number(this.#insertHolder.run(...row).lastInsertRowid),
-    );
+    const key = holderKey(...row);
+    return this.#holders.get(key, () => {
+      const digest = hash('sha256', key, 'buffer').subarray(0, KEY_BYTES);
+      return this.#findHolder.get(digest) ?? Number(this.#insertHolder.run(digest, ...row).lastInsertRowid);
+    });
   }
 
   /** Its row was purged, and its number may come to mean another. */
