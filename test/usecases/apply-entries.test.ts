@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import type { EntryDraft } from '../../src/domain/entry-rules.ts';
-import type { Refusal } from '../../src/domain/refusal.ts';
 import { applyEntries } from '../../src/usecases/apply-entries.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { createResource } from '../../src/usecases/manage-resources.ts';
@@ -15,6 +14,7 @@ import {
   ROOT,
   type TestAdministration,
 } from '../support/administration.ts';
+import { codeOf, refusalOf } from '../support/refusals.ts';
 
 let admin: TestAdministration;
 beforeAll(async () => {
@@ -30,15 +30,6 @@ const plan = (file: ApplyFile, who = ROOT) => planApply(admin, who, file, turn);
 const apply = async (file: ApplyFile) => applyEntries(admin, ROOT, file, (await plan(file)).digest, turn);
 const actions = async (file: ApplyFile): Promise<readonly string[]> =>
   (await plan(file)).items.map(({ kind, action }) => `${action} ${kind}`);
-
-const refusalOf = async (file: ApplyFile, who = ROOT): Promise<Refusal> => {
-  try {
-    await plan(file, who);
-  } catch (error) {
-    return error as Refusal;
-  }
-  throw new Error('it was not refused');
-};
 
 const FILE: ApplyFile = {
   owner: 'team',
@@ -98,7 +89,7 @@ describe('a file of entries and resources', () => {
       scopes: ['read'],
     });
     await createEntry(admin, ROOT, draft);
-    expect(await refusalOf({ owner: 'team', prune: true })).toMatchObject({ code: 'conflict' });
+    expect(await refusalOf(plan({ owner: 'team', prune: true }))).toMatchObject({ code: 'conflict' });
     await apply({ owner: 'other', prune: true });
   });
 
@@ -118,10 +109,12 @@ describe('a file of entries and resources', () => {
   });
 
   test('every problem of the file is told with its place', async () => {
-    const refused = await refusalOf({
-      resources: [{ ...API, scopes: [] }, API, API],
-      entries: [entryDraft({ selectors: [] }), entryDraft({ spiffeId: 'x' }), entryDraft(), entryDraft()],
-    });
+    const refused = await refusalOf(
+      plan({
+        resources: [{ ...API, scopes: [] }, API, API],
+        entries: [entryDraft({ selectors: [] }), entryDraft({ spiffeId: 'x' }), entryDraft(), entryDraft()],
+      }),
+    );
     expect(refused.problems.map(({ field }) => field)).toEqual([
       'resources[0].scopes',
       'resources[2]',
@@ -142,19 +135,19 @@ describe('a file of entries and resources', () => {
       'entries[0].audiences',
     ],
   ])('%s is refused', async (_what, file, field) => {
-    expect(await refusalOf(file)).toMatchObject({ code: 'invalid_entry', field });
+    expect(await refusalOf(plan(file))).toMatchObject({ code: 'invalid_entry', field });
   });
 
   test('an entry that another owner keeps is not made a second time', async () => {
     await apply(FILE);
-    const refused = await refusalOf({ owner: 'other', entries: [entryDraft()] });
+    const refused = await refusalOf(plan({ owner: 'other', entries: [entryDraft()] }));
     expect(refused).toMatchObject({ code: 'invalid_entry', field: 'entries[0]' });
   });
 
   test('an administrator with a prefix applies below it only', async () => {
     // DEC-28
-    expect((await refusalOf({ entries: [entryDraft()] }, registrar('/team'))).code).toBe('forbidden');
-    expect((await refusalOf({ resources: [API] }, registrar('/team'))).code).toBe('forbidden');
+    expect(await codeOf(plan({ entries: [entryDraft()] }, registrar('/team')))).toBe('forbidden');
+    expect(await codeOf(plan({ resources: [API] }, registrar('/team')))).toBe('forbidden');
     const mine = { entries: [entryDraft({ spiffeId: id('/team/a'), owner: 'team' })] };
     expect((await plan(mine, registrar('/team'))).items).toHaveLength(1);
   });

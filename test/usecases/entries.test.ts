@@ -1,4 +1,3 @@
-import type { Refusal } from '../../src/domain/refusal.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { deleteEntry } from '../../src/usecases/delete-entry.ts';
 import {
@@ -20,23 +19,13 @@ import {
   ROOT,
   type TestAdministration,
 } from '../support/administration.ts';
+import { codeOf, refusalOf } from '../support/refusals.ts';
 
 let admin: TestAdministration;
 beforeEach(async () => {
   admin = await openAdministration();
 });
 afterEach(() => admin.close());
-
-const refusal = async (work: Promise<unknown>): Promise<Refusal> => {
-  try {
-    await work;
-  } catch (error) {
-    return error as Refusal;
-  }
-  throw new Error('it was not refused');
-};
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => (await refusal(work)).code;
 
 describe('entries', () => {
   test('are created, read, updated and deleted, each as one fact', async () => {
@@ -50,7 +39,7 @@ describe('entries', () => {
     expect(updated).toMatchObject({ revision: 2, x509Ttl: 600, createdAt: entry.createdAt });
 
     await deleteEntry(admin, ROOT, entry.id, 2);
-    expect(await codeOf(Promise.resolve().then(() => showEntry(admin, ROOT, entry.id)))).toBe('not_found');
+    expect(await codeOf(() => showEntry(admin, ROOT, entry.id))).toBe('not_found');
     expect(admin.size()).toBe(before + 3);
     expect(readChanges(admin, undefined, 10).changes.map(({ kind }) => kind)).toEqual([
       'entry-created',
@@ -99,15 +88,18 @@ describe('entries', () => {
 
   test('twins are refused, and so is the common name of another', async () => {
     const twin = await createEntry(admin, ROOT, entryDraft({ commonName: 'cn-1' }));
-    const refused = await refusal(createEntry(admin, ROOT, entryDraft({ hint: 'other' })));
+    const refused = await refusalOf(createEntry(admin, ROOT, entryDraft({ hint: 'other' })));
     expect([refused.code, refused.message.includes(twin.id)]).toEqual(['conflict', true]);
     // DEC-25
     const stranger = entryDraft({ spiffeId: id('/db'), commonName: 'cn-1' });
-    expect(await refusal(createEntry(admin, ROOT, stranger))).toMatchObject({ code: 'conflict', field: 'commonName' });
+    expect(await refusalOf(createEntry(admin, ROOT, stranger))).toMatchObject({
+      code: 'conflict',
+      field: 'commonName',
+    });
   });
 
   test('a refusal names every field', async () => {
-    const refused = await refusal(
+    const refused = await refusalOf(
       createEntry(admin, ROOT, entryDraft({ selectors: ['oidc:github:sub:x'], x509Ttl: 1 })),
     );
     // DEC-17
@@ -212,7 +204,7 @@ describe('resources', () => {
     // DEC-47
     await createResource(admin, ROOT, API);
     const entry = await createEntry(admin, ROOT, entryDraft({ audiences: [API.identifier], scopes: ['read'] }));
-    const refused = await refusal(deleteResource(admin, ROOT, API.identifier));
+    const refused = await refusalOf(deleteResource(admin, ROOT, API.identifier));
     expect([refused.code, refused.message.includes(entry.id)]).toEqual(['conflict', true]);
     await deleteEntry(admin, ROOT, entry.id);
     await deleteResource(admin, ROOT, API.identifier);

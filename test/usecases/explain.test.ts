@@ -1,5 +1,4 @@
 import type { KeyId } from '../../src/domain/authority.ts';
-import type { Refusal } from '../../src/domain/refusal.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { deleteEntry } from '../../src/usecases/delete-entry.ts';
 import { explain } from '../../src/usecases/explain.ts';
@@ -14,6 +13,7 @@ import {
   ROOT,
   type TestAdministration,
 } from '../support/administration.ts';
+import { codeOf } from '../support/refusals.ts';
 
 let admin: TestAdministration;
 beforeEach(async () => {
@@ -22,15 +22,6 @@ beforeEach(async () => {
 afterEach(() => admin.close());
 
 const AGENT = id('/mayfly/agent/x509pop/node-1');
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-  } catch (error) {
-    return (error as Refusal).code;
-  }
-  return 'not refused';
-};
 
 describe('an issued credential', () => {
   test('is explained by everything that it leaned on, then and now', async () => {
@@ -69,7 +60,7 @@ describe('an issued credential', () => {
 
   test('says what killed it, and that it ended', async () => {
     const issued = await admin.issue({ leans: { entry: { id: 'gone', revision: 1 }, policy: 1 } });
-    expect(codeOf(() => explain(admin, ROOT, issued.id))).toBe('not_found');
+    expect(await codeOf(() => explain(admin, ROOT, issued.id))).toBe('not_found');
     const held = await admin.issue();
     admin.clock.advance(3_601_000);
     expect(explain(admin, ROOT, held.id).status).toEqual({ state: 'expired' });
@@ -189,9 +180,9 @@ describe('a denial', () => {
     expect(seen.revocations?.map((one) => one.id)).toEqual([revocation.id]);
     expect(seen.nearest?.map((one) => one.id)).toEqual([mine.id]);
     // DEC-28
-    expect(codeOf(() => explain(admin, registrar('/other'), denial.id))).toBe('forbidden');
+    expect(await codeOf(() => explain(admin, registrar('/other'), denial.id))).toBe('forbidden');
     const nameless = await admin.deny();
-    expect(codeOf(() => explain(admin, registrar('/team'), nameless.id))).toBe('forbidden');
+    expect(await codeOf(() => explain(admin, registrar('/team'), nameless.id))).toBe('forbidden');
   });
 });
 
@@ -220,8 +211,8 @@ describe('other decisions', () => {
     expect(explain(admin, ROOT, revocation.id).summary).toBe(`uid:0 revoked agent ${AGENT} (cutoff): unspecified`);
   });
 
-  test('what is not on record', () => {
-    expect(codeOf(() => explain(admin, ROOT, admin.newId()))).toBe('not_found');
+  test('what is not on record', async () => {
+    expect(await codeOf(() => explain(admin, ROOT, admin.newId()))).toBe('not_found');
   });
 
   test('an authority that is gone', async () => {
@@ -242,11 +233,11 @@ describe('the change feed', () => {
     expect(readChanges(admin, second.cursor, 10)).toEqual({ changes: [], cursor: second.cursor });
   });
 
-  test.each(['', '1', '1.', '-1.2', '1.2.3', 'a.b', '1.-2'])('the cursor %j is refused', (text) => {
-    expect(codeOf(() => parseCursor(text))).toBe('invalid_request');
+  test.each(['', '1', '1.', '-1.2', '1.2.3', 'a.b', '1.-2'])('the cursor %j is refused', async (text) => {
+    expect(await codeOf(() => parseCursor(text))).toBe('invalid_request');
   });
 
-  test('a cursor of another epoch means nothing here', () => {
-    expect(codeOf(() => readChanges(admin, { epoch: 99, index: 0 }, 10))).toBe('conflict');
+  test('a cursor of another epoch means nothing here', async () => {
+    expect(await codeOf(() => readChanges(admin, { epoch: 99, index: 0 }, 10))).toBe('conflict');
   });
 });

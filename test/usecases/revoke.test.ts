@@ -1,5 +1,4 @@
 import type { Issued } from '../../src/domain/fact.ts';
-import type { Refusal } from '../../src/domain/refusal.ts';
 import type { RevocationTarget } from '../../src/domain/revocation.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { deleteEntry } from '../../src/usecases/delete-entry.ts';
@@ -17,21 +16,13 @@ import {
   ROOT,
   type TestAdministration,
 } from '../support/administration.ts';
+import { codeOf } from '../support/refusals.ts';
 
 let admin: TestAdministration;
 beforeEach(async () => {
   admin = await openAdministration();
 });
 afterEach(() => admin.close());
-
-const codeOf = async (work: () => unknown): Promise<string> => {
-  try {
-    await work();
-  } catch (error) {
-    return (error as Refusal).code;
-  }
-  return 'not refused';
-};
 
 const identity = (path: string): RevocationTarget => ({ kind: 'identity', value: id(path) });
 const prefix = (path: string): RevocationTarget => ({ kind: 'prefix', value: id(path) });

@@ -1,29 +1,14 @@
-import { z } from 'zod';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import type { Route } from '../../../src/adapters/http/route.ts';
 import { Refusal, refuseProblems } from '../../../src/domain/refusal.ts';
 import { ask, askJson, startServer, testServices } from '../../support/http.ts';
 import type { RunningServer } from '../../support/http.ts';
+import { expectProblem, sampleRoutes } from '../../support/sample-routes.ts';
 
 const SECRET = 'eyJhbGciOiJub25lIn0.c2VjcmV0.c2ln';
 
 const routes: readonly Route[] = [
-  defineRoute({
-    method: 'POST',
-    path: '/things/:id',
-    listeners: ['api'],
-    summary: 'a JSON body',
-    access: { kind: 'none' },
-    bodyKind: 'json',
-    body: z.strictObject({ name: z.string(), tags: z.array(z.object({ key: z.string() })).optional() }),
-    query: z.object({ limit: z.coerce.number().int().max(10).optional() }),
-    params: z.object({ id: z.string().regex(/^[a-z]+$/) }),
-    answers: [{ status: 201, description: 'made' }],
-    refusals: [],
-    handle: (_context, { body, query, params }) => {
-      return { status: 201, headers: { etag: '"1"' }, body: { ...body, ...query, ...params } };
-    },
-  }),
+  ...sampleRoutes(),
   defineRoute({
     method: 'GET',
     path: '/things/:id',
@@ -33,43 +18,6 @@ const routes: readonly Route[] = [
     answers: [],
     refusals: [],
     handle: ({ path }) => ({ body: { path } }),
-  }),
-  defineRoute({
-    method: 'POST',
-    path: '/form',
-    listeners: ['api'],
-    summary: 'a form',
-    access: { kind: 'none' },
-    bodyKind: 'form',
-    body: z.object({ a: z.string(), many: z.array(z.string()).optional() }),
-    repeatable: ['many'],
-    errorStyle: 'oauth',
-    answers: [],
-    refusals: [],
-    handle: (_context, { body }) => ({ body }),
-  }),
-  defineRoute({
-    method: 'POST',
-    path: '/raw',
-    listeners: ['api'],
-    summary: 'octets',
-    access: { kind: 'none' },
-    bodyKind: 'raw',
-    contentTypes: ['application/ocsp-request'],
-    maxBytes: 16,
-    answers: [],
-    refusals: [],
-    handle: (_context, { body }) => ({ body: body.subarray(1), contentType: 'application/ocsp-response' }),
-  }),
-  defineRoute({
-    method: 'DELETE',
-    path: '/nothing',
-    listeners: ['api'],
-    summary: 'no content',
-    access: { kind: 'none' },
-    answers: [],
-    refusals: [],
-    handle: () => ({}),
   }),
   defineRoute({
     method: 'GET',
@@ -126,12 +74,6 @@ afterAll(() => running.server.close());
 
 const post = (path: string, value: unknown) => askJson({ port: running.port, path, value });
 const get = (path: string, headers = {}) => ask({ port: running.port, path, headers });
-
-const expectProblem = (answer: Awaited<ReturnType<typeof get>>, status: number, code: string): void => {
-  expect(answer.status).toBe(status);
-  expect(answer.headers['content-type']).toBe('application/problem+json');
-  expect(answer.json()).toMatchObject({ status, code, type: `urn:mayfly:problem:${code}` });
-};
 
 describe('finding a route', () => {
   test('a known path with another method is 405, with Allow', async () => {

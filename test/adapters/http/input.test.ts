@@ -1,82 +1,17 @@
 import { request } from 'node:http';
-import { z } from 'zod';
-import { defineRoute } from '../../../src/adapters/http/route.ts';
-import type { Route } from '../../../src/adapters/http/route.ts';
 import { ask, askJson, startServer } from '../../support/http.ts';
-import type { Answered, RunningServer } from '../../support/http.ts';
+import type { RunningServer } from '../../support/http.ts';
+import { expectProblem, sampleRoutes } from '../../support/sample-routes.ts';
 
 let handled = 0;
 
-const routes: readonly Route[] = [
-  defineRoute({
-    method: 'POST',
-    path: '/things/:id',
-    listeners: ['api'],
-    summary: 'a JSON body',
-    access: { kind: 'none' },
-    bodyKind: 'json',
-    body: z.strictObject({ name: z.string(), tags: z.array(z.object({ key: z.string() })).optional() }),
-    query: z.object({ limit: z.coerce.number().int().max(10).optional() }),
-    params: z.object({ id: z.string().regex(/^[a-z]+$/) }),
-    answers: [{ status: 201, description: 'made' }],
-    refusals: [],
-    handle: (_context, { body, query, params }) => {
-      handled += 1;
-      return { status: 201, headers: { etag: '"1"' }, body: { ...body, ...query, ...params } };
-    },
-  }),
-  defineRoute({
-    method: 'POST',
-    path: '/form',
-    listeners: ['api'],
-    summary: 'a form',
-    access: { kind: 'none' },
-    bodyKind: 'form',
-    body: z.object({ a: z.string(), many: z.array(z.string()).optional() }),
-    repeatable: ['many'],
-    errorStyle: 'oauth',
-    answers: [],
-    refusals: [],
-    handle: (_context, { body }) => ({ body }),
-  }),
-  defineRoute({
-    method: 'POST',
-    path: '/raw',
-    listeners: ['api'],
-    summary: 'octets',
-    access: { kind: 'none' },
-    bodyKind: 'raw',
-    contentTypes: ['application/ocsp-request'],
-    maxBytes: 16,
-    answers: [],
-    refusals: [],
-    handle: (_context, { body }) => ({ body: body.subarray(1), contentType: 'application/ocsp-response' }),
-  }),
-  defineRoute({
-    method: 'DELETE',
-    path: '/nothing',
-    listeners: ['api'],
-    summary: 'no content',
-    access: { kind: 'none' },
-    answers: [],
-    refusals: [],
-    handle: () => ({}),
-  }),
-];
-
 let running: RunningServer;
 beforeAll(async () => {
-  running = await startServer(routes);
+  running = await startServer(sampleRoutes(() => void (handled += 1)));
 });
 afterAll(() => running.server.close());
 
 const post = (path: string, value: unknown) => askJson({ port: running.port, path, value });
-
-const expectProblem = (answer: Answered, status: number, code: string): void => {
-  expect(answer.status).toBe(status);
-  expect(answer.headers['content-type']).toBe('application/problem+json');
-  expect(answer.json()).toMatchObject({ status, code, type: `urn:mayfly:problem:${code}` });
-};
 
 describe('bodies', () => {
   const raw = (path: string, type: string | undefined, body: string | Uint8Array) =>
