@@ -131,12 +131,15 @@ const resealStore = async (
   const { logId } = opened.views.log.head();
   const underNew = ({ id, purpose, key }: SealedAuthority): string =>
     reseal(key.blob, seals, { trustDomain, logId, keyId: id, purpose }, entropy);
-  const index = await Promise.race([resealKeys(opened, underNew, by), failed]);
-  // What the old key opens is not to wait in the write-ahead log for its turn.
-  await store.checkpoint();
-  opened.close();
-  await store.close();
-  return index;
+  try {
+    const index = await Promise.race([resealKeys(opened, underNew, by), failed]);
+    // What the old key opens is not to wait in the write-ahead log for its turn.
+    await store.checkpoint();
+    return index;
+  } finally {
+    opened.close();
+    await store.close();
+  }
 };
 
 /** Another name each time: a run after an interrupted one keeps the old key once more. */
