@@ -49,8 +49,8 @@ const prepareFolders = (given: string | undefined) => {
 };
 
 /** The line that scripts hold on to (DEC-33): its members stay as they are. */
-const readyLine = ({ ready }: RunningServer) => ({
-  ready: true,
+const readyLine = ({ ready, readOnly }: RunningServer) => ({
+  ready: readOnly === undefined,
   trustDomain: ready.trustDomain,
   api: ready.api,
   public: ready.public,
@@ -91,6 +91,7 @@ export const devCommand = (cli: Cli): Command =>
         const config = devConfig({ ...options, dataDir, adminSocket });
         const server = await starting(() => startServer(config, { dev: true }));
         const line = readyLine(server);
+        if (server.readOnly !== undefined) output.note(`the store takes no writes: ${server.readOnly}`);
         return await serveUntilStopped(server, output, () => output.result(line, () => readyText(line)));
       } finally {
         remove();

@@ -8,6 +8,7 @@ import { type Progress, withSnapshot } from '../adapters/sqlite/snapshot.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { readStore } from './check-store.ts';
 import type { Config } from './config.ts';
 
 export interface BackupOptions {
@@ -54,12 +55,13 @@ export const backupStore = async ({ config, file, onProgress = () => undefined }
   if (!existsSync(store)) throw new Refusal('conflict', `${store} is not there; there is nothing to back up`);
   if (existsSync(file)) throw new Refusal('conflict', `there is a file at ${file} already`);
   const sealKey = readSealKey(place);
+  await readStore(store, ({ state }) => {
+    if (state === undefined || state.trustDomain === config.trustDomain) return;
+    throw new Refusal('conflict', `the store belongs to trust domain ${state.trustDomain}, not ${config.trustDomain}`);
+  });
   const [copying, sealing] = inHalves(onProgress);
   return withSnapshot(dataDir, copying, async ({ file: snapshot, state }) => {
     const { trustDomain, logId, epoch, size } = state;
-    if (trustDomain !== config.trustDomain) {
-      throw new Refusal('conflict', `the store belongs to trust domain ${trustDomain}, not ${config.trustDomain}`);
-    }
     const header: BackupHeader = {
       trustDomain,
       logId,

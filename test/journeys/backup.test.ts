@@ -98,6 +98,12 @@ describe('a backup', () => {
     expect(readdirSync(world.root)).not.toContain('second');
   });
 
+  test('of another trust domain than the configured one is refused', async () => {
+    const config = { ...world.config('data'), trustDomain: 'example.com' as never };
+    const backing = backupStore({ config, file: world.at('x') });
+    await expect(backing).rejects.toThrow('the store belongs to trust domain example.org, not example.com');
+  });
+
   test('of a folder without a store is refused', async () => {
     const config = world.config(emptyFolder('nothing'));
     await expect(backupStore({ config, file: world.at('x') })).rejects.toThrow('nothing to back up');
@@ -182,6 +188,9 @@ describe('on a new machine', () => {
     await server.stop();
     came = await world.start('new');
     expect(came.server.readOnly).toContain(`restored from the backup of ${new Date(backup.madeAt).toISOString()}`);
+    expect(came.log.lines.map(({ message }) => message)).toContain(
+      'the head file is missing beside a store that exists; a new one is begun',
+    );
     await expect(came.entry('late')).rejects.toMatchObject({
       code: 'read_only',
       message: expect.stringContaining('restored from the backup'),
