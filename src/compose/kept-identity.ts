@@ -4,18 +4,14 @@ import { z } from 'zod';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { seal, type SealedPlace, unseal } from '../adapters/keys/seal.ts';
 import { unixSeconds, type Instant } from '../domain/instant.ts';
-import type { Entropy } from '../ports/entropy.ts';
+import type { Logger } from '../ports/logger.ts';
 import type { ServerSvid } from '../usecases/issue-server-svid.ts';
+import type { Issuer } from '../usecases/issuer.ts';
+import type { Config } from './config.ts';
 
 const Kept = z.strictObject({ certificateChain: z.string(), privateKey: z.string(), notAfter: z.int() });
 
-export interface KeptIdentityOptions {
-  readonly dataDir: string;
-  readonly trustDomain: string;
-  readonly logId: string;
-  readonly sealKey: Uint8Array;
-  readonly entropy: Entropy;
-}
+type Needs = Pick<Issuer, 'entropy' | 'views'> & { readonly logger: Logger };
 
 /**
  * The identity of the listeners, sealed like the keys of authorities. A start that can record nothing can issue none either
@@ -25,20 +21,28 @@ export class KeptIdentity {
   readonly #file: string;
   readonly #place: SealedPlace;
   readonly #sealKey: Uint8Array;
-  readonly #entropy: Entropy;
+  readonly #needs: Needs;
 
-  constructor({ dataDir, trustDomain, logId, sealKey, entropy }: KeptIdentityOptions) {
-    this.#file = join(dataDir, 'listener.sealed');
+  constructor({ trustDomain, server }: Config, sealKey: Uint8Array, needs: Needs) {
+    const { logId } = needs.views.log.head();
+    this.#file = join(server.dataDir, 'listener.sealed');
     this.#place = { trustDomain, logId, keyId: 'listener', purpose: 'listener' };
     this.#sealKey = sealKey;
-    this.#entropy = entropy;
+    this.#needs = needs;
   }
 
+  /** That it cannot be kept, say on a full disk, keeps nobody from using it: it is only told. */
   keep({ certificateChain, privateKey, notAfter }: ServerSvid): void {
+    const { entropy, logger } = this.#needs;
     const plain = Buffer.from(JSON.stringify({ certificateChain, privateKey, notAfter }));
-    writeFileSync(`${this.#file}.next`, seal(plain, this.#sealKey, this.#place, this.#entropy), { mode: 0o600 });
-    plain.fill(0);
-    renameSync(`${this.#file}.next`, this.#file);
+    try {
+      writeFileSync(`${this.#file}.next`, seal(plain, this.#sealKey, this.#place, entropy), { mode: 0o600 });
+      renameSync(`${this.#file}.next`, this.#file);
+    } catch (error) {
+      logger.warn('the identity of the listeners is not kept', { error: Error.isError(error) ? error.message : '' });
+    } finally {
+      plain.fill(0);
+    }
   }
 
   /** What was kept last; undefined when that has expired, does not open, or is not there. */

@@ -10,11 +10,9 @@ import { systemEntropy } from '../adapters/system/entropy.ts';
 import { openFileLimit } from '../adapters/system/open-files.ts';
 import { systemLogger } from '../adapters/system/logger.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
-import type { Instant } from '../domain/instant.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
-import type { ServerSvid } from '../usecases/issue-server-svid.ts';
 import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { awaitedRoot } from '../usecases/awaited-root.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
@@ -134,24 +132,6 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
   }
 };
 
-/** That it cannot be kept, say on a full disk, keeps nobody from using it. */
-const keptIdentity = ({ config, sealKey }: FrontEndShare, { built }: FrontEnd, logger: Logger) => {
-  const { dataDir } = config.server;
-  const { logId } = built.issuer.views.log.head();
-  const { entropy } = built.issuer;
-  const kept = new KeptIdentity({ dataDir, trustDomain: config.trustDomain, logId, sealKey, entropy });
-  return {
-    take: (now: Instant) => kept.take(now),
-    keep: (svid: ServerSvid): void => {
-      try {
-        kept.keep(svid);
-      } catch (error) {
-        logger.warn('the identity of the listeners is not kept', { error: Error.isError(error) ? error.message : '' });
-      }
-    },
-  };
-};
-
 type Opened = Awaited<ReturnType<typeof openFirst>>;
 
 interface Ending {
@@ -172,8 +152,8 @@ const serve = async (
     await rotateAuthorities(keeper, issuer.views.authorities.list().length === 0 ? 'init' : 'start');
   }
   const svid = new ServerSvidKeeper(issuer, listenerNames(config), makeListenerKey);
-  const kept = keptIdentity(share, first, logger);
-  svid.onChange(kept.keep);
+  const kept = new KeptIdentity(config, share.sealKey, { ...issuer, logger });
+  svid.onChange((renewed) => kept.keep(renewed));
   const waitsFor = awaitedRoot(keeper);
   const canIssue = waitsFor === undefined && readOnly === undefined;
   if (canIssue) await svid.renew();

@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeptIdentity } from '../../src/compose/kept-identity.ts';
+import { devConfig } from '../../src/compose/dev-config.ts';
 import { instant } from '../../src/domain/instant.ts';
+import type { Views } from '../../src/ports/views.ts';
+import { keepingLogger } from '../support/http.ts';
 import { testEntropy } from '../support/ledger.ts';
 
 const NOW = instant(1_795_000_000_000);
@@ -12,15 +15,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-const keptIn = (more: { logId?: string; sealKey?: Uint8Array; trustDomain?: string } = {}): KeptIdentity =>
-  new KeptIdentity({
-    dataDir,
-    trustDomain: 'example.org',
-    logId: 'log',
-    sealKey: new Uint8Array(32).fill(3),
-    entropy: testEntropy,
-    ...more,
-  });
+const logger = keepingLogger();
+
+const keptIn = (more: { logId?: string; sealKey?: Uint8Array; trustDomain?: string } = {}): KeptIdentity => {
+  const { logId = 'log', sealKey = new Uint8Array(32).fill(3), trustDomain = 'example.org' } = more;
+  const config = devConfig({ trustDomain, dataDir, adminSocket: '/a.sock', port: 0, publicPort: 0, frontEnds: 1 });
+  const views = { log: { head: () => ({ logId }) } } as Views;
+  return new KeptIdentity(config, sealKey, { entropy: testEntropy, views, logger });
+};
 
 const svid = { certificateChain: 'a chain', privateKey: 'a private key', notAfter: NOW / 1000 + 60 };
 const keep = (): void => keptIn().keep(svid as Parameters<KeptIdentity['keep']>[0]);
@@ -51,4 +53,10 @@ test.each([
   if (_what !== 'no file') keep();
   spoil();
   expect(keptIn().take(NOW)).toBeUndefined();
+});
+
+test('that it cannot be kept is only told', () => {
+  rmSync(dataDir, { recursive: true });
+  keep();
+  expect(logger.lines.at(-1)?.message).toBe('the identity of the listeners is not kept');
 });

@@ -28,7 +28,7 @@ export class RestoreWorld {
   async start(dataDir = 'data', more: Partial<Config['server']> = {}): Promise<Journey> {
     mkdirSync(this.at(dataDir), { recursive: true, mode: 0o700 });
     const configure = (server: Config['server']) => ({ ...server, sealKey: this.at('seal.key'), ...more });
-    const journey = await Journey.start({ dataDir: this.at(dataDir), configure });
+    const journey = await Journey.start({ dataDir: this.at(dataDir), configure, frontEnds: 2 });
     this.#running.push(journey);
     return journey;
   }
