@@ -36,11 +36,10 @@ export class Connections {
   /** By the peer's address and port, to find a connection by the socket inside it. */
   readonly #byPeer = new Map<string, Connection>();
   readonly #known = new WeakMap<Socket, Connection>();
-  /** Each in the order in which they came to be so. */
+  /** In the order in which they came to be so, like the others. */
   readonly #strangers = new Set<Connection>();
   readonly #idle = new Set<Connection>();
-  readonly #waiting = new Map<Connection, ServerResponse>();
-  readonly #responses = new Set<ServerResponse>();
+  readonly #responses = new Map<ServerResponse, Connection>();
   readonly #toStart: (() => void)[] = [];
   #started = 0;
   #turnEnds = false;
@@ -75,20 +74,20 @@ export class Connections {
     if (this.#draining) response.setHeader('connection', 'close');
     const connection = this.#of(socket);
     if (connection === undefined) return;
-    connection.inner = socket;
+    if (connection.inner === undefined) {
+      connection.inner = socket;
+      this.#strangers.delete(connection);
+    }
+    if (connection.owed === 0) this.#idle.delete(connection);
     connection.owed += 1;
-    this.#strangers.delete(connection);
-    this.#idle.delete(connection);
-    this.#waiting.delete(connection);
-    this.#waiting.set(connection, response);
-    this.#responses.add(response);
-    response.once('close', () => this.#answered(connection, response));
+    this.#responses.set(response, connection);
+    response.on('close', () => this.#answered(connection, response));
   }
 
   /** Closes what waits for nothing, at once; everything else as soon as its answer is out. */
   drain(): void {
     this.#draining = true;
-    for (const response of this.#responses) if (!response.headersSent) response.setHeader('connection', 'close');
+    for (const response of this.#responses.keys()) if (!response.headersSent) response.setHeader('connection', 'close');
     for (const connection of this.#idle) connection.inner?.destroy();
     this.#destroyWhenQuiet();
   }
@@ -107,7 +106,6 @@ export class Connections {
     this.#responses.delete(response);
     connection.owed -= 1;
     if (connection.owed > 0 || !this.#open.has(connection)) return;
-    this.#waiting.delete(connection);
     this.#idle.add(connection);
     // The answer may still be on its way to the kernel: the socket goes after it, never before.
     if (this.#draining) connection.inner?.destroySoon();
@@ -118,7 +116,6 @@ export class Connections {
     if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
     this.#strangers.delete(connection);
     this.#idle.delete(connection);
-    this.#waiting.delete(connection);
     this.#report?.(this.#open.size);
     if (this.#draining) this.#destroyWhenQuiet();
   }
@@ -134,12 +131,13 @@ export class Connections {
     this.#open.delete(victim);
     this.#strangers.delete(victim);
     this.#idle.delete(victim);
-    this.#waiting.delete(victim);
     return true;
   }
 
   #stuck(): Connection | undefined {
-    for (const [connection, response] of this.#waiting) if (isStuck(response)) return connection;
+    for (const [response, connection] of this.#responses) {
+      if (isStuck(response) && this.#open.has(connection)) return connection;
+    }
     return undefined;
   }
 

@@ -1,25 +1,37 @@
 import type { IncomingMessage } from 'node:http';
 import { receive } from './receiving.ts';
 
-/** Bodies that were read to decide whether there is room for their request. */
+/** Bodies of requests for which there is room because of what they ask. */
 const bodies = new WeakMap<IncomingMessage, Buffer>();
 
-/** The body, if it was read early: by then its request was found to be a renewal. */
+/** The body, if it was read early and kept: by then its request was found to be a renewal. */
 export const earlyBody = (request: IncomingMessage): Buffer | undefined => bodies.get(request);
 
-/**
- * Reads a body of `length` octets, as it was announced, and keeps it for `earlyBody`. `then` is called with it when it is whole,
- * and never when the peer goes away before. Nearly always it comes in one piece, with the headers.
- */
-export const readEarly = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
+/** Keeps a body that was read early for whoever reads it later. */
+export const keepBody = (request: IncomingMessage, octets: Buffer): void => {
+  bodies.set(request, octets);
+};
+
+/** Reads on until there are `length` octets. */
+const readRest = (request: IncomingMessage, first: Buffer, length: number, then: (octets: Buffer) => void): void => {
   const received = receive(request);
-  let octets: Buffer | undefined;
+  let octets = first;
   request.on('data', (chunk: Buffer) => {
-    octets = octets === undefined ? chunk : Buffer.concat([octets, chunk]);
+    octets = Buffer.concat([octets, chunk]);
     if (octets.length < length) return;
     received();
-    bodies.set(request, octets);
     then(octets);
   });
   request.once('close', received);
+};
+
+/**
+ * Reads a body of `length` octets, as it was announced. `then` is called with it when it is whole, and never when the peer goes
+ * away before. Nearly always it comes in one piece, with the headers.
+ */
+export const readEarly = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
+  request.once('data', (chunk: Buffer) => {
+    if (chunk.length >= length) then(chunk);
+    else readRest(request, chunk, length, then);
+  });
 };

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Admission, type AdmissionKind, busyRefusal } from './admission.ts';
-import { readEarly } from './early-body.ts';
+import { keepBody, readEarly } from './early-body.ts';
 import type { Metrics } from './metrics.ts';
 import { encodeAnswer, type EncodedAnswer, refusalAnswer } from './render.ts';
 import type { Listener, Route } from './route.ts';
@@ -79,8 +79,12 @@ export const shedFirst = (
       return;
     }
     readEarly(request, length, (octets) => {
-      if (isRenewal(octets)) app(request, response);
-      else refuse(found, response);
+      if (!isRenewal(octets)) {
+        refuse(found, response);
+        return;
+      }
+      keepBody(request, octets);
+      app(request, response);
     });
   };
 };
