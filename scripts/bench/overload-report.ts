@@ -1,4 +1,4 @@
-import type { CrowdReport, OverloadReport } from './overload.ts';
+import type { CrowdReport, OverloadReport, Speed } from './overload.ts';
 import type { PhaseResult } from './open-load.ts';
 
 /** One figure beside what it should be. */
@@ -78,15 +78,15 @@ const overloadLines = (report: OverloadReport, during: PhaseResult, renewing: Ph
   ];
 };
 
-const crowdLines = ({ speed, resident, kinds }: CrowdReport, peak: number): readonly Line[] => {
+const crowdLines = ({ speed, resident, kinds }: CrowdReport, peak: Pick<Speed, 'rate' | 'cpu_us'>): readonly Line[] => {
   const connections = Object.values(kinds).reduce((sum: number, count: number) => sum + count, 0);
   const room = SERVER_MIB + connections * MIB_PER_CONNECTION;
   return [
     {
       what: 'rate beside the crowd',
-      seen: `${speed.rate.toFixed(0)}/s, ${percent(speed.rate, peak)} of peak`,
+      seen: `${speed.rate.toFixed(0)}/s, ${percent(speed.rate, peak.rate)} of peak, ${percent(peak.cpu_us, speed.cpu_us)} by CPU`,
       bar: '≥ 80 %',
-      holds: speed.rate >= 0.8 * peak,
+      holds: speed.rate >= 0.8 * peak.rate,
     },
     { what: 'p99 beside the crowd', seen: ms(speed.p99_ms), bar: '≤ 100 ms', holds: speed.p99_ms <= 100 },
     {
@@ -116,7 +116,11 @@ export const overloadText = (report: OverloadReport): string => {
   const [, renewing] = report.renewals.phases;
   if (!during || !renewing) throw new Error('the load generator gave no figures');
   const { crowd, peak, peaks } = report;
-  const lines = [...overloadLines(report, during, renewing), ...(crowd ? crowdLines(crowd, peak) : [])];
+  const [before, later] = peaks;
+  const lines = [
+    ...overloadLines(report, during, renewing),
+    ...(crowd ? crowdLines(crowd, { rate: peak, cpu_us: (before.cpu_us + later.cpu_us) / 2 }) : []),
+  ];
   return [
     `${report.operation}: ${peaks.map(({ rate }) => rate.toFixed(0)).join(' and ')}/s with 32 clients before and after; ` +
       `then ${report.offered.toFixed(0)}/s for ${report.seconds} s over ${report.connections} connections`,
