@@ -12,7 +12,7 @@ import { createJoinToken, type JoinTokenRequest } from '../../src/usecases/creat
 import { createResource } from '../../src/usecases/manage-resources.ts';
 import type { Attesting } from '../../src/usecases/prove-evidence.ts';
 import { bootstrapAuthorities } from '../../src/usecases/rotate-authorities.ts';
-import { agentId, serverId } from '../../src/domain/spiffe-id.ts';
+import { agentId, serverId, type SpiffeId } from '../../src/domain/spiffe-id.ts';
 import { makeRequest, pemChain, type PremadeRequest } from './premade-request.ts';
 
 /** Someone with a client certificate, and the entries under them. */
@@ -103,11 +103,8 @@ const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> 
   };
 };
 
-/**
- * Founds a trust domain in an empty folder and fills it through the same use cases that the server calls, before the server
- * starts: so set-up takes no part in its rates, which stay as they are by default.
- */
-export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> => {
+/** Opens the folder as a server does, but for its listeners, and founds the trust domain where there is none. */
+const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promise<T>): Promise<T> => {
   const config = devConfig({
     trustDomain: TRUST_DOMAIN,
     dataDir,
@@ -127,9 +124,35 @@ export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Pr
     const built = buildIssuer({ config, clock: systemClock, entropy, opened, sealKey });
     await bootstrapAuthorities(authorityKeeper(config, built));
     const { issuer } = built;
-    return await fill({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) }, sizes);
+    return await work({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) });
   } finally {
     opened.close();
     await store.close();
   }
 };
+
+/**
+ * Founds a trust domain in an empty folder and fills it through the same use cases that the server calls, before the server
+ * starts: so set-up takes no part in its rates, which stay as they are by default.
+ */
+export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> =>
+  withIssuer(dataDir, (issuer) => fill(issuer, sizes));
+
+const agentAgain = async (issuer: Attesting, agent: BenchAgent): Promise<BenchAgent> => ({
+  ...(await attestHolder(issuer, { agent: agent.spiffeId.split('/').at(-1) ?? '' })),
+  entries: agent.entries,
+});
+
+const workloadAgain = async (issuer: Attesting, { spiffeId }: Holder): Promise<Holder> => {
+  const [entry] = issuer.views.entries.list({ spiffeId: spiffeId as SpiffeId }, { limit: 1 });
+  if (!entry) throw new Error(`the folder has no entry for ${spiffeId}`);
+  return attestHolder(issuer, { entry: entry.id });
+};
+
+/** The same identities with new certificates: those of a folder that was prepared a while ago have ended. */
+export const prepareAgain = async (dataDir: string, prepared: Prepared): Promise<Prepared> =>
+  withIssuer(dataDir, async (issuer) => ({
+    ...prepared,
+    agents: await Promise.all(prepared.agents.map((agent) => agentAgain(issuer, agent))),
+    workloads: await Promise.all(prepared.workloads.map((workload) => workloadAgain(issuer, workload))),
+  }));

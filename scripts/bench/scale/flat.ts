@@ -139,7 +139,9 @@ export const measureFlat = async (
         const isSmallFirst = n % 2 === 0;
         const first = await cpu(isSmallFirst ? askSmall : askFilled, name);
         const second = await cpu(isSmallFirst ? askFilled : askSmall, name);
-        pairs.push(isSmallFirst ? { small: first, filled: second } : { small: second, filled: first });
+        const pair = isSmallFirst ? { small: first, filled: second } : { small: second, filled: first };
+        progress(`${pair.small.toFixed(0)} µs with 10 entries, ${pair.filled.toFixed(0)} µs filled`);
+        pairs.push(pair);
       }
       bars.push(...figures(name, pairs));
     }

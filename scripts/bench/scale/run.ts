@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { buildLoad } from '../load.ts';
 import { atMost, type Bar, barsText, told } from './bars.ts';
 import { type DataSet, readDataSet } from './data-set.ts';
+import { prepareAgain } from '../prepare.ts';
 import { type DiskReport, diskReport } from './disk.ts';
 import { fill } from './fill.ts';
 import { measureFlat, type Progress } from './flat.ts';
@@ -20,8 +21,10 @@ export interface ScaleReport {
 /** The data set of the options: as it is, or filled for this run. */
 const dataSetOf = async (dataDir: string, options: ScaleOptions, progress: Progress): Promise<DataSet> => {
   const known = readDataSet(dataDir);
-  if (known?.isFilled === true && options.command !== 'fill') return known;
-  return fill(dataDir, options, progress);
+  if (options.command === 'fill' || known?.isFilled !== true) return fill(dataDir, options, progress);
+  if (options.command === 'disk') return known;
+  progress('new certificates for the identities');
+  return { ...known, prepared: await prepareAgain(dataDir, known.prepared) };
 };
 
 const diskBars = ({ credentials, entries, facts, file_bytes, bytes_per_credential }: DiskReport): readonly Bar[] => [
