@@ -9,9 +9,13 @@ export interface Credential extends Held {
   readonly renewAt: number;
 }
 
+/** However short a life is. */
+const SOONEST_MS = 60_000;
+
 export const credentialFrom = (answer: unknown, key: TestKey, issuedAt: number): Credential => {
   const held = heldFrom(answer, key);
   const life = (held.notAfter - held.notBefore) * 1000;
   const share = 0.4 + Math.random() / 10;
-  return { ...held, issuedAt, renewAt: held.notBefore * 1000 + Math.floor(life * share) };
+  const renewAt = Math.max(held.notBefore * 1000 + Math.floor(life * share), issuedAt + SOONEST_MS);
+  return { ...held, issuedAt, renewAt };
 };
