@@ -16,6 +16,8 @@ export interface ConnectionLimits {
   readonly most: number;
   /** New ones begun in one turn of the event loop: a handshake is as much work as a certificate. */
   readonly startsPerTurn: number;
+  /** Answers that one connection may wait for. */
+  readonly mostOwed: number;
 }
 
 const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${remotePort ?? ''}`;
@@ -69,11 +71,19 @@ export class Connections {
     });
   }
 
-  /** The headers of a request came in. */
-  began(socket: Socket, response: ServerResponse): void {
+  /**
+   * The headers of a request came in. False when it is not to be answered: its connection has asked for more answers than it
+   * reads, and goes. Hundreds of small requests fit into one packet, each for a large answer.
+   */
+  began(socket: Socket, response: ServerResponse): boolean {
+    if (socket.destroyed) return false;
     if (this.#draining) response.setHeader('connection', 'close');
     const connection = this.#of(socket);
-    if (connection === undefined) return;
+    if (connection === undefined) return true;
+    if (connection.owed >= this.#limits.mostOwed) {
+      socket.destroy();
+      return false;
+    }
     if (connection.inner === undefined) {
       connection.inner = socket;
       this.#strangers.delete(connection);
@@ -82,6 +92,7 @@ export class Connections {
     connection.owed += 1;
     this.#responses.set(response, connection);
     response.on('close', () => this.#answered(connection, response));
+    return true;
   }
 
   /** Closes what waits for nothing, at once; everything else as soon as its answer is out. */

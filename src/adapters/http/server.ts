@@ -28,6 +28,8 @@ export interface ServerLimits {
   readonly maxHeaders: number;
   /** Beyond it the connection that is missed least goes. */
   readonly maxConnections: number;
+  /** Requests that one connection may send without reading an answer. */
+  readonly maxPipelined: number;
   /** TLS handshakes begun in one turn of the event loop; others wait for the next ones. */
   readonly handshakesPerTurn: number;
   /** How long a graceful close waits for what was accepted (DEC-37). */
@@ -44,6 +46,7 @@ const DEFAULT_SERVER_LIMITS: ServerLimits = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   maxConnections: 10_000,
+  maxPipelined: 32,
   handshakesPerTurn: 8,
   closeTimeout: 1_800,
 };
@@ -153,7 +156,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const { tls, delays } = options;
   const server = createNodeServer(tls, limits);
   const connections = new Connections(
-    { most: limits.maxConnections, startsPerTurn: limits.handshakesPerTurn },
+    { most: limits.maxConnections, startsPerTurn: limits.handshakesPerTurn, mostOwed: limits.maxPipelined },
     options.onConnections,
   );
   const start = tls === undefined ? () => undefined : takeOverStart(server);
@@ -165,8 +168,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   });
   server.on('clientError', answerClientError);
   server.on('request', (request, response) => {
-    connections.began(request.socket, response);
-    options.app(request, response);
+    if (connections.began(request.socket, response)) options.app(request, response);
   });
   const stopFollowing = tls?.identity.onChange((identity) =>
     server.setSecureContext?.(secureContextOptions(identity, tls.clientCertificates)),

@@ -172,3 +172,24 @@ test('peers that are gone before their handshake may begin disturb nobody', asyn
   expect((await ask({ port, tls: true, path: '/hello' })).status).toBe(200);
   await server.close();
 });
+
+test('who asks for more answers than it reads is cut off', async () => {
+  let asked = 0;
+  const counted = defineRoute({
+    ...large,
+    handle: () => {
+      asked += 1;
+      return { body: Buffer.alloc(1024 * 1024) };
+    },
+  });
+  const { server, port } = await startServer([hello, counted], { limits: { maxPipelined: 8 } });
+  const greedy = await open(port, 'GET /large HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500));
+  await closed(greedy);
+  expect(asked).toBeLessThanOrEqual(16);
+  const modest = await open(port, ASK.repeat(8));
+  let text = '';
+  while ((text.match(/200 OK/g) ?? []).length < 8) text += String(await once(modest, 'data'));
+  expect(modest.closed).toBe(false);
+  modest.destroy();
+  await server.close();
+});
