@@ -12,8 +12,11 @@ export const residentMiB = (pid: number): number => {
   }
 };
 
+/** MiB. */
 export interface Resident {
   readonly start: number;
+  /** Of the first half of the time. */
+  readonly earlyPeak: number;
   readonly peak: number;
   readonly end: number;
 }
@@ -23,14 +26,14 @@ const EVERY_MS = 100;
 /** Looks at the memory of a process while `work` goes on. */
 export const watchMemory = async <T>(pid: number, work: () => Promise<T>): Promise<[T, Resident]> => {
   const start = residentMiB(pid);
-  let peak = start;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, residentMiB(pid));
-  }, EVERY_MS);
+  const seen = [start];
+  const timer = setInterval(() => seen.push(residentMiB(pid)), EVERY_MS);
   try {
     const result = await work();
     const end = residentMiB(pid);
-    return [result, { start, peak: Math.max(peak, end), end }];
+    seen.push(end);
+    const early = seen.slice(0, Math.ceil(seen.length / 2));
+    return [result, { start, earlyPeak: Math.max(...early), peak: Math.max(...seen), end }];
   } finally {
     clearInterval(timer);
   }
