@@ -92,6 +92,22 @@ const ANSWERS: Readonly<Record<string, Canned>> = {
     status: 403,
     body: { code: 'forbidden', detail: 'this is not yours', decision: 'abc' },
   },
+  'GET /v1/admin/authorities': {
+    body: {
+      authorities: [
+        {
+          id: 'k1',
+          purpose: 'x509-issuing',
+          algorithm: 'ES256',
+          generation: 1,
+          state: 'active',
+          tainted: false,
+          notAfter: 1_785_585_600,
+        },
+      ],
+      warnings: ['the issuing CA ends soon'],
+    },
+  },
   'GET /v1/admin/resources': { status: 500, body: { code: 'internal', title: 'The server failed' } },
 };
 
@@ -145,6 +161,19 @@ describe('what commands show', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('authorities, and beside the table what has to be done in time', async () => {
+    const { exit, out, err } = await cli('authority list');
+    expect([exit, err]).toEqual([0, 'mayfly: the issuing CA ends soon\n']);
+    expect(out).toBe(
+      [
+        'ID  PURPOSE       STATE   GENERATION  ALGORITHM  UNTIL',
+        'k1  x509-issuing  active  1           ES256      2026-08-01 12:00:00Z',
+        '',
+      ].join('\n'),
+    );
+    expect(JSON.parse((await cli('authority list --json')).out)).toMatchObject([{ id: 'k1' }]);
   });
 
   test('what a validation found, with exit 1 for revoked', async () => {
