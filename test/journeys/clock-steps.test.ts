@@ -5,7 +5,7 @@ import { instant } from '../../src/domain/instant.ts';
 import { readCertificate } from '../../src/formats/certificate.ts';
 import { readX509Svid, verifyX509Svid } from '../../src/verify/x509-path.ts';
 import type { Answered } from '../support/http.ts';
-import { csrOf, type Held, heldFrom, Journey } from '../support/journey.ts';
+import { csrOf, type Held, heldFrom, Journey, recordedFacts } from '../support/journey.ts';
 import { decodePart, ORDERS, type OauthWorld, oauthCode, startOauthWorld } from '../support/journey-oauth.ts';
 import { type TestTime, testTime } from '../support/journey-time.ts';
 import { newKey } from '../support/x509.ts';
@@ -155,6 +155,8 @@ describe.each(STEPS)('a clock that is set %s', (_name, step) => {
     await issueAll(rightTime);
     const times = journey.facts('issued').map(({ notBefore }) => notBefore);
     expect(new Set(times).size).toBeGreaterThan(1);
+    const recorded = recordedFacts(dataDir).map((fact) => fact.time);
+    expect(recorded).toEqual(recorded.toSorted((a, b) => a - b));
     await restart();
     expect((await ready()).status).toBe(200);
   });
