@@ -102,7 +102,7 @@ export interface CrowdKinds {
   readonly headers: number;
   /** A body an octet a second. */
   readonly body: number;
-  /** Asks without end, and reads no answer. */
+  /** Asks for large answers, and reads none. */
   readonly unread: number;
 }
 

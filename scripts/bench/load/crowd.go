@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +24,7 @@ type crowd struct {
 	Headers int `json:"headers"`
 	// A body that comes an octet a second, after headers that are fine.
 	Body int `json:"body"`
-	// Asks without end and reads no answer.
+	// Asks for large answers and reads none.
 	Unread int `json:"unread"`
 	// Whose certificates they show, in turn.
 	Identities []identity `json:"identities"`
@@ -87,13 +87,15 @@ func drip(head string) func(net.Conn, string) {
 const slowHeaders = "POST /v1/svids/x509 HTTP/1.1\r\nHost: %s\r\nX-Slow:"
 const slowBody = "POST /v1/svids/x509 HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 4096\r\n\r\n{"
 
+// As many as a server may let wait on one connection.
+const asked = 16
+
 func unread(conn net.Conn, host string) {
-	request := []byte(fmt.Sprintf("GET /openapi.json HTTP/1.1\r\nHost: %s\r\n\r\n", host))
-	writer := bufio.NewWriterSize(conn, 16*1024)
-	for {
-		if _, err := writer.Write(request); err != nil {
-			return
-		}
+	request := fmt.Sprintf("GET /openapi.json HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+	_, err := conn.Write([]byte(strings.Repeat(request, asked)))
+	for err == nil {
+		time.Sleep(time.Second)
+		_, err = conn.Write([]byte("\r\n"))
 	}
 }
 

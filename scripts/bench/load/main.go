@@ -165,18 +165,30 @@ func serverTicks(pid int) int {
 	return user + system
 }
 
+func (w *worker) connect(j *job, c client, pool *x509.CertPool) error {
+	w.statuses = map[string]int{}
+	for _, id := range c.Identities {
+		connection, err := open(j, j.Path, j.ContentType, id, pool)
+		if err != nil {
+			return err
+		}
+		w.connections = append(w.connections, connection)
+	}
+	return nil
+}
+
 func connectAll(j *job) ([]worker, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(j.CA))
 	workers := make([]worker, len(j.Clients))
-	for i, c := range j.Clients {
-		workers[i].statuses = map[string]int{}
-		for _, id := range c.Identities {
-			connection, err := open(j, j.Path, j.ContentType, id, pool)
-			if err != nil {
-				return nil, err
-			}
-			workers[i].connections = append(workers[i].connections, connection)
+	// All at once: a server closes connections that ask nothing for too long.
+	failed := make(chan error, len(j.Clients))
+	for i := range j.Clients {
+		go func(w *worker, c client) { failed <- w.connect(j, c, pool) }(&workers[i], j.Clients[i])
+	}
+	for range j.Clients {
+		if err := <-failed; err != nil {
+			return nil, err
 		}
 	}
 	return workers, nil
