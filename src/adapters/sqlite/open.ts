@@ -8,8 +8,8 @@ export const ledgerFile = (dataDir: string): string => join(dataDir, 'ledger.db'
 
 const BUSY_TIMEOUT_MS = 5000;
 /** Negative: KiB. */
-const WRITER_CACHE_KIB = -65_536;
-const READER_CACHE_KIB = -16_384;
+const WRITER_CACHE_KIB = -32_768;
+const READER_CACHE_KIB = -8192;
 
 /**
  * The writer's connection. The order matters (DEC-8): two processes that start together must wait for each other before
