@@ -30,7 +30,7 @@ const SPENT_MARGIN_MS = 2 * DAY_MS;
 
 const AGENT = roleToCode('agent');
 /** Rows in one slice: a few milliseconds, which is what an issuance may have to wait for it. */
-const CHUNK = 64;
+const CHUNK = 16;
 /** Pages in one slice. */
 const VACUUM_PAGES = 64;
 /** What is free will be written to again, so that one page in so many stays with the store. */
