@@ -58,22 +58,21 @@ const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
 };
 
 /** Without its head file a start cannot see that the store was rolled back; the agents' memory is then all there is. */
-const warnOfMissingHead = ({ server }: Config, logger: Logger): void => {
-  const headFile = headFileOf(server);
-  if (existsSync(headFile) || !existsSync(ledgerFile(server.dataDir))) return;
-  logger.warn('the head file is missing beside a store that exists; a new one is begun', { headFile });
-};
+const lacksHead = ({ server }: Config): boolean =>
+  !existsSync(headFileOf(server)) && existsSync(ledgerFile(server.dataDir));
 
-const mostConnections = (config: Config, frontEnds: number, logger: Logger): number => {
-  const configured = config.server.limits.connections;
-  const connections = connectionLimit(configured, frontEnds, openFileLimit());
+const warn = (logger: Logger, { server }: Config, connections: number, isHeadMissing: boolean): void => {
+  if (isHeadMissing) {
+    const headFile = headFileOf(server);
+    logger.warn('the head file is missing beside a store that exists; a new one is begun', { headFile });
+  }
+  const configured = server.limits.connections;
   if (connections < configured) {
     logger.warn('the limit of open files leaves room for fewer connections than configured', {
       configured,
       connections,
     });
   }
-  return connections;
 };
 
 /** Opens the store, makes the first authorities of a new trust domain, and gives the first front end, not yet listening. */
@@ -89,11 +88,13 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: entropy.bytes(SECRET_BYTES),
     reusePort: frontEnds > 1,
-    connections: mostConnections(config, frontEnds, logger),
+    connections: connectionLimit(config.server.limits.connections, frontEnds, openFileLimit()),
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
-  warnOfMissingHead(config, logger);
+  const isHeadMissing = lacksHead(config);
   const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
+  // Only now the folder is ours: to a server that may not start nothing else is worth a word.
+  warn(logger, config, share.connections, isHeadMissing);
   const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
   const first = new FrontEnd(share, parts);
   return { share, store, first, clock, logger };

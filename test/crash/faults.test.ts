@@ -30,14 +30,17 @@ describe('a server on a folder that another one holds', () => {
   test('refuses with one sentence, and leaves the other alone', async () => {
     const dataDir = join(folder, 'held');
     const journey = await Journey.start({ dataDir });
-    const size = journey.size();
-    expect(await refusal(dataDir)).toBe(
-      `mayfly: the server does not start: another Mayfly server is running on ${dataDir}`,
-    );
-    expect(journey.size()).toBe(size);
-    expect((await journey.public().ask('/readyz')).status).toBe(200);
-    await journey.attest({ agent: 'node' });
-    await journey.stop();
+    try {
+      const size = journey.size();
+      expect(await refusal(dataDir)).toBe(
+        `mayfly: the server does not start: another Mayfly server is running on ${dataDir}`,
+      );
+      expect(journey.size()).toBe(size);
+      expect((await journey.public().ask('/readyz')).status).toBe(200);
+      await journey.attest({ agent: 'node' });
+    } finally {
+      await journey.stop();
+    }
   });
 });
 
