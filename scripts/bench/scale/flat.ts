@@ -21,11 +21,13 @@ export interface LoadOptions {
 export interface FlatOptions extends LoadOptions {
   /** Runs of each store, in turn. */
   readonly pairs: number;
+  /** Entries of the filled store that each agent asks for. */
+  readonly perAgent?: number;
 }
 
 export type Progress = (line: string) => void;
 
-/** Entries of the fleet that one agent asks for, so that the load comes by most pages of the store. */
+/** Entries of the fleet that one agent asks for: together far more than a front end remembers, all over the store. */
 const ENTRIES_PER_AGENT = 500;
 /** The other store: ten entries that agents ask for, and the workloads that ask for access tokens themselves. */
 const SMALL = { agents: 10, entriesPerAgent: 1, workloads: 160 };
@@ -36,7 +38,7 @@ const CPU_BAR = 1.2;
 const START_BAR_S = 5;
 
 /** The agents of a filled store with entries of the fleet in place of their own. */
-export const grown = async (dataDir: string, dataSet: DataSet): Promise<Prepared> => {
+export const grown = async (dataDir: string, dataSet: DataSet, perAgent = ENTRIES_PER_AGENT): Promise<Prepared> => {
   const { prepared } = dataSet;
   const fleet = await fleetOf(dataDir, dataSet);
   if (!fleet) return prepared;
@@ -44,7 +46,7 @@ export const grown = async (dataDir: string, dataSet: DataSet): Promise<Prepared
     ...prepared,
     agents: prepared.agents.map((agent, at) => ({
       ...agent,
-      entries: fleet.entriesUnder(at, ENTRIES_PER_AGENT).flatMap((entry, n) => {
+      entries: fleet.entriesUnder(at, perAgent).flatMap((entry, n) => {
         const request = agent.entries[n % agent.entries.length];
         return request ? [{ ...request, ...entry }] : [];
       }),
@@ -124,7 +126,7 @@ export const measureFlat = async (
 ): Promise<readonly Bar[]> => {
   const smallDir = join(folder, 'small');
   const { prepared: few } = await openDataSet(smallDir, SMALL);
-  const many = await grown(dataDir, dataSet);
+  const many = await grown(dataDir, dataSet, options.perAgent);
   const { server: filled, seconds } = await timedStart(dataDir, many.trustDomain);
   const { server: small } = await timedStart(smallDir, few.trustDomain);
   try {

@@ -17,6 +17,7 @@ export interface ScaleOptions {
   readonly warmupMs: number;
   readonly durationMs: number;
   readonly pairs: number;
+  readonly perAgent: number;
   readonly connections: number;
   readonly minutes: number;
 }
@@ -36,6 +37,8 @@ export const SCALE_USAGE = `npm run bench -- --fill ENTRIES | disk | flat | purg
   --clients N      requests in flight (32)
   --seconds N      measured time of each run (6); --warmup N before it (2)
   --pairs N        runs of each store in turn (5)
+  --per-agent N    entries of the filled store that each of 32 agents asks for (500: each look-up is of an entry that nobody
+                   asked for lately)
   --connections N  open connections (1000)
   --minutes N      length of a soak (10)`;
 
@@ -63,6 +66,7 @@ const parse = (args: readonly string[]) => {
         seconds: { type: 'string', default: '6' },
         warmup: { type: 'string', default: '2' },
         pairs: { type: 'string', default: '5' },
+        'per-agent': { type: 'string', default: '500' },
         connections: { type: 'string', default: '1000' },
         minutes: { type: 'string', default: '10' },
       },
@@ -111,6 +115,7 @@ export const readScaleOptions = (args: readonly string[]): ScaleOptions | undefi
     warmupMs: amount('warmup', values.warmup, false) * 1000,
     durationMs: amount('seconds', values.seconds, false) * 1000,
     pairs: amount('pairs', values.pairs, true),
+    perAgent: amount('per-agent', values['per-agent'], true),
     connections: amount('connections', values.connections, true, 10),
     minutes: amount('minutes', values.minutes, false),
   };

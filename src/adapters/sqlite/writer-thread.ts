@@ -185,7 +185,7 @@ export class WriterThread {
       names: rows.names,
     };
     const purge = new Purge(this.#db, forgetting, now, this.#retention);
-    while (purge.step()) await turn();
+    while (purge.step()) await rest();
     const { openings } = purge.counts;
     if (openings > 0) {
       const append: Append = { facts: [{ kind: 'details-erased', before: now, count: openings }] };
@@ -193,7 +193,7 @@ export class WriterThread {
       this.#schedule();
       await turn();
     }
-    while (vacuumSome(this.#db)) await turn();
+    while (vacuumSome(this.#db)) await rest();
     return purge.counts;
   }
 
@@ -215,6 +215,16 @@ export class WriterThread {
     this.#release();
   }
 }
+
+/** What the writer leaves to others after each slice of a purge, which takes about half of that. */
+const REST_MS = 5;
+const nothing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
+/** Leaves processor and disk to appends for a while: a purge has time, and who waits for a credential has not. */
+const rest = async (): Promise<void> => {
+  const waited = Atomics.waitAsync(nothing, 0, 0, REST_MS);
+  await waited.value;
+};
 
 /** Lets appends go first. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
