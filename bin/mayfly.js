@@ -45,10 +45,10 @@ const kind = () => {
 };
 
 /**
- * A server that has room lets garbage lie, and would take twice the memory that it needs: V8 collects once a heap has grown
- * by this share, and what is young stays small. No bound: a heap that is full of what is in use goes on growing.
+ * A server that has room lets garbage lie, and would take half as much memory again as it needs: V8 collects once a heap has
+ * grown by this share. Less costs speed (docs/performance.md). No bound: a heap that is full of what is in use goes on growing.
  */
-const LEAN = ['--heap-growing-percent=20', '--max-semi-space-size=4'];
+const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=16'];
 
 /**
  * No inspector by signal and no core dump, since either would hand out private keys (DEC-37). The process replaces
