@@ -93,11 +93,9 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
   const { ledger: testing, wrap } = overrides.testing ?? {};
   const isHeadMissing = lacksHead(config);
   const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
-  // Only now the folder is ours: to a server that may not start nothing else is worth a word.
-  warn(logger, config, share.connections, isHeadMissing);
   const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
   const first = new FrontEnd(share, parts);
-  return { share, store, first, clock, logger };
+  return { share, store, first, clock, logger, isHeadMissing };
 };
 
 /** Ends in the order in which answers depend on each other: listeners, then what they counted, then the ledger. */
@@ -143,7 +141,7 @@ interface Ending {
 const serve = async (
   config: Config,
   overrides: ServerOverrides,
-  { share, store, first, clock, logger }: Opened,
+  { share, store, first, clock, logger, isHeadMissing }: Opened,
   { fatal, onFatal }: Ending,
 ): Promise<RunningServer> => {
   const { issuer } = first.built;
@@ -198,6 +196,8 @@ const serve = async (
   });
   await background.start();
   const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
+  // Only now: of a server that does not start, one sentence is all that counts.
+  warn(logger, config, share.connections, isHeadMissing);
   logger.info('serving', { ...addresses, frontEnds: count, ...hindered });
 
   let stopping: Promise<void> | undefined;
