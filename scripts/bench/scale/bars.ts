@@ -1,10 +1,11 @@
-/** One figure and what it must not exceed. */
+/** One figure, and what it is to keep to. */
 export interface Bar {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
-  /** The most that is good; absent where a figure is only told. */
+  /** The most that is good, or the least; absent where a figure is only told. */
   readonly bar?: number;
+  readonly isLeast?: boolean;
   readonly passed?: boolean;
 }
 
@@ -17,15 +18,25 @@ export const atMost = (what: string, value: number, unit: string, bar: number): 
   passed: value <= bar,
 });
 
+/** A figure that has to reach its bar. */
+export const atLeast = (what: string, value: number, unit: string, bar: number): Bar => ({
+  what,
+  value,
+  unit,
+  bar,
+  isLeast: true,
+  passed: value >= bar,
+});
+
 /** A figure that no bar is for. */
 export const told = (what: string, value: number, unit: string): Bar => ({ what, value, unit });
 
 const shown = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toFixed(2))));
 
-const cells = ({ what, value, unit, bar, passed }: Bar): readonly [string, string, string, string] => [
+const cells = ({ what, value, unit, bar, isLeast, passed }: Bar): readonly [string, string, string, string] => [
   what,
   `${shown(value)} ${unit}`.trimEnd(),
-  bar === undefined ? '' : `≤ ${shown(bar)}`,
+  bar === undefined ? '' : `${isLeast === true ? '≥' : '≤'} ${shown(bar)}`,
   passed === undefined ? '' : passed ? 'pass' : 'FAIL',
 ];
 

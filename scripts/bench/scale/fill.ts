@@ -22,7 +22,7 @@ const IN_FLIGHT = 16;
 const PROGRESS_MS = 5000;
 
 /** What the facts of the fleet refer to, from the prepared folder. */
-const groundOf = (
+export const groundOf = (
   { trustDomain, resource, scope, agents }: Prepared,
   { views }: Pick<FrontEndLedger, 'views'>,
 ): FleetGround => {
@@ -68,7 +68,7 @@ const configOf = ({ trustDomain }: Prepared, dataDir: string) =>
   devConfig({ trustDomain, dataDir, adminSocket: join(dataDir, 'admin.sock'), port: 0, publicPort: 0, frontEnds: 1 });
 
 /** Opens the folder's ledger as the server does, for as long as `work` takes. */
-const withLedger = async <T>(
+export const withLedger = async <T>(
   prepared: Prepared,
   dataDir: string,
   clock: Clock,
@@ -91,7 +91,8 @@ const withLedger = async <T>(
 export const fleetOf = async (dataDir: string, { prepared, plan }: DataSet): Promise<Fleet | undefined> =>
   plan && withLedger(prepared, dataDir, systemClock, async (opened) => new Fleet(plan, groundOf(prepared, opened)));
 
-const recorded = async ({ ledger }: FrontEndLedger, facts: readonly Fact[]): Promise<void> => {
+/** Appends a group of facts; throws unless it was committed. */
+export const recorded = async ({ ledger }: FrontEndLedger, facts: readonly Fact[]): Promise<void> => {
   const answer = await ledger.append({ facts });
   if (answer.status !== 'committed') throw new Error(`the ledger did not take a fact: ${JSON.stringify(answer)}`);
 };

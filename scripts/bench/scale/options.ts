@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { OPERATIONS, type OperationName, UsageError } from '../options.ts';
 
-export const SCALE_COMMANDS = ['fill', 'disk', 'flat', 'purge', 'memory', 'soak'] as const;
+export const SCALE_COMMANDS = ['fill', 'disk', 'flat', 'purge', 'memory', 'soak', 'writer'] as const;
 export type ScaleCommand = (typeof SCALE_COMMANDS)[number];
 
 export interface ScaleOptions {
@@ -22,13 +22,14 @@ export interface ScaleOptions {
   readonly minutes: number;
 }
 
-export const SCALE_USAGE = `npm run bench -- --fill ENTRIES | disk | flat | purge | memory | soak [--data DIR] [--json] [options]
+export const SCALE_USAGE = `npm run bench -- --fill ENTRIES | disk | flat | purge | memory | soak | writer [--data DIR] [--json] [options]
   --fill N         makes a data set in DIR, or goes on with one; then tells where its bytes are, as disk does
   disk             where the bytes of a data set are
   flat             CPU of an operation in the data set against a store of ten entries; how long a start takes
   purge            p99 at half of the server's rate while what expired is purged (fill with --aged 9 before)
   memory           resident memory at rest, after load, for further front ends and open connections
   soak             resident memory over a steady run
+  writer           facts a second that the one writer takes, whatever the front ends do; in a store of its own
   --data DIR       the data set; without it a temporary one is made for the run, of --entries
   --entries N      its entries (10000)
   --per-entry N    credentials for each (5)
@@ -49,6 +50,7 @@ const DEFAULT_OPERATIONS: Readonly<Record<ScaleCommand, string>> = {
   purge: 'x509-svid',
   memory: OPERATIONS.join(','),
   soak: 'x509-svid',
+  writer: '',
 };
 
 const parse = (args: readonly string[]) => {

@@ -9,6 +9,7 @@ import { measureFlat, type Progress } from './flat.ts';
 import type { ScaleOptions } from './options.ts';
 import { measurePurge } from './purge.ts';
 import { measureResident, measureSoak } from './resident.ts';
+import { measureWriter } from './writer.ts';
 
 const DISK_BAR = 1024;
 
@@ -38,6 +39,7 @@ const diskBars = ({ credentials, entries, facts, file_bytes, bytes_per_credentia
 /** Runs one command. `folder` is a temporary one. */
 export const runScale = async (options: ScaleOptions, folder: string, progress: Progress): Promise<ScaleReport> => {
   const { command } = options;
+  if (command === 'writer') return { command, bars: await measureWriter(folder, options.durationMs, progress) };
   const dataDir = options.dataDir ?? join(folder, 'filled');
   const dataSet = await dataSetOf(dataDir, options, progress);
   if (command === 'fill' || command === 'disk') {
