@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { packText, unpackText } from '../../../src/adapters/sqlite/packed-text.ts';
 import { writeFactLeaf } from '../../../src/formats/fact-leaf.ts';
 import { entryFixture, issuedFixture } from '../../support/facts.ts';

@@ -95,9 +95,12 @@ const storageOf = (calls: readonly SystemCall[]): Storage => {
   };
 };
 
+/** The octets of an id as strace shows them with `-x`: the entry of a credential holds them, and nothing else in its text. */
+const shown = (id: string): string => id.replaceAll(/../g, String.raw`\x$&`);
+
 /** Why a credential may have left before it was on disk; undefined when it did not. */
 const orderProblem = ({ writes, syncs }: Storage, id: string, answered: number | undefined): string | undefined => {
-  const written = writes.find(({ text }) => text.includes(id));
+  const written = writes.find(({ text }) => text.includes(shown(id)));
   if (!written) return 'its entry was never written';
   const durable = syncs.find(({ from }) => from > written.to);
   if (!durable) return 'its entry was never made durable';
@@ -129,7 +132,7 @@ export const recordedBeforeAnswered = async (folder: string): Promise<void> => {
   all.begin(server.life);
   const world = await settle(all, dataDir);
   const opened = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(world, server.life.api)));
-  const seen = await trace(pidOf(server.life), ['-f', '-yy', '-s', TEXT, '-e', CALLS]);
+  const seen = await trace(pidOf(server.life), ['-f', '-yy', '-x', '-s', TEXT, '-e', CALLS]);
   const connections = await Promise.all(opened.map(({ work }) => work()));
   const log = await seen.end();
   for (const { close } of opened) close();

@@ -37,11 +37,15 @@ const issuesOne = async ({ all, agent, entry }: World): Promise<boolean> => {
   return answer.status === 200;
 };
 
-/** One sentence for the operator, and an answer that is no. */
+/** One sentence for the operator, beside what goes to the log, and an answer that is no. */
 const refusesToStart = async (name: string, dataDir: string, codes: readonly number[]): Promise<void> => {
   const server = await startToCrash(dataDir);
   const how = await server.ended;
-  const said = server.said().trim().split('\n');
+  const said = server
+    .said()
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('{'));
   check(`${name}: it does not start`, server.life === undefined && codes.includes(Number(how)), String(how));
   check(`${name}: one sentence`, said.length <= 2 && !said.join('').includes('    at '), said.join(' | '));
 };
