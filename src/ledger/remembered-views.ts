@@ -7,17 +7,24 @@ import type { Follower } from './follow.ts';
 
 /** Rows of each kind that are kept at most; then the oldest go. */
 const REMEMBERED = 4096;
+/** An entry takes about a kilobyte, and reading it again a twelfth of what a token costs. */
+const REMEMBERED_ENTRIES = 16_384;
 
 /** Values by key. What is absent is not kept: anyone may ask for what does not exist. */
 class Memory<Key, Value> {
   readonly #held = new Map<Key, Value>();
+  readonly #most: number;
+
+  constructor(most = REMEMBERED) {
+    this.#most = most;
+  }
 
   get(key: Key, read: (key: Key) => Value | undefined): Value | undefined {
     const held = this.#held.get(key);
     if (held !== undefined) return held;
     const value = read(key);
     if (value === undefined) return undefined;
-    if (this.#held.size >= REMEMBERED) {
+    if (this.#held.size >= this.#most) {
       const { value: oldest } = this.#held.keys().next();
       if (oldest !== undefined) this.#held.delete(oldest);
     }
@@ -40,7 +47,7 @@ interface Matching {
 }
 
 const rememberedEntries = (entries: EntryReader, follower: Follower): EntryReader => {
-  const byId = new Memory<string, Entry>();
+  const byId = new Memory<string, Entry>(REMEMBERED_ENTRIES);
   // By the array itself: an attestation that is remembered gives the same one each time.
   let bySelectors = new WeakMap<readonly string[], Matching>();
   follower.on('entries', (changes) => {
