@@ -51,13 +51,19 @@ const kind = () => {
 const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=16'];
 
 /**
+ * A checkout's threads each strip types with WebAssembly, and V8 13.6 may free a wrapper's code of one thread while another
+ * replaces it, and crash. Stripping goes on with the wrappers that it began with.
+ */
+const NO_NEW_WRAPPERS = ['--wasm-wrapper-tiering-budget=1000000000'];
+
+/**
  * No inspector by signal and no core dump, since either would hand out private keys (DEC-37). The process replaces
  * itself, so that its id stays the one that its supervisor knows. Threads that each keep a heap of glibc's to themselves
  * cost memory too: two are enough for all.
  */
 const harden = () => {
   const script = 'ulimit -c 0; exec "$0" "$@"';
-  const node = ['--disable-sigusr1'].concat(LEAN, process.execArgv, process.argv.slice(1));
+  const node = ['--disable-sigusr1'].concat(LEAN, NO_NEW_WRAPPERS, process.execArgv, process.argv.slice(1));
   const env = Object.assign({ MALLOC_ARENA_MAX: '2' }, process.env);
   process.execve('/bin/sh', ['sh', '-c', script, process.execPath].concat(node), env);
 };
