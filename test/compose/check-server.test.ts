@@ -5,33 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ledgerFile, openForWriting } from '../../src/adapters/sqlite/open.ts';
 import { checkServer, type Finding } from '../../src/compose/check-server.ts';
-import { parseConfig } from '../../src/compose/config.ts';
 import type { Config } from '../../src/compose/config.ts';
 import { allowFounding } from '../../src/compose/founding.ts';
 import { initServer } from '../../src/compose/init-server.ts';
 import { startServer } from '../../src/compose/server.ts';
 import { keepingLogger } from '../support/http.ts';
+import { folderAt } from '../support/reseal-world.ts';
 import { newKey } from '../support/x509.ts';
 
 /** What `mayfly server check` says of a folder that a server has used. */
 let folder: string;
 const at = (name: string): string => join(folder, name);
 
-const configured = (more: object = {}, trustDomain = 'example.org'): Config => {
-  const server = {
-    dataDir: at('data'),
-    sealKey: at('keys/seal.key'),
-    admin: { socket: at('a.sock') },
-    api: { address: '127.0.0.1', port: 0 },
-    public: { address: '127.0.0.1', port: 0 },
-    metrics: { port: 0 },
-    frontEnds: 1,
-    ...more,
-  };
-  const parsed = parseConfig({ text: JSON.stringify({ trustDomain, server }), folder, environment: {}, flags: {} });
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.config;
-};
+const configured = (more: object = {}, trustDomain = 'example.org'): Config =>
+  folderAt(folder, more, trustDomain).config;
 
 const wrong = async (config: Config): Promise<readonly (readonly [string, string])[]> =>
   (await checkServer(config)).filter(({ ok }) => !ok).map(({ what, detail }) => [what, detail] as const);
