@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { connect } from 'node:tls';
 import { checkDataDir } from '../../src/adapters/sqlite/check-ledger.ts';
 import type { Answered } from '../support/http.ts';
 import { csrOf, type Held, Journey } from '../support/journey.ts';
+import { rawConnection } from '../support/raw-connection.ts';
 import { newKey } from '../support/x509.ts';
 
 /** More than the server takes at once: what it turns away, what it goes on with, and what is on record afterwards. */
@@ -78,19 +78,9 @@ test('renewals and probes are served in the midst of it, and all is as usual aft
 });
 
 test('hundreds of connections that hang at any point of a request are in nobody’s way', async () => {
-  const { hostname, port } = new URL(journey.server.ready.api);
   const json = 'Content-Type: application/json\r\nContent-Length: 900\r\nExpect: 100-continue\r\n\r\n';
   const open = async (first: string) => {
-    const socket = connect({
-      host: hostname,
-      port: Number(port),
-      rejectUnauthorized: false,
-      cert: agent.cert,
-      key: agent.keyPem,
-    });
-    socket.on('error', () => undefined);
-    await once(socket, 'secureConnect');
-    socket.write(first);
+    const socket = await rawConnection(journey.server.ready.api, agent, first);
     if (first.endsWith('\r\n\r\n')) {
       await once(socket, 'data');
       socket.write('{');

@@ -1,9 +1,7 @@
 import { hash, randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type TLSSocket } from 'node:tls';
 import { checkDataDir } from '../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile, openForReading } from '../../src/adapters/sqlite/open.ts';
 import { unpackText } from '../../src/adapters/sqlite/packed-text.ts';
@@ -11,6 +9,7 @@ import { readCertificate } from '../../src/formats/certificate.ts';
 import { csrOf, Journey, readLedger, recordedFacts } from '../support/journey.ts';
 import { type DevChild, type ReadyLine, startDevChild } from '../support/journey-child.ts';
 import type { Client } from '../support/journey-client.ts';
+import { rawConnection } from '../support/raw-connection.ts';
 import { newKey } from '../support/x509.ts';
 
 /** What is left when a server ends under load: orderly by SIGTERM (DEC-37), or by SIGKILL (P1, P3, P4). */
@@ -173,21 +172,8 @@ test.each(['1', '2'])(
 
 test('peers that hold a connection and say nothing more do not hold the end', async () => {
   const { child, journey } = await start();
-  const { hostname, port } = new URL(child.line.api);
   const agent = await prepare(journey, 'node');
-  const open = async (first: string): Promise<TLSSocket> => {
-    const socket = connect({
-      host: hostname,
-      port: Number(port),
-      rejectUnauthorized: false,
-      cert: agent.cert,
-      key: agent.keyPem,
-    });
-    socket.on('error', () => undefined);
-    await once(socket, 'secureConnect');
-    socket.write(first);
-    return socket;
-  };
+  const open = (first: string) => rawConnection(child.line.api, agent, first);
   const half =
     'POST /v1/svids/jwt HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{';
   const sockets = [await open(''), await open('GET /livez HT'), await open(half)];
