@@ -135,10 +135,37 @@ const issuers = ({ attestors }: Config): readonly RelationProblem[] => {
   return problems;
 };
 
+const agent = ({ agent: section }: Config): readonly RelationProblem[] => {
+  if (section === undefined) return [];
+  const problems: RelationProblem[] = [];
+  const add = (key: string, reason: string, right: string, other?: string): void => {
+    problems.push({ path: ['agent', ...key.split('.')], reason, right, ...(other !== undefined && { with: other }) });
+  };
+  const { trust, evidence, socket, metrics, cacheKey, stateDir } = section;
+  if (trust.bundleFile !== undefined && trust.rootSha256 !== undefined) {
+    add('trust.rootSha256', 'stands beside agent.trust.bundleFile', 'one of the two', 'agent.trust.bundleFile');
+  }
+  const given = Object.entries(evidence).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  for (const name of given.slice(1)) {
+    add(`evidence.${name}`, `stands beside agent.evidence.${given[0]}`, 'one of them', `agent.evidence.${given[0]}`);
+  }
+  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
+    add('socket', 'is too long for a Unix socket', `a path of at most ${MAX_SOCKET_PATH} bytes`);
+  }
+  if (!isLoopback(metrics.address)) {
+    add('metrics.address', 'is reachable from other machines', isIP(metrics.address) === 6 ? '::1' : '127.0.0.1');
+  }
+  if (cacheKey !== undefined && isInside(stateDir, cacheKey)) {
+    add('cacheKey', 'lies in the state folder', 'a path outside it', 'agent.stateDir');
+  }
+  return problems;
+};
+
 /** What does not fit together, all of it. */
 export const relationProblems = (config: Config): readonly RelationProblem[] => [
   ...listeners(config),
   ...lifetimes(config),
   ...files(config),
   ...issuers(config),
+  ...agent(config),
 ];

@@ -3,6 +3,7 @@ import { isSelectorName } from '../domain/oidc-selectors.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { trustDomainProblem } from '../domain/trust-domain.ts';
 import type { TrustDomain } from '../domain/trust-domain.ts';
+import { agentSection } from './config-agent.ts';
 import {
   address,
   duration,
@@ -251,6 +252,7 @@ export const configSchema = (place: ConfigPlace) =>
     attestors: attestors(place)
       .prefault({})
       .describe('How callers prove what they are, beside join tokens and node keys.'),
+    agent: agentSection(place).optional().describe('The agent of a node. Only `mayfly agent` reads it.'),
   });
 
 export type ConfigSchema = ReturnType<typeof configSchema>;

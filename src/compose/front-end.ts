@@ -103,6 +103,7 @@ export class FrontEnd {
     this.built = buildIssuer({
       ...parts,
       config: share.config,
+      dev: share.dev,
       sealKey: share.sealKey,
       observe: (ledger) => observedLedger(ledger, this.metrics, clock),
       ...(parts.wrap?.keyStore && { wrapKeyStore: parts.wrap.keyStore }),
@@ -151,7 +152,8 @@ export class FrontEnd {
   /** The issuer as it serves under these addresses (DEC-29). */
   issuerAt(addresses: Addresses): Issuer {
     const { config, dev } = this.#share;
-    return withPublicUrl(this.built.issuer, config, config.server.public.url ?? (dev ? addresses.public : undefined));
+    const publicUrl = config.server.public.url ?? (dev ? addresses.public : undefined);
+    return withPublicUrl(this.built.issuer, config, { publicUrl, dev });
   }
 
   /** Everything that a front end serves, but the document of it. */

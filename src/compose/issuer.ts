@@ -10,10 +10,12 @@ import type { Issuer } from '../usecases/issuer.ts';
 import { OpenSigningKeys } from '../usecases/open-signing-keys.ts';
 import { DenialLimit } from '../usecases/record-denial.ts';
 import type { Config } from './config.ts';
-import { issuancePolicy } from './policy.ts';
+import { issuancePolicy, type PolicySurroundings } from './policy.ts';
 
 export interface IssuerParts {
   readonly config: Config;
+  /** `mayfly dev`. */
+  readonly dev?: boolean;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly opened: FrontEndLedger;
@@ -38,7 +40,7 @@ export const buildIssuer = (parts: IssuerParts): BuiltIssuer => {
   const sealed = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
   const store = wrapKeyStore ? wrapKeyStore(sealed) : sealed;
   const issuer: Issuer = {
-    policy: issuancePolicy(config, undefined),
+    policy: issuancePolicy(config, { dev: parts.dev === true }),
     clock,
     entropy,
     ledger: observe ? observe(opened.ledger) : opened.ledger,
@@ -51,7 +53,7 @@ export const buildIssuer = (parts: IssuerParts): BuiltIssuer => {
 };
 
 /** The same issuer, issuing under a public URL (DEC-29). */
-export const withPublicUrl = (issuer: Issuer, config: Config, publicUrl: string | undefined): Issuer => ({
+export const withPublicUrl = (issuer: Issuer, config: Config, surroundings: PolicySurroundings): Issuer => ({
   ...issuer,
-  policy: issuancePolicy(config, publicUrl),
+  policy: issuancePolicy(config, surroundings),
 });

@@ -35,6 +35,8 @@ export interface EntryContext {
   /** Patterns of DEC-25. */
   readonly commonNames: readonly string[];
   readonly dnsNames: readonly string[];
+  /** Seconds; that of `x509TtlProblem` when absent. */
+  readonly minX509Ttl?: number;
   readonly resource: FindResource;
   /** Why these selectors say too little about whom they let in, if so (DEC-17: issuers with many tenants). */
   readonly selectorsProblem: (selectors: readonly string[]) => string | undefined;
@@ -91,9 +93,9 @@ const checkAdmin = (problems: Problems, draft: EntryDraft, trustDomain: TrustDom
   return prefix === undefined ? undefined : { role: role as AdminRole, prefix };
 };
 
-const checkNumbers = (problems: Problems, draft: EntryDraft): void => {
+const checkNumbers = (problems: Problems, draft: EntryDraft, { minX509Ttl }: EntryContext): void => {
   const { x509Ttl, jwtTtl, limits, expiresAt } = draft;
-  if (x509Ttl !== undefined) problems.add('x509Ttl', x509TtlProblem(x509Ttl));
+  if (x509Ttl !== undefined) problems.add('x509Ttl', x509TtlProblem(x509Ttl, minX509Ttl));
   if (jwtTtl !== undefined && !isWholeBetween(jwtTtl, MIN_JWT_SVID_TTL_SECONDS, MAX_ENTRY_JWT_TTL_SECONDS)) {
     problems.add(
       'jwtTtl',
@@ -160,7 +162,7 @@ export const checkEntry = (draft: EntryDraft, context: EntryContext): Checked<En
   const admin = checkAdmin(problems, draft, trustDomain);
   const grants = checkGrants(problems, draft, context.resource);
   const jwtAudiences = checkAudiences(problems, draft);
-  checkNumbers(problems, draft);
+  checkNumbers(problems, draft, context);
   checkTexts(problems, draft, context);
   if (problems.all.length > 0 || spiffeId === undefined || parentId === undefined) {
     return { ok: false, problems: problems.all };

@@ -40,6 +40,8 @@ export interface X509LeafPlan {
 
 const DEFAULT_X509_TTL_SECONDS = 3600;
 const MIN_X509_TTL_SECONDS = 300;
+/** Where rotation is tried out (`mayfly dev`): short enough to watch it. */
+export const MIN_TRIAL_X509_TTL_SECONDS = 10;
 export const MAX_X509_TTL_SECONDS = 86_400;
 /** How far `notBefore` lies back, for verifiers whose clock is behind (X509-18). */
 const DEFAULT_BACKDATE_SECONDS = 10;
@@ -48,10 +50,10 @@ const DEFAULT_BACKDATE_SECONDS = 10;
 const MAX_NAME_CHARACTERS = 64;
 
 /** Says what is wrong with the TTL of an X.509-SVID in seconds, or nothing when it is within bounds. */
-export const x509TtlProblem = (seconds: number): string | undefined =>
-  Number.isSafeInteger(seconds) && seconds >= MIN_X509_TTL_SECONDS && seconds <= MAX_X509_TTL_SECONDS
+export const x509TtlProblem = (seconds: number, least = MIN_X509_TTL_SECONDS): string | undefined =>
+  Number.isSafeInteger(seconds) && seconds >= least && seconds <= MAX_X509_TTL_SECONDS
     ? undefined
-    : `the TTL of an X.509-SVID is ${MIN_X509_TTL_SECONDS} to ${MAX_X509_TTL_SECONDS} seconds`;
+    : `the TTL of an X.509-SVID is ${least} to ${MAX_X509_TTL_SECONDS} seconds`;
 
 /** Says what is wrong with a common name, or nothing when it may stand in a subject (DEC-25). */
 export const commonNameProblem = (text: string): string | undefined => {
@@ -77,6 +79,8 @@ export interface X509LeafRequest {
   readonly keyType: KeyType;
   /** Seconds; `DEFAULT_X509_TTL_SECONDS` when absent. */
   readonly ttl?: number;
+  /** Seconds: what `ttl` may be at least; `MIN_X509_TTL_SECONDS` when absent. */
+  readonly minTtl?: number;
   readonly commonName?: string;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
@@ -98,7 +102,7 @@ export const planX509Leaf = (request: X509LeafRequest): X509LeafPlan => {
   if (pathOf(spiffeId) === '') {
     throw new Refusal('invalid_entry', 'the SPIFFE ID of a workload has a path', { field: 'spiffeId' });
   }
-  const ttlProblem = x509TtlProblem(ttl);
+  const ttlProblem = x509TtlProblem(ttl, request.minTtl);
   if (ttlProblem !== undefined) throw new Refusal('invalid_entry', ttlProblem, { field: 'x509Ttl' });
   const nameProblem = commonName === undefined ? undefined : commonNameProblem(commonName);
   if (nameProblem !== undefined) throw new Refusal('invalid_entry', nameProblem, { field: 'commonName' });

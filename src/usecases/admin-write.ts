@@ -38,6 +38,7 @@ export const record = async (
 export const entryContext = (issuer: Pick<Issuer, 'policy' | 'views'>): EntryContext => ({
   trustDomain: issuer.policy.trustDomain,
   commonNames: issuer.policy.commonNames,
+  ...(issuer.policy.minX509Ttl !== undefined && { minX509Ttl: issuer.policy.minX509Ttl }),
   dnsNames: issuer.policy.dnsNames,
   resource: (identifier) => issuer.views.resources.get(identifier),
   selectorsProblem: (selectors) => multiTenantProblem(selectors, issuer.policy.oidcIssuers ?? []),

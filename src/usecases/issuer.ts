@@ -16,6 +16,8 @@ export interface IssuancePolicy {
   /** `iss` of access tokens: `<public>/oauth2`. */
   readonly tokenIssuer?: string;
   readonly x509Ttl: number;
+  /** What an X.509-SVID's TTL may be at least; five minutes unless told. */
+  readonly minX509Ttl?: number;
   readonly jwtTtl: number;
   readonly agentTtl: number;
   readonly agentlessTtl: number;

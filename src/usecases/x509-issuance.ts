@@ -74,6 +74,7 @@ const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request:
     spki: request.csr.spki,
     keyType: request.csr.keyType,
     ttl: request.ttl,
+    ...(issuer.policy.minX509Ttl !== undefined && { minTtl: issuer.policy.minX509Ttl }),
     backdate: issuer.policy.backdate,
     issuer: {
       nameDer: ca.subjectDer,

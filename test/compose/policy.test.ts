@@ -1,5 +1,5 @@
 import { parseConfig } from '../../src/compose/config.ts';
-import { issuancePolicy } from '../../src/compose/policy.ts';
+import { issuancePolicy, type PolicySurroundings } from '../../src/compose/policy.ts';
 
 const configOf = (text: string) => {
   const result = parseConfig({
@@ -12,7 +12,7 @@ const configOf = (text: string) => {
   return result.config;
 };
 
-const policyOf = (text = '', publicUrl?: string) => issuancePolicy(configOf(text), publicUrl);
+const policyOf = (text = '', surroundings?: PolicySurroundings) => issuancePolicy(configOf(text), surroundings);
 
 describe('the rules of issuance', () => {
   // design.md §10, DEC-25: nothing is allowed beyond the SPIFFE ID unless it is written
@@ -61,7 +61,7 @@ server:
 
   // DEC-29
   test('name two issuers below the public URL', () => {
-    expect(policyOf('', 'https://id.example.org')).toMatchObject({
+    expect(policyOf('', { publicUrl: 'https://id.example.org' })).toMatchObject({
       jwtIssuer: 'https://id.example.org',
       tokenIssuer: 'https://id.example.org/oauth2',
     });
@@ -87,5 +87,10 @@ attestors:
       { name: 'one', multiTenant: false },
       { name: 'many', multiTenant: true, ownerClaims: ['owner'] },
     ]);
+  });
+
+  test('let entries ask for lives of seconds where Mayfly is tried out, and nowhere else', () => {
+    expect(policyOf('', { dev: true }).minX509Ttl).toBe(10);
+    expect(Object.keys(policyOf('', { dev: false }))).not.toContain('minX509Ttl');
   });
 });

@@ -1,5 +1,11 @@
 import { parseSpiffeId } from '../../src/domain/spiffe-id.ts';
-import { commonNameProblem, planX509Leaf, x509Subject, x509TtlProblem } from '../../src/domain/x509-profile.ts';
+import {
+  commonNameProblem,
+  MIN_TRIAL_X509_TTL_SECONDS,
+  planX509Leaf,
+  x509Subject,
+  x509TtlProblem,
+} from '../../src/domain/x509-profile.ts';
 import type { X509LeafRequest } from '../../src/domain/x509-profile.ts';
 import { newSerial, NOW, NOW_INSTANT } from '../support/x509.ts';
 
@@ -55,6 +61,11 @@ describe('validity', () => {
     expect(() => planX509Leaf(request({ ttl }))).toThrow(
       expect.objectContaining({ code: 'invalid_entry', field: 'x509Ttl' }),
     );
+  });
+
+  test('the least TTL is lower where rotation is tried out', () => {
+    expect(x509TtlProblem(10, MIN_TRIAL_X509_TTL_SECONDS)).toBeUndefined();
+    expect(x509TtlProblem(9, MIN_TRIAL_X509_TTL_SECONDS)).toBe('the TTL of an X.509-SVID is 10 to 86400 seconds');
   });
 
   test.each([300, 86_400])('a TTL of %d is allowed', (ttl) => {
