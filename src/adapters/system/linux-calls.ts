@@ -1,0 +1,109 @@
+import koffi from 'koffi';
+
+const SOL_SOCKET = 1;
+const SO_PEERGROUPS = 59;
+const SO_PEERPIDFD = 77;
+/** The same number on every architecture that Node.js runs on. */
+const PIDFD_OPEN = 434;
+
+const POLLIN = 1;
+/** struct pollfd of poll(2): descriptor with 32 bits, what is asked and what is so with 16 bits each. */
+const POLLFD_BYTES = 8;
+
+const GID_BYTES = 4;
+/** NGROUPS_MAX of limits.h. */
+const MOST_GROUPS = 65_536;
+
+/** A system call of Linux that failed; `errno` says why. */
+export class SystemCallError extends Error {
+  readonly errno: number;
+
+  constructor(call: string, errno: number) {
+    super(`${call} failed with errno ${errno}`);
+    this.name = 'SystemCallError';
+    this.errno = errno;
+  }
+}
+
+const isErrno = (error: unknown, ...names: readonly string[]): boolean =>
+  error instanceof SystemCallError && names.some((name) => koffi.os.errno[name] === error.errno);
+
+const bind = () => {
+  const library = koffi.load(null);
+  return {
+    getsockopt: library.func(
+      'int getsockopt(int socket, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+    ) as (socket: number, level: number, name: number, value: Buffer, length: [number]) => number,
+    poll: library.func('int poll(_Inout_ uint8_t *descriptors, unsigned long count, int timeout)') as (
+      descriptors: Buffer,
+      count: number,
+      timeout: number,
+    ) => number,
+    syscall: library.func('long syscall(long number, ...)') as (number: number, ...args: unknown[]) => number,
+  };
+};
+
+let bound: ReturnType<typeof bind> | undefined;
+const libc = (): ReturnType<typeof bind> => {
+  bound ??= bind();
+  return bound;
+};
+
+/** How many octets of `value` the kernel filled. */
+const socketOption = (descriptor: number, name: number, value: Buffer): number => {
+  const length: [number] = [value.length];
+  if (libc().getsockopt(descriptor, SOL_SOCKET, name, value, length) !== 0) {
+    throw new SystemCallError('getsockopt', koffi.errno());
+  }
+  return length[0];
+};
+
+/**
+ * A descriptor of the process that connected to a Unix socket, by what the socket itself recorded (Linux 6.5). It is closed
+ * on exec. Throws a `SystemCallError`: ENOPROTOOPT on older kernels, ESRCH or EINVAL when nothing is left of the process.
+ */
+export const peerPidfd = (descriptor: number): number => {
+  const value = Buffer.alloc(4);
+  socketOption(descriptor, SO_PEERPIDFD, value);
+  return value.readInt32LE(0);
+};
+
+/** A descriptor of the process that has this id now (Linux 5.3). It is closed on exec. Throws a `SystemCallError`. */
+export const openPidfd = (pid: number): number => {
+  const descriptor = libc().syscall(PIDFD_OPEN, 'int', pid, 'uint', 0);
+  if (descriptor < 0) throw new SystemCallError('pidfd_open', koffi.errno());
+  return descriptor;
+};
+
+/**
+ * Has the process come to an end, a zombie too? By poll(2), which asks for no right over the process. pidfd_send_signal(2) would:
+ * with signal 0 it fails on processes of other users, and takes a zombie for alive.
+ */
+export const hasExited = (pidfd: number): boolean => {
+  const asked = Buffer.alloc(POLLFD_BYTES);
+  asked.writeInt32LE(pidfd, 0);
+  asked.writeInt16LE(POLLIN, 4);
+  // Anything but a plain "nothing happened" counts as an end: an error must not keep a dead process alive.
+  return libc().poll(asked, 1, 0) !== 0;
+};
+
+/** The supplementary groups of whoever connected to a Unix socket, as they were then (Linux 4.13). Throws a `SystemCallError`. */
+export const peerGroups = (descriptor: number): readonly number[] => {
+  const few = Buffer.alloc(64 * GID_BYTES);
+  const read = (value: Buffer): readonly number[] => {
+    const count = socketOption(descriptor, SO_PEERGROUPS, value) / GID_BYTES;
+    return Array.from({ length: count }, (_, at) => value.readUInt32LE(at * GID_BYTES));
+  };
+  try {
+    return read(few);
+  } catch (error) {
+    if (!isErrno(error, 'ERANGE')) throw error;
+    return read(Buffer.alloc(MOST_GROUPS * GID_BYTES));
+  }
+};
+
+/** Does this kernel not know the option or the call at all? */
+export const isUnknownToKernel = (error: unknown): boolean => isErrno(error, 'ENOPROTOOPT', 'ENOSYS');
+
+/** Does the error say that the process, or what the socket knew of it, is no more? */
+export const isGone = (error: unknown): boolean => isErrno(error, 'ESRCH', 'EINVAL', 'ENODATA');

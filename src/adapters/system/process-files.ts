@@ -1,0 +1,87 @@
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import type { ProgramFile } from '../../ports/workload-attestor.ts';
+
+/** More than the auxiliary vector has, and more than stands before the ids in `status`. */
+const HEAD_BYTES = 4096;
+
+/** What may change under a process that stays the same process. */
+export interface ProcessState {
+  /** Real, effective, saved and file-system ids, as `/proc/PID/status` writes them. */
+  readonly ids: string;
+  readonly euid: number;
+  readonly egid: number;
+  /** Both absent where the kernel does not let us look. */
+  readonly program?: ProgramFile;
+  /** Addresses of the program's start, its loader and its stack: chosen anew at each exec(). */
+  readonly auxv?: string;
+}
+
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
+
+/** Of a file of `/proc` also while it is read: ESRCH. */
+export const isNoSuchFile = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH';
+
+const buffer = Buffer.alloc(HEAD_BYTES);
+
+/** How a file of `/proc` begins. */
+const head = (path: string): string => {
+  const descriptor = openSync(path, 'r');
+  try {
+    return buffer.toString('latin1', 0, readSync(descriptor, buffer, 0, HEAD_BYTES, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+const IDS = /\nUid:\t\d+\t(\d+)\t.*\nGid:\t\d+\t(\d+)\t.*/;
+
+/** Without the two when it is not ours to look: that needs the same user, or CAP_SYS_PTRACE. */
+const runningProgram = (folder: string): Pick<ProcessState, 'program' | 'auxv'> => {
+  try {
+    const { dev, ino } = statSync(`${folder}/exe`, { bigint: true });
+    return { program: { device: dev, inode: ino }, auxv: head(`${folder}/auxv`) };
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+    return {};
+  }
+};
+
+/** Reads `/proc/PID`. Throws when there is no such process, when it is not shown to us, and when it has no program left. */
+export const processState = (pid: number): ProcessState => {
+  const folder = `/proc/${pid}`;
+  // Read last: a change of user between the two would otherwise lie before what is compared.
+  const program = runningProgram(folder);
+  const match = IDS.exec(head(`${folder}/status`));
+  if (!match) throw new Error('/proc tells no user of the process');
+  return { ids: match[0], euid: Number(match[1]), egid: Number(match[2]), ...program };
+};
+
+export const isSameState = (left: ProcessState, right: ProcessState): boolean =>
+  left.ids === right.ids &&
+  left.auxv === right.auxv &&
+  left.program?.device === right.program?.device &&
+  left.program?.inode === right.program?.inode;
+
+/** When the process began, in ticks since boot: together with its id, a name that no other process has. Throws as above. */
+export const startTime = (pid: number): string => {
+  const line = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The name of the program, in brackets, may hold anything: blanks, brackets and line feeds.
+  const start = line.slice(line.lastIndexOf(')') + 2).split(' ')[19];
+  if (start === undefined || !/^\d+$/.test(start)) throw new Error('/proc tells no start of the process');
+  return start;
+};
+
+const EVERY_ID = 4_294_967_295;
+const isAllIds = (map: string): boolean => map.trim().split(/\s+/).join(' ') === `0 0 ${EVERY_ID}`;
+
+/**
+ * The ids that the kernel shows in place of those that have no name in our user namespace; none of them when all have one. Such an
+ * id is worth nothing: it stands for many.
+ */
+export const overflowIds = (): { readonly uid?: number; readonly gid?: number } => {
+  const text = (path: string): string => readFileSync(path, 'latin1');
+  return {
+    ...(!isAllIds(text('/proc/self/uid_map')) && { uid: Number(text('/proc/sys/kernel/overflowuid')) }),
+    ...(!isAllIds(text('/proc/self/gid_map')) && { gid: Number(text('/proc/sys/kernel/overflowgid')) }),
+  };
+};
