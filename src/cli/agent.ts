@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { segment } from '../adapters/http-client/admin.ts';
 import { REVOCATION_REASONS } from '../domain/revocation-reason.ts';
 import type { RevocationMode } from '../domain/revocation-reason.ts';
+import { agentInitVerb } from './agent-init.ts';
 import type { Agent } from './answers.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
@@ -100,7 +101,8 @@ const unlockVerb = (cli: Cli): Command =>
 /** `mayfly agent`. */
 export const agentCommand = (cli: Cli): Command =>
   new Command('agent')
-    .description('Agents: who attested, and who may no longer.')
+    .description('Agents: prepare one; who attested, and who may no longer.')
+    .addCommand(agentInitVerb(cli))
     .addCommand(listVerb(cli))
     .addCommand(showVerb(cli))
     .addCommand(endVerb(cli, 'ban', 'End all that came through an agent, and let nothing more through.', 'revoke'))

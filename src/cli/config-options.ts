@@ -18,18 +18,21 @@ const collect = (text: string, held: Readonly<Record<string, string>> = {}): Rea
   return { ...held, [text.slice(0, at)]: text.slice(at + 1) };
 };
 
-/** Gives a command that works on a server's own files the options that say which. */
-export const withConfig = (command: Command): Command =>
+/** Gives a command that works on the files of a server or an agent the options that say which. */
+export const withConfig = (command: Command, defaultFile = DEFAULT_CONFIG_FILE): Command =>
   command
-    .option('--config <file>', `the configuration (MAYFLY_CONFIG, ${DEFAULT_CONFIG_FILE})`)
+    .option('--config <file>', `the configuration (MAYFLY_CONFIG, ${defaultFile})`)
     .option('--set <key=value>', 'set one key, above environment and file; may be repeated', collect);
 
 /** The configuration file that options and environment name. */
-export const fileOf = ({ config }: ConfigOptions, { environment }: Terminal): string =>
-  config ?? environment['MAYFLY_CONFIG'] ?? DEFAULT_CONFIG_FILE;
+export const fileOf = (
+  { config }: ConfigOptions,
+  { environment }: Terminal,
+  defaultFile = DEFAULT_CONFIG_FILE,
+): string => config ?? environment['MAYFLY_CONFIG'] ?? defaultFile;
 
-export const load = (options: ConfigOptions, terminal: Terminal): ConfigResult =>
-  loadConfig(fileOf(options, terminal), { environment: terminal.environment, flags: options.set ?? {} });
+export const load = (options: ConfigOptions, terminal: Terminal, defaultFile = DEFAULT_CONFIG_FILE): ConfigResult =>
+  loadConfig(fileOf(options, terminal, defaultFile), { environment: terminal.environment, flags: options.set ?? {} });
 
 export const tellProblems = (problems: readonly ConfigProblem[], file: string, output: Output): void => {
   const lines = problems.map((problem) => describeProblem(problem, file));

@@ -5,8 +5,9 @@ import type { Config } from '../compose/config.ts';
 import { initServer } from '../compose/init-server.ts';
 import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
-import { CommandRefused, EXIT } from './exit.ts';
+import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { making } from './making.ts';
 import { record, table } from './output.ts';
 import type { Output } from './output.ts';
 import { serveUntilStopped, starting } from './serve.ts';
@@ -23,17 +24,6 @@ interface InitOptions {
   readonly sealKey?: string;
   readonly socket: string;
 }
-
-/** Errors of the file system are the operator's to solve: no right to a folder, no room, a file in the way. */
-const making = (make: () => void): void => {
-  try {
-    make();
-  } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException;
-    if (code === undefined || path === undefined) throw error;
-    throw new CommandRefused(`cannot make ${path} (${code}); --config, --data-dir and --seal-key name other places`);
-  }
-};
 
 const initVerb = (cli: Cli): Command =>
   verb<InitOptions>(
@@ -65,7 +55,7 @@ const initVerb = (cli: Cli): Command =>
         tellProblems(problems, 'mayfly server init', output);
         return EXIT.usage;
       }
-      making(() => initServer(made));
+      making('--config, --data-dir and --seal-key', () => initServer(made));
       output.result(made, () =>
         record([
           ['configuration', made.file],

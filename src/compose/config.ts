@@ -167,6 +167,9 @@ export const configProblems = (input: ConfigInput): readonly ConfigProblem[] => 
 /** Where `server run` looks when nothing else is said. */
 export const DEFAULT_CONFIG_FILE = '/etc/mayfly/mayfly.yaml';
 
+/** Where `agent run` looks: a machine may hold both. */
+export const DEFAULT_AGENT_CONFIG_FILE = '/etc/mayfly/agent.yaml';
+
 /** Reads a configuration file. A missing file is a problem like any other. */
 export const loadConfig = (file: string, sources: Pick<ConfigInput, 'environment' | 'flags'>): ConfigResult => {
   const path = resolve(file);

@@ -1,10 +1,10 @@
-import { chmodSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { allowFounding } from './founding.ts';
+import { alreadyThere, writeNew } from './new-file.ts';
 
 export interface InitOptions {
   /** All paths absolute. */
@@ -15,31 +15,11 @@ export interface InitOptions {
   readonly adminSocket: string;
 }
 
-const alreadyThere = (file: string): Refusal => new Refusal('conflict', `there is a file at ${file} already`);
-
 const refuseFullFolder = (folder: string): void => {
   try {
     if (readdirSync(folder).length > 0) throw new Refusal('conflict', `the data folder ${folder} is not empty`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-};
-
-/** Creates the file or refuses with `conflict`; it is durable when this returns. */
-const writeNew = (file: string, text: string): void => {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, 'wx', 0o644);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw alreadyThere(file);
-  }
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 };
 
