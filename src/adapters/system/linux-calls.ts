@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import type { ProgramFile } from '../../ports/workload-attestor.ts';
 
 const SOL_SOCKET = 1;
 const SO_PEERGROUPS = 59;
@@ -9,6 +10,14 @@ const PIDFD_OPEN = 434;
 const POLLIN = 1;
 /** struct pollfd of poll(2): descriptor with 32 bits, what is asked and what is so with 16 bits each. */
 const POLLFD_BYTES = 8;
+
+/** struct statx of statx(2), and where in it stand the inode and both halves of the device. */
+const STATX_BYTES = 256;
+const STATX_INODE = 32;
+const STATX_DEVICE = 136;
+const STATX_WANT_INODE = 0x100;
+const AT_STATX_DONT_SYNC = 0x4000;
+const AT_FDCWD = -100;
 
 const GID_BYTES = 4;
 /** NGROUPS_MAX of limits.h. */
@@ -39,6 +48,9 @@ const bind = () => {
       count: number,
       timeout: number,
     ) => number,
+    statx: library.func(
+      'int statx(int folder, const char *path, int flags, unsigned int mask, _Out_ uint8_t *value)',
+    ) as (folder: number, path: string, flags: number, mask: number, value: Buffer) => number,
     syscall: library.func('long syscall(long number, ...)') as (number: number, ...args: unknown[]) => number,
   };
 };
@@ -87,6 +99,23 @@ export const hasExited = (pidfd: number): boolean => {
   return libc().poll(asked, 1, 0) !== 0;
 };
 
+/** As makedev(3) of the C library puts them together, and `fs.stat` shows them. */
+const deviceOf = (major: bigint, minor: bigint): bigint =>
+  ((major & 0xfffff000n) << 32n) | ((major & 0xfffn) << 8n) | ((minor & 0xffffff00n) << 12n) | (minor & 0xffn);
+
+/**
+ * Device and inode of the file that a link of `/proc` leads to, as far as the kernel knows them by itself: no file server is asked,
+ * so that one which hangs does not hang us. Throws a `SystemCallError`.
+ */
+export const fileBehind = (link: string): ProgramFile => {
+  const value = Buffer.alloc(STATX_BYTES);
+  if (libc().statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_WANT_INODE, value) !== 0) {
+    throw new SystemCallError('statx', koffi.errno());
+  }
+  const device = deviceOf(BigInt(value.readUInt32LE(STATX_DEVICE)), BigInt(value.readUInt32LE(STATX_DEVICE + 4)));
+  return { device, inode: value.readBigUInt64LE(STATX_INODE) };
+};
+
 /** The supplementary groups of whoever connected to a Unix socket, as they were then (Linux 4.13). Throws a `SystemCallError`. */
 export const peerGroups = (descriptor: number): readonly number[] => {
   const few = Buffer.alloc(64 * GID_BYTES);
@@ -104,6 +133,9 @@ export const peerGroups = (descriptor: number): readonly number[] => {
 
 /** Does this kernel not know the option or the call at all? */
 export const isUnknownToKernel = (error: unknown): boolean => isErrno(error, 'ENOPROTOOPT', 'ENOSYS');
+
+/** Is it not ours to look? */
+export const isForbidden = (error: unknown): boolean => isErrno(error, 'EACCES', 'EPERM');
 
 /** Does the error say that the process, or what the socket knew of it, is no more? */
 export const isGone = (error: unknown): boolean => isErrno(error, 'ESRCH', 'EINVAL', 'ENODATA');

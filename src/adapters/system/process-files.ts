@@ -1,5 +1,6 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ProgramFile } from '../../ports/workload-attestor.ts';
+import { fileBehind, isForbidden } from './linux-calls.ts';
 
 /** More than the auxiliary vector has, and more than stands before the ids in `status`. */
 const HEAD_BYTES = 4096;
@@ -38,10 +39,9 @@ const IDS = /\nUid:\t\d+\t(\d+)\t.*\nGid:\t\d+\t(\d+)\t.*/;
 /** Without the two when it is not ours to look: that needs the same user, or CAP_SYS_PTRACE. */
 const runningProgram = (folder: string): Pick<ProcessState, 'program' | 'auxv'> => {
   try {
-    const { dev, ino } = statSync(`${folder}/exe`, { bigint: true });
-    return { program: { device: dev, inode: ino }, auxv: head(`${folder}/auxv`) };
+    return { program: fileBehind(`${folder}/exe`), auxv: head(`${folder}/auxv`) };
   } catch (error) {
-    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+    if (!isForbidden(error) && codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
     return {};
   }
 };
