@@ -1,0 +1,70 @@
+import type { SyncEntry } from '../formats/sync-message.ts';
+
+/**
+ * The entries of an agent by id, and which of them a caller's selectors give. An entry is filed under one of its selectors, the
+ * one that has the fewest others when it comes, so that a caller is compared with few entries however many there are.
+ */
+export class EntryIndex {
+  readonly #byId = new Map<string, SyncEntry>();
+  readonly #filed = new Map<string, Set<SyncEntry>>();
+  readonly #anchors = new Map<string, string>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): SyncEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): IterableIterator<SyncEntry> {
+    return this.#byId.values();
+  }
+
+  /** Takes the place of the one with the same id. */
+  put(entry: SyncEntry): void {
+    this.remove(entry.id);
+    this.#byId.set(entry.id, entry);
+    const anchor = this.#anchorOf(entry);
+    // Without selectors it would match everybody, so it matches nobody.
+    if (anchor === undefined) return;
+    const others = this.#filed.get(anchor);
+    if (others) others.add(entry);
+    else this.#filed.set(anchor, new Set([entry]));
+    this.#anchors.set(entry.id, anchor);
+  }
+
+  remove(id: string): void {
+    const entry = this.#byId.get(id);
+    if (!entry) return;
+    this.#byId.delete(id);
+    const anchor = this.#anchors.get(id);
+    if (anchor === undefined) return;
+    this.#anchors.delete(id);
+    const filed = this.#filed.get(anchor);
+    filed?.delete(entry);
+    if (filed?.size === 0) this.#filed.delete(anchor);
+  }
+
+  /** Those whose selectors are all among `selectors`, in no order. */
+  matching(selectors: readonly string[]): SyncEntry[] {
+    const held = new Set(selectors);
+    const found: SyncEntry[] = [];
+    for (const selector of held) {
+      for (const entry of this.#filed.get(selector) ?? []) {
+        if (entry.selectors.every((one) => held.has(one))) found.push(entry);
+      }
+    }
+    return found;
+  }
+
+  #anchorOf({ selectors }: SyncEntry): string | undefined {
+    let best: string | undefined;
+    let fewest = Infinity;
+    for (const selector of selectors) {
+      const count = this.#filed.get(selector)?.size ?? 0;
+      if (count < fewest) [best, fewest] = [selector, count];
+    }
+    return best;
+  }
+}
