@@ -1,6 +1,7 @@
 import type { HeldX509Svid, TrustBundle, WorkloadState } from '../../../src/agent/workload-session.ts';
 import { parseSpiffeId } from '../../../src/domain/spiffe-id.ts';
 import { parseTrustDomain } from '../../../src/domain/trust-domain.ts';
+import { Refusal } from '../../../src/domain/refusal.ts';
 import type { Secret, Secrets } from '../../../src/adapters/sds/secrets.ts';
 
 /** Bytes that stand for DER where nobody parses it. */
@@ -43,4 +44,14 @@ export const secretsLike = (versions: Readonly<Record<string, string>>): Secrets
 export const countedNonces = (): (() => string) => {
   let count = 0;
   return () => `n${(count += 1)}`;
+};
+
+/** `code: message` of the refusal that `run` throws. */
+export const refusalOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    return error instanceof Refusal ? `${error.code}: ${error.message}` : String(error);
+  }
+  return 'nothing was refused';
 };

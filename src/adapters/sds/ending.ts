@@ -1,0 +1,28 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
+import type { Logger } from '../../ports/logger.ts';
+
+/** What a call is ended with. */
+export type Ending = Pick<ServiceError, 'code' | 'details'>;
+
+/** The refusals that a session and a stream give. Others do not belong here, and are bugs. */
+const STATUS: Partial<Record<RefusalCode, status>> = {
+  // SDS-28: names that are not the caller's, and what is wrong with a request
+  invalid_request: status.INVALID_ARGUMENT,
+  // SDS-30: no identity, or not this one any more
+  no_identity: status.PERMISSION_DENIED,
+  // SDS-28: who is calling cannot be told now; and the agent is about to stop
+  unavailable: status.UNAVAILABLE,
+  busy: status.UNAVAILABLE,
+};
+
+const withDecision = ({ message, decisionId }: Refusal): string =>
+  decisionId === undefined || message.includes(decisionId) ? message : `${message} (decision ${decisionId})`;
+
+/** The status for what was thrown; never OK and never Cancelled. A bug is logged, and its caller is told nothing of it. */
+export const endingFor = (thrown: unknown, logger: Logger): Ending => {
+  const code = thrown instanceof Refusal ? STATUS[thrown.code] : undefined;
+  if (code !== undefined) return { code, details: withDecision(thrown as Refusal) };
+  logger.error('a call for secrets failed', { reason: Error.isError(thrown) ? thrown.message : String(thrown) });
+  return { code: status.INTERNAL, details: 'internal error' };
+};

@@ -1,0 +1,99 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { Refusal } from '../../domain/refusal.ts';
+import type { WorkloadSession } from '../../agent/workload-session.ts';
+import type { Logger } from '../../ports/logger.ts';
+import { endingFor } from './ending.ts';
+import type { ErrorDetail, NodeMessage } from './messages.ts';
+import type { ValidationForm } from './envoy-node.ts';
+import { noteRefusal } from './note-refusal.ts';
+import type { Secrets, SecretsOf } from './secrets.ts';
+import type { SecretStream } from './subscription.ts';
+
+/** What every request on a stream has. */
+export interface StreamRequest {
+  readonly node: NodeMessage | null;
+  readonly errorDetail: ErrorDetail | null;
+}
+
+/** One variant of the protocol: its machine, and its messages as the machine has them. */
+export interface Variant<Request extends StreamRequest, Response, Taken, Given> {
+  readonly machine: SecretStream<Taken, Given>;
+  readonly take: (request: Request) => Taken;
+  readonly give: (given: Given) => Response;
+}
+
+export interface StreamContext {
+  /** Finds the caller; throws `Refusal` when there is none. */
+  readonly session: () => WorkloadSession;
+  readonly secretsOf: SecretsOf;
+  /** The form for an Envoy, by the node of its first request. */
+  readonly formFor: (node: NodeMessage | null) => ValidationForm;
+  readonly logger: Logger;
+}
+
+/**
+ * Serves one stream until its client leaves or something ends it: never with OK or Cancelled, by which clients may think that
+ * they need not come back. The caller's state is watched from the first request on. One response is under way at a time, and
+ * while it is, nothing more is read: a slow reader gets the newest next, and costs no queue.
+ */
+export const serveStream = <Request extends StreamRequest, Response, Taken, Given>(
+  call: ServerDuplexStream<Request, Response>,
+  { machine, take, give }: Variant<Request, Response, Taken, Given>,
+  { session, secretsOf, formFor, logger }: StreamContext,
+): void => {
+  const gone = new AbortController();
+  let node: NodeMessage | null | undefined;
+  let isWriting = false;
+
+  const end = (thrown: unknown): void => {
+    if (gone.signal.aborted) return;
+    gone.abort();
+    call.emit('error', endingFor(thrown, logger));
+  };
+  const attempt = (step: () => void): void => {
+    if (gone.signal.aborted) return;
+    try {
+      step();
+    } catch (error) {
+      end(error);
+    }
+  };
+  const send = (): void => {
+    const given = isWriting ? undefined : machine.next();
+    if (given === undefined) return;
+    isWriting = true;
+    call.pause();
+    call.write(give(given), () => {
+      isWriting = false;
+      call.resume();
+      attempt(send);
+    });
+  };
+  const watch = (form: ValidationForm): void => {
+    const update = (secrets: Secrets): void =>
+      attempt(() => {
+        machine.update(secrets);
+        send();
+      });
+    session()
+      .watch((state) => update(secretsOf(state, form)), gone.signal)
+      .catch(end);
+  };
+
+  call.on('data', (request: Request) =>
+    attempt(() => {
+      const isFirst = node === undefined;
+      // Later requests may leave the node out (SDS-20).
+      node ??= request.node;
+      if (machine.request(take(request)) === 'refused') noteRefusal(logger, node, request.errorDetail);
+      if (isFirst) watch(formFor(node));
+      send();
+    }),
+  );
+  // A client that has said all it wants to say still listens.
+  call.on('end', () => {
+    if (node === undefined) end(new Refusal('invalid_request', 'the stream ended before its first request'));
+  });
+  call.on('cancelled', () => gone.abort());
+  call.on('close', () => gone.abort());
+};
