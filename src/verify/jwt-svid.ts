@@ -4,7 +4,7 @@ import type { TrustDomain } from '../domain/trust-domain.ts';
 import type { VerificationKey } from '../formats/jwk-import.ts';
 import type { JsonObject } from '../formats/json.ts';
 import { asInvalidToken, invalidToken } from './invalid-token.ts';
-import { parseJws, verifyJws } from './jws.ts';
+import { parseJws, verifyJws, type UnverifiedJws } from './jws.ts';
 import type { JwsAlgorithm } from './jws-signature.ts';
 import {
   checkTimes,
@@ -66,6 +66,22 @@ const trustedKeys = (bundle: readonly VerificationKey[] | undefined): readonly V
   return keys;
 };
 
+/** A JWT-SVID in its parts. Nothing of it is proven: not who signed it, nor whether it is still good. */
+export interface PresentedJwtSvid {
+  readonly jws: UnverifiedJws;
+  readonly claims: JsonObject;
+  readonly spiffeId: SpiffeId;
+}
+
+/** Takes a JWT-SVID apart. Throws `Refusal('invalid_token')` for another algorithm, shape, `typ` or subject (JWT-1 … JWT-10). */
+export const readJwtSvid = (token: string): PresentedJwtSvid => {
+  const jws = parseJws(token, { algorithms: ALGORITHMS, headerMembers: HEADER_MEMBERS });
+  if (jws.typ !== undefined && jws.typ !== 'JWT' && jws.typ !== 'JOSE')
+    throw invalidToken('the typ is of another kind');
+  const claims = readClaims(jws);
+  return { jws, claims, spiffeId: subjectOf(claims) };
+};
+
 /**
  * Verifies a JWT-SVID (JWT-SVID §4; JWT-20 … JWT-28): algorithm, shape, `typ`, subject, key of the subject's own trust
  * domain, signature, audience, no `cnf`, times. Throws `Refusal('invalid_token')`; `invalid_request` when the verifier names no
@@ -73,11 +89,7 @@ const trustedKeys = (bundle: readonly VerificationKey[] | undefined): readonly V
  */
 export const verifyJwtSvid = (token: string, options: VerifyJwtSvidOptions): VerifiedJwtSvid => {
   if (options.audiences.length === 0) throw new Refusal('invalid_request', 'name at least one audience');
-  const jws = parseJws(token, { algorithms: ALGORITHMS, headerMembers: HEADER_MEMBERS });
-  if (jws.typ !== undefined && jws.typ !== 'JWT' && jws.typ !== 'JOSE')
-    throw invalidToken('the typ is of another kind');
-  const claims = readClaims(jws);
-  const spiffeId = subjectOf(claims);
+  const { jws, claims, spiffeId } = readJwtSvid(token);
   verifyJws(jws, trustedKeys(options.bundles(trustDomainOf(spiffeId))));
   const audience = readAudience(claims);
   if (!audience.some((value) => options.audiences.includes(value))) throw invalidToken('the audience is another');
