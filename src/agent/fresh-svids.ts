@@ -1,0 +1,273 @@
+import { Refusal } from '../domain/refusal.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { SyncEntry } from '../formats/sync-message.ts';
+import type { AgentServer } from '../ports/agent-server.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Delays } from '../ports/timers.ts';
+import { acceptSvid, basisOf, type HeldSvid } from './held-svid.ts';
+import type { InForce } from './in-force.ts';
+import { Pace } from './pace.ts';
+import { SvidRequests, type SvidOutcome } from './request-svids.ts';
+import { Schedule } from './schedule.ts';
+import { SvidSlot } from './svid-slot.ts';
+import type { SyncedView, ViewChange } from './synced-view.ts';
+import type { TrustBundles } from './trust-bundles.ts';
+
+export interface FreshSvidsParts {
+  readonly view: SyncedView;
+  readonly inForce: InForce;
+  readonly bundles: TrustBundles;
+  readonly server: Pick<AgentServer, 'x509Svids'>;
+  readonly clock: Clock;
+  readonly delays: Delays;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  /** The agent's own SPIFFE ID, once it has one. */
+  readonly agent: () => SpiffeId | undefined;
+  /** Entries whose SVID came, went or stays away. */
+  readonly changed: (entryIds: ReadonlySet<string>) => void;
+  /** How many entries get an SVID before anyone asks for it. Beyond, those that were asked for last stay. */
+  readonly maxHeld: number;
+}
+
+/** Whether an entry has an SVID to show, will have one shortly, or gets none. */
+export type Standing = 'held' | 'coming' | 'none';
+
+/** Of the 500 signings a second that an agent may ask for (DEC-21); the others are for tokens. */
+const SIGNINGS_PER_SECOND = 250;
+/** The codes of DEC-14 that say: this entry is not for this agent, or revoked. */
+const FINAL_CODES: readonly string[] = ['no_identity', 'revoked'];
+
+/**
+ * An X.509-SVID for every entry of the agent that gives one, up to `maxHeld` of them: made at once, renewed between 40 and 50 % of
+ * its life, made anew when it is tainted, cut off or out of date, and dropped the moment it is dead. No round trip is needed
+ * for that: each SVID keeps its place in the ledger.
+ */
+export class FreshSvids {
+  readonly #parts: FreshSvidsParts;
+  readonly #inForce: InForce;
+  readonly #requests: SvidRequests;
+  readonly #schedule: Schedule;
+  /** Those used last stand last. */
+  readonly #slots = new Map<string, SvidSlot>();
+
+  constructor(parts: FreshSvidsParts) {
+    this.#parts = parts;
+    this.#inForce = parts.inForce;
+    this.#schedule = new Schedule(parts.clock, parts.delays, (ids) => this.#look(ids));
+    this.#requests = new SvidRequests({
+      server: parts.server,
+      pace: new Pace(parts.clock, SIGNINGS_PER_SECOND),
+      delays: parts.delays,
+      settle: (id, outcome) => this.#settle(id, outcome),
+    });
+  }
+
+  /** Never one that has expired or is revoked, as far as the view knows. */
+  get(entryId: string): HeldSvid | undefined {
+    const held = this.#slots.get(entryId)?.held;
+    return held && this.#inForce.isAlive(held) ? held : undefined;
+  }
+
+  standing(entryId: string): Standing {
+    const slot = this.#slots.get(entryId);
+    if (slot === undefined) return this.#inForce.entry(entryId) ? 'coming' : 'none';
+    if (slot.held && this.#inForce.isAlive(slot.held)) return 'held';
+    return slot.isRefused || !this.#inForce.entry(entryId) ? 'none' : 'coming';
+  }
+
+  /** Somebody wants this one: if it was not made yet, it is. */
+  use(entryId: string): void {
+    const slot = this.#slots.get(entryId);
+    if (slot) {
+      this.#slots.delete(entryId);
+      this.#slots.set(entryId, slot);
+    } else if (this.#inForce.entry(entryId)) {
+      this.#add(entryId);
+      this.#makeRoom();
+    }
+  }
+
+  /** As `use`, and it stays until the function returned is called. */
+  pin(entryId: string): () => void {
+    this.use(entryId);
+    const slot = this.#slots.get(entryId);
+    if (!slot) return () => undefined;
+    slot.pins += 1;
+    let isPinned = true;
+    return () => {
+      if (isPinned) slot.pins -= 1;
+      isPinned = false;
+    };
+  }
+
+  /** The view, or who this agent is, is another now. */
+  update(change?: ViewChange): void {
+    const isForAll = change === undefined || change.revocations || change.bundle || change.epoch;
+    const ids: string[] = [];
+    for (const slot of this.#slots.values()) {
+      const isForThis = isForAll || change.entries.has(slot.id);
+      // The server is there: who has nothing to show does not wait any longer.
+      const isEmpty = slot.held === undefined && !slot.isRefused;
+      if (isForThis || isEmpty) {
+        slot.clear();
+        ids.push(slot.id);
+      }
+    }
+    this.#fill();
+    this.#look(ids);
+  }
+
+  all(): readonly HeldSvid[] {
+    return [...this.#slots.values()].flatMap(({ held }) => (held && this.#inForce.isAlive(held) ? [held] : []));
+  }
+
+  /** SVIDs that were kept over a restart; those that are of no use any more are left out by the next `update`. */
+  restore(svids: readonly HeldSvid[]): void {
+    for (const held of svids) {
+      const slot = new SvidSlot(held.entryId);
+      slot.hold(held, this.#random());
+      this.#slots.set(slot.id, slot);
+    }
+  }
+
+  /** Drops all SVIDs and keys. */
+  clear(): void {
+    const ids = new Set(this.#slots.keys());
+    this.#requests.clear();
+    this.#schedule.clear();
+    this.#slots.clear();
+    this.#parts.changed(ids);
+  }
+
+  /** Entries that nobody asked for yet, as far as there is room. */
+  #fill(): void {
+    const { view, maxHeld } = this.#parts;
+    if (this.#slots.size >= Math.min(maxHeld, view.entries.size)) return;
+    for (const entry of view.entries.all()) {
+      if (this.#slots.size >= maxHeld) return;
+      if (!this.#slots.has(entry.id) && this.#inForce.gives(entry)) this.#add(entry.id);
+    }
+  }
+
+  #add(id: string): SvidSlot {
+    const slot = new SvidSlot(id);
+    this.#slots.set(id, slot);
+    this.#plan(slot);
+    return slot;
+  }
+
+  #makeRoom(): void {
+    for (const slot of this.#slots.values()) {
+      if (this.#slots.size <= this.#parts.maxHeld) return;
+      if (slot.pins > 0 || slot.isAsked) continue;
+      this.#remove(slot);
+      this.#parts.changed(new Set([slot.id]));
+    }
+  }
+
+  #remove({ id }: SvidSlot): void {
+    this.#slots.delete(id);
+    this.#schedule.delete(id);
+  }
+
+  /** Good, but another one is to take its place. */
+  #isStale(held: HeldSvid, entry: SyncEntry): boolean {
+    const { view, bundles } = this.#parts;
+    if (held.basis !== basisOf(entry) || this.#inForce.isOfThePast(held)) return true;
+    if (held.issuers.some((id) => view.tainted.includes(id))) return true;
+    const bundle = view.bundle && bundles.of(view.bundle);
+    return !bundle?.anchorIds.has(held.anchor);
+  }
+
+  /** From 0 up to 1. */
+  #random(): number {
+    return (this.#parts.entropy.bytes(1)[0] ?? 0) / 256;
+  }
+
+  /** Looks whether something is to be done for these entries, and says which of them changed. */
+  #look(ids: readonly string[]): void {
+    const changed = new Set<string>();
+    for (const id of ids) {
+      const slot = this.#slots.get(id);
+      if (slot && this.#plan(slot)) changed.add(id);
+    }
+    if (changed.size > 0) this.#parts.changed(changed);
+  }
+
+  /** Drops what is dead, asks for what is due, and sets the time to look again. True: its SVID is gone. */
+  #plan(slot: SvidSlot): boolean {
+    const isGone = slot.held !== undefined && !this.#inForce.isAlive(slot.held);
+    if (isGone) slot.held = undefined;
+    const entry = this.#inForce.entry(slot.id);
+    if (entry === undefined) {
+      const known = this.#parts.view.entries.get(slot.id);
+      // One that is barred may be released; it keeps its place. What was issued before the bar and not cut off stays good.
+      if (known === undefined) this.#remove(slot);
+      else this.#schedule.set(slot.id, slot.endsAt(known.expiresAt));
+      return isGone || known === undefined;
+    }
+    const dueAt = Math.max(this.#wantedAt(slot, entry), slot.retryAt);
+    if (!slot.isAsked && dueAt <= this.#parts.clock.now()) {
+      slot.isAsked = true;
+      slot.askedAs = { basis: basisOf(entry), agent: this.#parts.agent() };
+      this.#requests.add(slot.id, slot.held === undefined);
+    }
+    this.#schedule.set(slot.id, Math.min(slot.endsAt(entry.expiresAt), slot.isAsked ? Infinity : dueAt));
+    return isGone;
+  }
+
+  #wantedAt({ held, renewAt }: SvidSlot, entry: SyncEntry): number {
+    return held && !this.#isStale(held, entry) ? renewAt : 0;
+  }
+
+  #settle(id: string, outcome: SvidOutcome): void {
+    const slot = this.#slots.get(id);
+    if (!slot?.isAsked) return;
+    slot.isAsked = false;
+    const before = this.standing(id);
+    const held = slot.held;
+    if ('issued' in outcome) this.#accept(slot, outcome);
+    else if ('refused' in outcome) this.#refuse(slot, outcome.refused);
+    else this.#retryLater(slot, outcome.failed);
+    this.#plan(slot);
+    if (slot.held !== held || this.standing(id) !== before) this.#parts.changed(new Set([id]));
+  }
+
+  #accept(slot: SvidSlot, outcome: Extract<SvidOutcome, { issued: unknown }>): void {
+    const { view, bundles, clock } = this.#parts;
+    const entry = this.#inForce.entry(slot.id);
+    const { basis = '', agent } = slot.askedAs ?? {};
+    const bundle = view.bundle && bundles.of(view.bundle);
+    // Nobody wants it any more; `#plan` says what is next.
+    if (!entry || !agent || !bundle) return;
+    try {
+      const held = acceptSvid({ entry, basis, agent, at: clock.now(), anchors: bundle.anchors, ...outcome });
+      if (!this.#inForce.isAlive(held)) throw new Refusal('invalid_svid', 'the SVID was dead when it came');
+      slot.hold(held, this.#random());
+      // What changed meanwhile is asked for at once; what the server makes out of date, not without end.
+      if (basis === basisOf(entry) && this.#isStale(held, entry)) slot.fail(clock.now(), this.#random());
+      else slot.clear();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#retryLater(slot, error);
+    }
+  }
+
+  #refuse(slot: SvidSlot, code: string): void {
+    if (!FINAL_CODES.includes(code)) {
+      this.#retryLater(slot, new Refusal('unavailable', `the server refused with ${code}`));
+      return;
+    }
+    this.#parts.logger.warn('the server gives no SVID for an entry', { entry: slot.id, code });
+    slot.refuse(this.#parts.clock.now(), this.#random());
+  }
+
+  #retryLater(slot: SvidSlot, error: unknown): void {
+    slot.fail(this.#parts.clock.now(), this.#random());
+    const reason = error instanceof Refusal ? (error.reason ?? error.message) : 'an unexpected error';
+    this.#parts.logger.debug('no SVID for an entry yet', { entry: slot.id, reason });
+  }
+}
