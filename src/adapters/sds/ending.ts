@@ -19,10 +19,13 @@ const STATUS: Partial<Record<RefusalCode, status>> = {
 const withDecision = ({ message, decisionId }: Refusal): string =>
   decisionId === undefined || message.includes(decisionId) ? message : `${message} (decision ${decisionId})`;
 
-/** The status for what was thrown; never OK and never Cancelled. A bug is logged, and its caller is told nothing of it. */
+/**
+ * The status for what was thrown; never OK and never Cancelled. A bug is logged, and its caller is told nothing of it: it may
+ * try again.
+ */
 export const endingFor = (thrown: unknown, logger: Logger): Ending => {
   const code = thrown instanceof Refusal ? STATUS[thrown.code] : undefined;
   if (code !== undefined) return { code, details: withDecision(thrown as Refusal) };
   logger.error('a call for secrets failed', { reason: Error.isError(thrown) ? thrown.message : String(thrown) });
-  return { code: status.INTERNAL, details: 'internal error' };
+  return { code: status.UNAVAILABLE, details: 'internal error' };
 };

@@ -1,6 +1,14 @@
-import type { Metadata, sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
-import type { PackageDefinition, ServiceDefinition } from '@grpc/proto-loader';
+import type {
+  Metadata,
+  sendUnaryData,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import type { WorkloadSession } from '../../agent/workload-session.ts';
+import { Refusal } from '../../domain/refusal.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { Delta, type DeltaRequest, type DeltaResponse } from './delta.ts';
 import { type Ending, endingFor } from './ending.ts';
@@ -32,24 +40,20 @@ interface Call {
   readonly metadata: Metadata;
 }
 
-/** Finds the caller of a call; throws `Refusal` when there is none. */
-export type SessionOf = (call: Call) => WorkloadSession;
+/** What the listener knows of its calls. */
+export interface SecretServiceContext {
+  /** Who made a call; undefined when the connection has closed in the meantime. */
+  readonly sessionOf: (call: Call) => WorkloadSession | undefined;
+  /** Has `end` called when the agent closes. The function returned takes it back. */
+  readonly whenClosing: (end: () => void) => () => void;
+}
 
+/** A service for the agent's listener to add. */
 export interface SecretService {
   readonly definition: ServiceDefinition;
   /** The service and all of its messages, for reflection. */
   readonly packageDefinition: PackageDefinition;
-  implementation(sessionOf: SessionOf): SecretHandlers;
-}
-
-export interface SecretHandlers {
-  readonly [method: string]: unknown;
-  StreamSecrets(call: ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>): void;
-  DeltaSecrets(call: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void;
-  FetchSecrets(
-    call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
-    callback: sendUnaryData<DiscoveryResponse>,
-  ): Promise<void>;
+  readonly implement: (context: SecretServiceContext) => UntypedServiceImplementation;
 }
 
 const asAny = ({ value }: Secret): AnyMessage => ({ type_url: SECRET_TYPE_URL, value });
@@ -120,23 +124,43 @@ export const createSecretService = ({ names, validation, logger }: SecretService
     return { resources: (once.next()?.secrets ?? []).map(asAny), typeUrl: SECRET_TYPE_URL };
   };
 
-  const implementation = (sessionOf: SessionOf): SecretHandlers => {
-    const contextOf = (call: Call): StreamContext => ({ session: () => sessionOf(call), secretsOf, formFor, logger });
+  const implement = ({ sessionOf, whenClosing }: SecretServiceContext): UntypedServiceImplementation => {
+    const callerOf = (call: Call): WorkloadSession => {
+      const session = sessionOf(call);
+      if (session === undefined) throw new Refusal('unavailable', 'the connection is closed');
+      return session;
+    };
+    const contextOf = (call: Call): StreamContext => ({
+      session: () => callerOf(call),
+      whenClosing,
+      secretsOf,
+      formFor,
+      logger,
+    });
+    const fetchSecrets = async (
+      call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
+      respond: sendUnaryData<DiscoveryResponse>,
+    ): Promise<void> => {
+      let response: DiscoveryResponse | null = null;
+      let ending: Ending | null = null;
+      try {
+        response = await fetch(callerOf(call), call.request);
+      } catch (error) {
+        ending = endingFor(error, logger);
+      }
+      respond(ending, response);
+    };
     return {
-      StreamSecrets: (call) => serveStream(call, stateOfTheWorld(nextNonce), contextOf(call)),
-      DeltaSecrets: (call) => serveStream(call, delta(nextNonce), contextOf(call)),
-      FetchSecrets: async (call, callback) => {
-        let response: DiscoveryResponse | null = null;
-        let ending: Ending | null = null;
-        try {
-          response = await fetch(sessionOf(call), call.request);
-        } catch (error) {
-          ending = endingFor(error, logger);
-        }
-        callback(ending, response);
-      },
+      StreamSecrets: (call: ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>) =>
+        serveStream(call, stateOfTheWorld(nextNonce), contextOf(call)),
+      DeltaSecrets: (call: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>) =>
+        serveStream(call, delta(nextNonce), contextOf(call)),
+      FetchSecrets: (
+        call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
+        respond: sendUnaryData<DiscoveryResponse>,
+      ) => void fetchSecrets(call, respond),
     };
   };
 
-  return { definition: sdsDefinition, packageDefinition: sdsPackage, implementation };
+  return { definition: sdsDefinition, packageDefinition: sdsPackage, implement };
 };

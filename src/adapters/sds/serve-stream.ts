@@ -23,8 +23,10 @@ export interface Variant<Request extends StreamRequest, Response, Taken, Given> 
 }
 
 export interface StreamContext {
-  /** Finds the caller; throws `Refusal` when there is none. */
+  /** Finds the caller; throws `Refusal` when its connection has closed. */
   readonly session: () => WorkloadSession;
+  /** Has `end` called when the agent closes. The function returned takes it back. */
+  readonly whenClosing: (end: () => void) => () => void;
   readonly secretsOf: SecretsOf;
   /** The form for an Envoy, by the node of its first request. */
   readonly formFor: (node: NodeMessage | null) => ValidationForm;
@@ -39,19 +41,20 @@ export interface StreamContext {
 export const serveStream = <Request extends StreamRequest, Response, Taken, Given>(
   call: ServerDuplexStream<Request, Response>,
   { machine, take, give }: Variant<Request, Response, Taken, Given>,
-  { session, secretsOf, formFor, logger }: StreamContext,
+  { session, whenClosing, secretsOf, formFor, logger }: StreamContext,
 ): void => {
   const gone = new AbortController();
+  const { signal } = gone;
   let node: NodeMessage | null | undefined;
   let isWriting = false;
 
   const end = (thrown: unknown): void => {
-    if (gone.signal.aborted) return;
+    if (signal.aborted) return;
     gone.abort();
     call.emit('error', endingFor(thrown, logger));
   };
   const attempt = (step: () => void): void => {
-    if (gone.signal.aborted) return;
+    if (signal.aborted) return;
     try {
       step();
     } catch (error) {
@@ -76,7 +79,7 @@ export const serveStream = <Request extends StreamRequest, Response, Taken, Give
         send();
       });
     session()
-      .watch((state) => update(secretsOf(state, form)), gone.signal)
+      .watch((state) => update(secretsOf(state, form)), signal)
       .catch(end);
   };
 
@@ -94,6 +97,8 @@ export const serveStream = <Request extends StreamRequest, Response, Taken, Give
   call.on('end', () => {
     if (node === undefined) end(new Refusal('invalid_request', 'the stream ended before its first request'));
   });
+  const forget = whenClosing(() => end(new Refusal('unavailable', 'the agent is shutting down')));
+  signal.addEventListener('abort', forget);
   call.on('cancelled', () => gone.abort());
   call.on('close', () => gone.abort());
 };

@@ -9,7 +9,6 @@ import {
   Server,
   ServerCredentials,
   type ServiceError,
-  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import {
   type DeltaDiscoveryRequest,
@@ -18,7 +17,7 @@ import {
   type DiscoveryResponse,
   sdsDefinition,
 } from '../../../src/adapters/sds/messages.ts';
-import type { SecretService, SessionOf } from '../../../src/adapters/sds/secret-service.ts';
+import type { SecretService, SecretServiceContext } from '../../../src/adapters/sds/secret-service.ts';
 import type { WorkloadSession, WorkloadState } from '../../../src/agent/workload-session.ts';
 
 /** A caller of whom the test says what it has. */
@@ -124,6 +123,10 @@ export interface SecretsWire {
   stream(): Opened<DiscoveryRequest, DiscoveryResponse>;
   delta(): Opened<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
   fetch(request: Partial<DiscoveryRequest>): Promise<DiscoveryResponse>;
+  /** Says that the agent closes, to every call that asked to hear of it. */
+  closing(): void;
+  /** How many calls still want to hear of it. */
+  open(): number;
   stop(): void;
 }
 
@@ -142,11 +145,19 @@ const opened = <Request, Response>(call: ClientDuplexStream<Partial<Request>, Re
 };
 
 /** Serves `service` on a Unix socket with one caller, and is its client. */
-export const serveSecrets = async (service: SecretService, sessionOf: SessionOf): Promise<SecretsWire> => {
+export const serveSecrets = async (
+  service: SecretService,
+  sessionOf: SecretServiceContext['sessionOf'],
+): Promise<SecretsWire> => {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-sds-'));
   const target = `unix:${join(folder, 'agent.sock')}`;
   const server = new Server();
-  server.addService(service.definition, service.implementation(sessionOf) as UntypedServiceImplementation);
+  const ends = new Set<() => void>();
+  const whenClosing = (end: () => void): (() => void) => {
+    ends.add(end);
+    return () => ends.delete(end);
+  };
+  server.addService(service.definition, service.implement({ sessionOf, whenClosing }));
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(target, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
   });
@@ -168,6 +179,10 @@ export const serveSecrets = async (service: SecretService, sessionOf: SessionOf)
           error === null ? resolve(response) : reject(new Error(`${error.code} ${error.details}`)),
         );
       }),
+    closing: () => {
+      for (const end of ends) end();
+    },
+    open: () => ends.size,
     stop: () => {
       client.close();
       server.forceShutdown();

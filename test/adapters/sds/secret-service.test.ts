@@ -98,8 +98,8 @@ describe('StreamSecrets', () => {
     ],
     ['14 attestation failed', new Refusal('unavailable', 'attestation failed', { reason: 'secret reason' })],
     ['14 the agent stops', new Refusal('busy', 'the agent stops')],
-    ['13 internal error', new Refusal('conflict', 'what is this')],
-    ['13 internal error', new Error('a bug')],
+    ['14 internal error', new Refusal('conflict', 'what is this')],
+    ['14 internal error', new Error('a bug')],
   ])('ends with %s', async (ending, refusal) => {
     const [early, late] = [wire.stream(), wire.stream()];
     late.send({ resourceNames: ['default'] });
@@ -110,16 +110,28 @@ describe('StreamSecrets', () => {
     expect(session.watchers).toBe(0);
   });
 
-  test('ends with Unavailable when the caller cannot be told', async () => {
+  test('ends with Unavailable when its connection has closed', async () => {
     wire.stop();
     const service = createSecretService({ names: SECRET_NAMES, validation: 'spiffe', logger });
-    wire = await serveSecrets(service, () => {
-      throw new Refusal('unavailable', 'the connection is closed');
-    });
+    wire = await serveSecrets(service, () => undefined);
     const { send, received } = wire.stream();
     send({ resourceNames: ['default'] });
     expect(await received.ending()).toBe('14 the connection is closed');
     await expect(wire.fetch({})).rejects.toThrow('14 the connection is closed');
+  });
+
+  test('ends with Unavailable when the agent closes', async () => {
+    const [asked, silent, deltas] = [wire.stream(), wire.stream(), wire.delta()];
+    asked.send({ resourceNames: ['default'] });
+    deltas.send({ resourceNamesSubscribe: ['default'] });
+    await Promise.all([asked.received.next(), deltas.received.next()]);
+    silent.send({ resourceNames: ['ROOTCA'] });
+    await settled();
+    wire.closing();
+    for (const { received } of [asked, deltas]) expect(await received.ending()).toBe('14 the agent is shutting down');
+    await silent.received.next();
+    expect(await silent.received.ending()).toBe('14 the agent is shutting down');
+    expect([wire.open(), session.watchers]).toEqual([0, 0]);
   });
 
   test('ends with InvalidArgument when the client never asked', async () => {
@@ -144,6 +156,7 @@ describe('StreamSecrets', () => {
     call.cancel();
     await received.ending();
     while (session.watchers > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(wire.open()).toBe(0);
     session.have(rotated(2));
     expect(logged).toEqual([]);
   });
