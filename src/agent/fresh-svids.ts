@@ -6,10 +6,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
+import type { GroupedCalls } from './grouped-calls.ts';
 import { acceptSvid, basisOf, type HeldSvid } from './held-svid.ts';
 import type { InForce } from './in-force.ts';
 import { Pace } from './pace.ts';
-import { SvidRequests, type SvidOutcome } from './request-svids.ts';
+import { svidRequests, type SvidOutcome } from './request-svids.ts';
 import { Schedule } from './schedule.ts';
 import { SvidSlot } from './svid-slot.ts';
 import type { SyncedView, ViewChange } from './synced-view.ts';
@@ -48,7 +49,7 @@ const FINAL_CODES: readonly string[] = ['no_identity', 'revoked'];
 export class FreshSvids {
   readonly #parts: FreshSvidsParts;
   readonly #inForce: InForce;
-  readonly #requests: SvidRequests;
+  readonly #requests: GroupedCalls<string>;
   readonly #schedule: Schedule;
   /** Those used last stand last. */
   readonly #slots = new Map<string, SvidSlot>();
@@ -57,7 +58,7 @@ export class FreshSvids {
     this.#parts = parts;
     this.#inForce = parts.inForce;
     this.#schedule = new Schedule(parts.clock, parts.delays, (ids) => this.#look(ids));
-    this.#requests = new SvidRequests({
+    this.#requests = svidRequests({
       server: parts.server,
       pace: new Pace(parts.clock, SIGNINGS_PER_SECOND),
       delays: parts.delays,
