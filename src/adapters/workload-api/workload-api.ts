@@ -1,0 +1,184 @@
+import { createServer, type Socket } from 'node:net';
+import {
+  type ConnectionInjector,
+  type Metadata,
+  type Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { WorkloadSession, WorkloadSessions } from '../../agent/workload-session.ts';
+import type { Entropy } from '../../ports/entropy.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Delays } from '../../ports/timers.ts';
+import { type CallerLimits, Callers } from './callers.ts';
+import { openConnection } from './connection.ts';
+import { createGrpcServer } from './grpc-server.ts';
+import { OpenCalls } from './open-calls.ts';
+import { listenOnSocket } from './socket-file.ts';
+import { encodedWorkloadDefinition, WORKLOAD_SERVICE, workloadPackage } from './workload-definition.ts';
+import { workloadService } from './workload-service.ts';
+
+/** What a further service on the socket is given. */
+export interface ServiceContext {
+  /** Who made a call; undefined when the connection has closed in the meantime. */
+  sessionOf(call: { readonly metadata: Metadata }): WorkloadSession | undefined;
+  /** Has `end` called when the agent closes, so that the call ends with Unavailable (WLE-18). The function returned takes it back. */
+  whenClosing(end: () => void): () => void;
+}
+
+/** A service beside the Workload API, without its security header: Envoy cannot send it (WLE-5). */
+export interface ServedService {
+  readonly definition: ServiceDefinition;
+  /** For reflection; left out, the service is not told of. */
+  readonly packageDefinition?: PackageDefinition;
+  readonly implement: (context: ServiceContext) => UntypedServiceImplementation;
+}
+
+export interface WorkloadApiLimits extends CallerLimits {
+  /** Milliseconds within which a client has to begin to speak. */
+  readonly prefaceMs: number;
+  /** Milliseconds that open calls have to end when the agent closes. */
+  readonly graceMs: number;
+}
+
+export const DEFAULT_WORKLOAD_API_LIMITS: WorkloadApiLimits = {
+  connections: 8192,
+  connectionsPerUid: 2048,
+  prefaceMs: 5000,
+  graceMs: 1000,
+};
+
+export interface WorkloadApiOptions {
+  readonly sessions: WorkloadSessions;
+  /** The user at the other end of an accepted socket. */
+  readonly peerUid: (descriptor: number) => number;
+  readonly entropy: Entropy;
+  readonly delays: Delays;
+  readonly logger: Logger;
+  readonly services?: readonly ServedService[];
+  readonly limits?: Partial<WorkloadApiLimits>;
+  /** Who may connect; attestation decides what they get. 0666 unless told. */
+  readonly socketMode?: number;
+}
+
+export interface WorkloadApi {
+  /** Serves on a Unix socket. Rejects with one sentence for the operator. */
+  listen(path: string): Promise<void>;
+  /** What health checks are told, for everything and for the Workload API: NOT_SERVING until this is called. */
+  setServing(isServing: boolean): void;
+  /** How many connections are open. */
+  connections(): number;
+  /** Takes no more connections, ends every call with Unavailable, and resolves when all connections are gone. */
+  close(): Promise<void>;
+}
+
+const SOCKET_MODE = 0o666;
+const SERVED = ['', WORKLOAD_SERVICE];
+
+const descriptorOf = (socket: Socket): number | undefined => {
+  // Node has no public way from a socket to its descriptor.
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
+  return handle?.fd === undefined || handle.fd < 0 ? undefined : handle.fd;
+};
+
+const addServices = (
+  server: Server,
+  services: readonly ServedService[],
+  context: ServiceContext,
+): HealthImplementation => {
+  for (const { definition, implement } of services) server.addService(definition, implement(context));
+  const health = new HealthImplementation();
+  health.addToServer(server);
+  const known: PackageDefinition = Object.assign(
+    {},
+    ...services.map(({ packageDefinition = {} }) => packageDefinition),
+  );
+  new ReflectionService({ ...known, ...workloadPackage }).addToServer(server);
+  return health;
+};
+
+/**
+ * The agent's socket: the SPIFFE Workload API, gRPC health and reflection, and what else is given. Whoever connects is looked at once by
+ * its descriptor, before it says a word; each call is then made in the name of that connection.
+ */
+export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
+  const { sessions, peerUid, delays, logger } = options;
+  const limits = { ...DEFAULT_WORKLOAD_API_LIMITS, ...options.limits };
+  const callers = new Callers(limits, options.entropy);
+  const calls = new OpenCalls();
+  const server = createGrpcServer();
+  const sessionOf: ServiceContext['sessionOf'] = (call) => callers.of(call);
+  server.addService(encodedWorkloadDefinition, workloadService({ sessionOf, calls, logger }));
+  const health = addServices(server, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
+  const injector: ConnectionInjector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
+
+  const setServing = (isServing: boolean): void => {
+    for (const name of SERVED) health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
+  };
+  setServing(false);
+
+  /** Throws where the kernel does not tell who is there. */
+  const open = (socket: Socket): void => {
+    const descriptor = descriptorOf(socket);
+    if (descriptor === undefined) {
+      socket.destroy();
+      return;
+    }
+    const uid = peerUid(descriptor);
+    const leave = callers.admit(uid);
+    if (leave === undefined) {
+      logger.warn('too many connections to the workload API', { uid, open: callers.open });
+      socket.destroy();
+      return;
+    }
+    socket.once('close', leave);
+    const session = sessions.open(descriptor);
+    const caller = callers.add(session);
+    sockets.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      callers.remove(caller);
+      session.close();
+    });
+    const serve = (stream: Parameters<ConnectionInjector['injectConnection']>[0]): void =>
+      injector.injectConnection(stream);
+    openConnection(socket, { caller, prefaceMs: limits.prefaceMs, delays, logger, serve });
+  };
+
+  const listener = createServer((socket) => {
+    // What goes wrong with a connection closes it, and that is all there is to do.
+    socket.on('error', () => undefined);
+    try {
+      open(socket);
+    } catch (error) {
+      logger.warn('a connection to the workload API was dropped', {
+        error: Error.isError(error) ? error.message : 'unknown',
+      });
+      socket.destroy();
+    }
+  });
+
+  return {
+    listen: (path) => listenOnSocket(listener, path, options.socketMode ?? SOCKET_MODE),
+    setServing,
+    connections: () => callers.open,
+    async close() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      listener.close(() => resolve());
+      setServing(false);
+      calls.endAll();
+      // The ends of calls are written before the connections are told to go.
+      setImmediate(() => server.tryShutdown(() => undefined));
+      const stopWaiting = delays.after(limits.graceMs, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await promise;
+      stopWaiting();
+    },
+  };
+};
