@@ -28,6 +28,7 @@ const REFUSAL_EXITS = {
   unsupported_media_type: EXIT.usage,
   not_found: EXIT.no,
   method_not_allowed: EXIT.usage,
+  upgrade_required: EXIT.usage,
   unauthenticated: EXIT.no,
   forbidden: EXIT.no,
   rate_limited: EXIT.unknown,

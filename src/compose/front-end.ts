@@ -9,15 +9,18 @@ import { RequestCost } from '../adapters/http/request-cost.ts';
 import type { Route } from '../adapters/http/route.ts';
 import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
+import { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
 import { headAuthenticator } from '../adapters/keys/head-mac.ts';
 import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
 import { eventLoopBusyMs } from '../adapters/system/event-loop.ts';
+import type { RecordId } from '../domain/record-id.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
+import { CallerMemory } from '../usecases/authenticate-caller.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { flushDenials } from '../usecases/record-denial.ts';
 import type { Config } from './config.ts';
@@ -75,6 +78,9 @@ export interface ServerIdentities {
   readonly forPublic?: TlsIdentity;
 }
 
+/** Of the connections that a front end holds, how many may be feeds of agents: others always find room. */
+const FEED_SHARE = 0.9;
+
 const authorityOf = (address: string, port: number): string => {
   // A wildcard is no address to go to.
   const host = address === '0.0.0.0' || address === '::' ? hostname() : address;
@@ -89,6 +95,7 @@ export class FrontEnd {
   readonly health: Health;
   readonly metrics = new Metrics();
   readonly services: AppServices;
+  readonly feed: AgentFeed;
   readonly #share: FrontEndShare;
   readonly #parts: FrontEndParts;
   readonly #servers: HttpServer[] = [];
@@ -118,8 +125,21 @@ export class FrontEnd {
       }),
       admission: new Admission(DEFAULT_ADMISSION, new RequestCost(eventLoopBusyMs)),
       metrics: this.metrics,
-      callers: callerChecks(this.built.issuer),
+      callers: callerChecks(this.built.issuer, new CallerMemory((id) => this.superseded(id))),
     };
+    this.feed = new AgentFeed({
+      issuer: this.built.issuer,
+      delays: parts.delays,
+      logger,
+      onChanges: (listener) => parts.opened.onChanges(listener),
+      listener: {
+        changed: () => undefined,
+        denied: () => undefined,
+        open: (count) => this.metrics.agents(count),
+        dropped: () => this.metrics.agentDropped(),
+      },
+      most: Math.ceil(share.connections * FEED_SHARE),
+    });
   }
 
   /** Listens on `api` and `public`. The routes are built once the addresses are known, since tokens name them. */
@@ -167,9 +187,15 @@ export class FrontEnd {
       fleet: { log: views.log, writes, heads: headAuthenticator(sealKey, config.trustDomain) },
       challengeKey,
       limits: this.services.limits,
+      feed: this.feed,
       readiness: () => this.health.readiness(),
       apiUrl: config.server.api.url ?? addresses.api,
     });
+  }
+
+  /** The successor of a credential was presented, here or at another front end. */
+  superseded(id: RecordId): void {
+    this.feed.superseded(id);
   }
 
   replaceIdentity(own: TlsIdentity): void {
@@ -183,7 +209,7 @@ export class FrontEnd {
 
   /** Stops accepting, answers what was accepted, records what was counted (DEC-37). The ledger stays open. */
   async stopServing(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.close()));
+    await Promise.all([this.feed.close(), ...this.#servers.map((server) => server.close())]);
     await unlessReadOnly(this.flushDenials());
   }
 
@@ -199,6 +225,7 @@ export class FrontEnd {
       tls: { identity, clientCertificates: listener === 'api' },
       limits: { maxConnections: this.#share.connections },
       onConnections: (open) => this.metrics.connections(listener, open),
+      upgrades: listener === 'api',
     });
     this.#servers.push(server);
     return server;

@@ -6,9 +6,11 @@ import { tokenRoutes } from '../adapters/http/routes/oauth-token.ts';
 import { type Readiness, probeRoutes } from '../adapters/http/routes/probes.ts';
 import { publicDocumentRoutes } from '../adapters/http/routes/public-documents.ts';
 import { svidRoutes } from '../adapters/http/routes/svids.ts';
+import { syncRoutes } from '../adapters/http/routes/sync.ts';
 import { validateRoutes } from '../adapters/http/routes/validate.ts';
 import type { RateLimits } from '../adapters/http/limits.ts';
 import type { Route } from '../adapters/http/route.ts';
+import type { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { FleetMemory } from '../usecases/greet-agent.ts';
 import type { Issuer } from '../usecases/issuer.ts';
@@ -23,6 +25,7 @@ export interface RouteParts {
   readonly fleet: FleetMemory;
   readonly challengeKey: Uint8Array;
   readonly limits: RateLimits;
+  readonly feed: AgentFeed;
   readonly readiness: () => Readiness;
   /** How callers with a client certificate reach us. */
   readonly apiUrl: string;
@@ -30,7 +33,7 @@ export interface RouteParts {
 
 /** The whole route table of a front end; each listener serves the part that names it. */
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
-  const { config, issuer, keeper, fleet, challengeKey, limits, readiness, apiUrl } = parts;
+  const { config, issuer, keeper, fleet, challengeKey, limits, feed, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
   const documents = new PublishedDocuments(
     issuer.views,
@@ -45,6 +48,7 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
     ),
     ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
     ...helloRoutes(issuer, fleet),
+    ...syncRoutes(issuer, feed),
     ...validateRoutes(issuer),
     ...adminRoutes(issuer),
     ...authorityRoutes(issuer, keeper),

@@ -10,6 +10,7 @@ export const REFUSAL_CODES = [
   'unsupported_media_type',
   'not_found',
   'method_not_allowed',
+  'upgrade_required',
   // the caller
   'unauthenticated',
   'forbidden',

@@ -78,6 +78,17 @@ export class RevocationIndex {
     return [...this.#byId.values()];
   }
 
+  /** How many are in force. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** All that hit `subject`, whatever they do to it. */
+  hitting(subject: RevocationSubject): readonly Revocation[] {
+    if (this.#byTarget.size === 0) return [];
+    return [...this.#keys(subject)].flatMap((key) => this.#byTarget.get(key) ?? []);
+  }
+
   /** Why nothing may be issued for `subject` now, if so. */
   barring(subject: RevocationSubject): Revocation | undefined {
     return this.#find(subject, (r) => r.predicates.includes('block') || r.predicates.includes('hold'));

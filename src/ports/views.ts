@@ -154,6 +154,8 @@ export interface Change {
   readonly cursor: Cursor;
   readonly kind: FactKind;
   readonly subject: string;
+  /** The parent that a changed or deleted entry had before; absent where the store does not say. */
+  readonly was?: SpiffeId;
 }
 
 export interface ChangeReader {

@@ -59,6 +59,12 @@ export class CallerMemory {
    * (DEC-12), and nothing else in a row ever changes, so it is read once for each connection.
    */
   readonly admitted = new WeakMap<PresentedChain, CredentialRow>();
+  readonly onSuperseded: (predecessor: RecordId) => void;
+
+  /** `onSuperseded` is told of each credential that is refused from now on, since its successor was presented here. */
+  constructor(onSuperseded: (predecessor: RecordId) => void = () => undefined) {
+    this.onSuperseded = onSuperseded;
+  }
 }
 
 type Slice = Pick<Issuer, 'clock' | 'policy' | 'views' | 'follower' | 'ledger'>;
@@ -99,7 +105,7 @@ const checkSuperseded = (row: CredentialRow): void => {
 };
 
 /** The first sight of a successor ends its predecessor, on record before the request goes on (DEC-12). */
-const supersede = async (issuer: Slice, row: CredentialRow): Promise<void> => {
+const supersede = async (issuer: Slice, memory: CallerMemory, row: CredentialRow): Promise<void> => {
   if (row.predecessor === undefined) return;
   const predecessor = issuer.views.credentials.get(row.predecessor);
   if (predecessor === undefined || predecessor.superseded) return;
@@ -112,6 +118,7 @@ const supersede = async (issuer: Slice, row: CredentialRow): Promise<void> => {
     if (error instanceof Refusal && error.code === 'read_only') return;
     throw error;
   }
+  if (appended.status === 'committed') memory.onSuperseded(predecessor.id);
   // Another front end may have been first; anything else is not for this caller to go on with.
   if (appended.status === 'committed' || issuer.views.credentials.get(predecessor.id)?.superseded) return;
   throw new Refusal('unavailable', 'the renewal could not be put on record', { retryAfter: 1 });
@@ -137,7 +144,7 @@ export const authenticateCaller = async (
   checkRevocation(issuer, row);
   if (!admitted) {
     checkSuperseded(row);
-    await supersede(issuer, row);
+    await supersede(issuer, memory, row);
     memory.admitted.set(presented, row);
   }
   return {

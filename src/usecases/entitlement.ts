@@ -16,7 +16,7 @@ const noIdentity = (reason: string): Refusal =>
 const isSelectedBy = (entry: Entry, proven: readonly string[]): boolean =>
   entry.selectors.every((selector) => proven.includes(selector));
 
-const attestationOf = (issuer: Reader, caller: Caller): AttestationRow => {
+const attestationOf = (issuer: Reader, caller: Pick<Caller, 'row'>): AttestationRow => {
   const attestation = caller.row.attestation && issuer.views.attestations.get(caller.row.attestation);
   if (!attestation) throw noIdentity('the attestation of the caller is no longer on record');
   return attestation;
@@ -26,7 +26,7 @@ const attestationOf = (issuer: Reader, caller: Caller): AttestationRow => {
 export type Parents = ReadonlyMap<SpiffeId, Entry | undefined>;
 
 /** The agent's own ID, and those of the agent groups that its node selectors put it in (DEC-27). */
-export const parentsOf = (issuer: Reader, caller: Caller): Parents => {
+export const parentsOf = (issuer: Reader, caller: Pick<Caller, 'row' | 'spiffeId'>): Parents => {
   const attestation = attestationOf(issuer, caller);
   const groups = issuer.views.entries.matching(serverId(issuer.policy.trustDomain), attestation.selectors);
   const now = issuer.clock.now();

@@ -15,7 +15,7 @@ interface Trusted {
 /**
  * Both from one state of the ledger: a commit between the two reads would put one content under two sequences (TDB-2).
  */
-const readTrusted = ({ authorities }: Source): Trusted => {
+export const readTrusted = ({ authorities }: Pick<Source, 'authorities'>): Trusted => {
   for (;;) {
     const sequence = authorities.bundleSequence();
     const list = authorities.list();

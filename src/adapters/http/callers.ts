@@ -15,11 +15,11 @@ const requireAdmin = (issuer: Pick<Issuer, 'clock' | 'views'>, caller: Caller): 
   return { name: caller.spiffeId, ...admin };
 };
 
-/** The checks of a front end's `api` listener. Whatever they refuse is on record first (P1). */
+/** The checks of a front end's `api` listener. Whatever they refuse is on record first (P1). `memory` is theirs alone. */
 export const callerChecks = (
   issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'views' | 'follower' | 'ledger' | 'denials'>,
+  memory = new CallerMemory(),
 ): CallerChecks => {
-  const memory = new CallerMemory();
   return {
     caller: async (presented, { operation, source }) => {
       try {

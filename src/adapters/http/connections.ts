@@ -9,6 +9,8 @@ interface Connection {
   inner: Socket | undefined;
   /** Answers that it waits for. */
   owed: number;
+  /** It was taken over for another protocol: it is never idle, and ends with those who took it. */
+  taken: boolean;
 }
 
 export interface ConnectionLimits {
@@ -58,7 +60,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const connection: Connection = { socket, inner: undefined, owed: 0 };
+    const connection: Connection = { socket, inner: undefined, owed: 0, taken: false };
     const key = peerKey(socket);
     this.#open.add(connection);
     this.#strangers.add(connection);
@@ -95,6 +97,15 @@ export class Connections {
     return true;
   }
 
+  /** The connection of this answer speaks another protocol from here on. */
+  taken(response: ServerResponse): void {
+    const connection = this.#responses.get(response);
+    this.#responses.delete(response);
+    if (connection === undefined) return;
+    connection.owed = 0;
+    connection.taken = true;
+  }
+
   /** Closes what waits for nothing, at once; everything else as soon as its answer is out. */
   drain(): void {
     this.#draining = true;
@@ -114,6 +125,7 @@ export class Connections {
   }
 
   #answered(connection: Connection, response: ServerResponse): void {
+    if (connection.taken) return;
     this.#responses.delete(response);
     connection.owed -= 1;
     if (connection.owed > 0 || !this.#open.has(connection)) return;

@@ -67,6 +67,17 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #agents = new Gauge({
+    name: 'mayfly_agent_streams',
+    help: 'Agents that follow the feed now, by connection.',
+    registers: [this.#registry],
+  });
+  readonly #agentsDropped = new Counter({
+    name: 'mayfly_agent_streams_dropped_total',
+    help: 'Agents that were dropped from the feed: slow, silent, or saying what they must not.',
+    registers: [this.#registry],
+  });
+
   /** Counts requests that are turned away as soon as they come; they are added to the others when somebody asks. */
   shedding(listener: string, method: string, route: string, status: number): () => void {
     const shed = { labels: { listener, method, route, status }, count: 0 };
@@ -96,6 +107,14 @@ export class Metrics {
 
   connections(listener: string, open: number): void {
     this.#connections.set({ listener }, open);
+  }
+
+  agents(open: number): void {
+    this.#agents.set(open);
+  }
+
+  agentDropped(): void {
+    this.#agentsDropped.inc();
   }
 
   inFlight(count: number): void {

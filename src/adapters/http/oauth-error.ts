@@ -18,6 +18,7 @@ export const OAUTH_ERRORS = {
   unsupported_media_type: INVALID_REQUEST,
   not_found: { status: 404, error: 'invalid_request' },
   method_not_allowed: { status: 405, error: 'invalid_request' },
+  upgrade_required: { status: 426, error: 'invalid_request' },
   unauthenticated: INVALID_CLIENT,
   forbidden: UNAUTHORIZED_CLIENT,
   rate_limited: { status: 429, error: 'temporarily_unavailable' },

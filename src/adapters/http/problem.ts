@@ -15,6 +15,7 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'The media type is not accepted here' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  upgrade_required: { status: 426, title: 'Another protocol is spoken here' },
   unauthenticated: { status: 401, title: 'The caller is not known' },
   forbidden: { status: 403, title: 'The caller may not do this' },
   rate_limited: { status: 429, title: 'The caller asks too often' },

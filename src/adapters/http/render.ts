@@ -3,6 +3,7 @@ import { Refusal } from '../../domain/refusal.ts';
 import { INTERNAL_OAUTH_ERROR, OAUTH_ERRORS, oauthErrorOf } from './oauth-error.ts';
 import { INTERNAL_PROBLEM, PROBLEM_TYPE, PROBLEMS, problemOf } from './problem.ts';
 import type { Answer, Route } from './route.ts';
+import { switchProtocols, UPGRADE_PROTOCOL } from './upgrade.ts';
 
 export type ErrorStyle = NonNullable<Route['errorStyle']>;
 
@@ -44,6 +45,10 @@ export const encodeAnswer = (answer: Answer): EncodedAnswer => {
 /** Sends an answer. A peer that has gone is not an error. */
 export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
   if (response.headersSent || response.destroyed) return;
+  if (answer.takeOver) {
+    switchProtocols(response, answer.takeOver);
+    return;
+  }
   const { status, headers, payload } = encodeAnswer(answer);
   response.writeHead(status, headers);
   response.end(head ? undefined : payload);
@@ -52,9 +57,14 @@ export const sendAnswer = (response: ServerResponse, answer: Answer, head = fals
 const retryHeader = (refusal: Refusal, status: number): Record<string, string> =>
   status === 429 || status === 503 ? { 'retry-after': String(Math.max(1, Math.ceil(refusal.retryAfter ?? 1))) } : {};
 
+/** What a 426 has to name (RFC 9110 §15.5.22). */
+const upgradeHeader = (status: number): Record<string, string> =>
+  status === 426 ? { upgrade: UPGRADE_PROTOCOL, connection: 'upgrade' } : {};
+
 const problemAnswer = (refusal: Refusal): Answer => {
   const { status } = PROBLEMS[refusal.code];
-  return { status, headers: retryHeader(refusal, status), body: problemOf(refusal), contentType: PROBLEM_TYPE };
+  const headers = { ...retryHeader(refusal, status), ...upgradeHeader(status) };
+  return { status, headers, body: problemOf(refusal), contentType: PROBLEM_TYPE };
 };
 
 /**

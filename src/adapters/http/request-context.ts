@@ -3,6 +3,7 @@ import { roleCovers } from '../../domain/administrator.ts';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
 import type { Peer } from './peer.ts';
+import { isUpgradeOffered } from './upgrade.ts';
 import type { Admin, Listener, Route, RouteContext } from './route.ts';
 
 /** What the record of a refused caller says about the request. */
@@ -31,6 +32,7 @@ export class RequestContext implements RouteContext {
   readonly headers: IncomingHttpHeaders;
   readonly certificate?: PresentedChain;
   readonly operation: string;
+  readonly upgrade?: true;
   admin?: Admin;
   readonly #checks: CallerChecks;
   readonly #isLocal: boolean;
@@ -50,6 +52,7 @@ export class RequestContext implements RouteContext {
     this.path = path;
     this.headers = request.headers;
     if (peer.certificate) this.certificate = peer.certificate;
+    if (isUpgradeOffered(request)) this.upgrade = true;
     this.operation = `${route.method} ${route.path}`;
     if (peer.admin) this.admin = peer.admin;
     this.#isLocal = peer.admin !== undefined;

@@ -4,6 +4,7 @@ import type { AdminRole } from '../../domain/entry.ts';
 import type { RefusalCode } from '../../domain/refusal.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import type { AdmissionKind } from './admission.ts';
+import type { TakeOver } from './upgrade.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
 
 /** Where a route is served. `metrics` is the loopback listener of operations. */
@@ -47,6 +48,8 @@ export interface RouteContext {
   readonly headers: IncomingHttpHeaders;
   /** What the TLS client presented, unchecked. Only on `api`. */
   readonly certificate?: PresentedChain;
+  /** The request asks for `UPGRADE_PROTOCOL` where that is offered. */
+  readonly upgrade?: true;
   /** Present on routes with admin access. */
   readonly admin?: Admin;
   /**
@@ -65,6 +68,8 @@ export interface Answer {
   readonly body?: object | string | Uint8Array;
   /** `application/json` for objects, `text/plain; charset=utf-8` for text, else `application/octet-stream`. */
   readonly contentType?: string;
+  /** In place of all else: the connection changes its protocol, and this takes it over. */
+  readonly takeOver?: TakeOver;
 }
 
 /** One answer that a route gives when all is well, for the reader of the API document. */

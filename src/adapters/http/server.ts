@@ -11,6 +11,7 @@ import { PROBLEM_TYPE, PROBLEMS } from './problem.ts';
 import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
 import type { TlsIdentityProvider } from './tls.ts';
+import { asksForUpgrade, offerUpgrade } from './upgrade.ts';
 
 /** What one listener puts up with. Durations in milliseconds. */
 export interface ServerLimits {
@@ -64,6 +65,8 @@ export interface HttpServerOptions {
   readonly tls?: TlsSetup;
   readonly limits?: Partial<ServerLimits>;
   readonly onConnections?: (open: number) => void;
+  /** Requests may ask for `UPGRADE_PROTOCOL`; whoever takes a connection over closes it before `close` can end. */
+  readonly upgrades?: boolean;
   /** Looks at a connection before its first byte is read, and may destroy it. */
   readonly onConnection?: (socket: Socket) => void;
 }
@@ -125,11 +128,12 @@ const nodeOptions = (limits: ServerLimits): ServerOptions<typeof ExpressRequest,
 
 type AnyServer = Server & { setSecureContext?: TlsServer['setSecureContext'] };
 
-const createNodeServer = (tls: TlsSetup | undefined, limits: ServerLimits): AnyServer => {
-  if (tls === undefined) return createServer(nodeOptions(limits));
+const createNodeServer = ({ tls, upgrades }: HttpServerOptions, limits: ServerLimits): AnyServer => {
+  const messages = { ...nodeOptions(limits), ...(upgrades === true && { shouldUpgradeCallback: asksForUpgrade }) };
+  if (tls === undefined) return createServer(messages);
   const { identity, clientCertificates } = tls;
   return createTlsServer({
-    ...nodeOptions(limits),
+    ...messages,
     // Nothing is read before its handshake may begin.
     pauseOnConnect: true,
     ...tlsServerOptions(identity.current(), clientCertificates, limits.handshakeTimeout),
@@ -150,11 +154,27 @@ const boundPort = (server: Server): number => {
   return address !== null && typeof address === 'object' ? address.port : 0;
 };
 
+/** Answers as any other request, on a connection that ends with its answer unless it is taken over. */
+const answerUpgrade = (
+  app: RequestListener,
+  connections: Connections,
+  { request, socket, first }: { request: ExpressRequest; socket: Socket; first: Buffer },
+): void => {
+  const response = new ExpressResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => socket.destroySoon());
+  socket.once('error', () => socket.destroy());
+  if (!connections.began(socket, response)) return;
+  offerUpgrade(request, { socket, first, taken: () => connections.taken(response) });
+  app(request, response);
+};
+
 /** An HTTP server with limits on everything, and a close that cuts off nobody who is being answered. */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const { tls, delays } = options;
-  const server = createNodeServer(tls, limits);
+  const server = createNodeServer(options, limits);
   const connections = new Connections(
     { most: limits.maxConnections, startsPerTurn: limits.handshakesPerTurn, mostOwed: limits.maxPipelined },
     options.onConnections,
@@ -170,6 +190,11 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   server.on('request', (request, response) => {
     if (connections.began(request.socket, response)) options.app(request, response);
   });
+  if (options.upgrades === true) {
+    server.on('upgrade', (request: ExpressRequest, socket: Socket, first: Buffer) =>
+      answerUpgrade(options.app, connections, { request, socket, first }),
+    );
+  }
   const stopFollowing = tls?.identity.onChange((identity) =>
     server.setSecureContext?.(secureContextOptions(identity, tls.clientCertificates)),
   );

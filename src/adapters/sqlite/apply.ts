@@ -1,3 +1,4 @@
+import type { Entry } from '../../domain/entry.ts';
 import type { Fact } from '../../domain/fact.ts';
 import { CHANGE_KINDS } from '../../domain/fact-kinds.ts';
 import type { RecordId } from '../../domain/record-id.ts';
@@ -25,6 +26,12 @@ const changeSubject = (fact: Fact): string => {
     default:
       return 'id' in fact ? fact.id : '';
   }
+};
+
+/** The entry that a fact changes or deletes; none for a new one. */
+const changedEntry = (fact: Fact): string | undefined => {
+  if (fact.kind === 'entry-updated') return fact.entry.id;
+  return fact.kind === 'entry-deleted' ? fact.id : undefined;
 };
 
 /** Turns facts into the rows that are views of them. Runs inside the batch's transaction. */
@@ -61,16 +68,20 @@ export class FactRows {
     this.#epoch = db.prepare('INSERT INTO epoch (epoch, first_idx, opened_ms) VALUES (?, ?, ?)');
     this.#voidJoinTokens = db.prepare('UPDATE join_token SET voided = 1');
     this.#endReadOnly = db.prepare('DELETE FROM read_only');
-    this.#change = db.prepare('INSERT INTO change_feed (idx, kind, subject) VALUES (?, ?, ?)');
+    this.#change = db.prepare('INSERT INTO change_feed (idx, kind, subject, was) VALUES (?, ?, ?, ?)');
   }
 
   apply(record: LedgerRecord): void {
     const { fact, index } = record;
-    this.#applyKind(fact, record);
-    if (CHANGE_KINDS.has(fact.kind)) this.#change.run(index, fact.kind, changeSubject(fact));
+    const entry = changedEntry(fact);
+    const before = entry === undefined ? undefined : this.#entryNow(entry);
+    this.#applyKind(fact, record, before);
+    if (!CHANGE_KINDS.has(fact.kind)) return;
+    this.#change.run(index, fact.kind, changeSubject(fact), before?.parentId ?? null);
   }
 
-  #applyKind(fact: Fact, record: LedgerRecord): void {
+  /** `before` is the entry that the fact changes, as it stood. */
+  #applyKind(fact: Fact, record: LedgerRecord, before: Entry | undefined): void {
     switch (fact.kind) {
       case 'issued':
         return this.#credentials.issued(fact, record);
@@ -85,9 +96,9 @@ export class FactRows {
         return this.#credentials.superseded(fact);
       case 'entry-created':
       case 'entry-updated':
-        return this.#entries.write(fact.entry, this.#entryNow(fact.entry.id));
+        return this.#entries.write(fact.entry, before);
       case 'entry-deleted':
-        return this.#deleteEntry(fact.id);
+        return this.#deleteEntry(before);
       case 'resource-created':
       case 'resource-updated':
         return this.#resources.write(fact.resource);
@@ -136,13 +147,12 @@ export class FactRows {
     this.#decision.run(idToBlob(id), index);
   }
 
-  #entryNow(id: string): ReturnType<typeof parseEntry> | undefined {
+  #entryNow(id: string): Entry | undefined {
     const data = this.#entry.get(id);
     return data === undefined ? undefined : parseEntry(data);
   }
 
-  #deleteEntry(id: string): void {
-    const entry = this.#entryNow(id);
+  #deleteEntry(entry: Entry | undefined): void {
     if (!entry) throw new Error('an admitted deletion names an entry that is not on record');
     this.#entries.delete(entry);
   }

@@ -20,5 +20,28 @@ export class ChangeMark {
   /** For the writer only. */
   advance(): void {
     Atomics.add(this.#count, 0, 1);
+    Atomics.notify(this.#count, 0);
+  }
+
+  /**
+   * Calls back soon after the mark has moved, once for moves that come together, until the function that it returns is called.
+   * Keeps no process alive.
+   */
+  watch(listener: () => void): () => void {
+    let watching = true;
+    const follow = async (): Promise<void> => {
+      for (let seen = this.value; ; ) {
+        await Atomics.waitAsync(this.#count, 0, seen).value;
+        if (!watching) return;
+        // Read before the listener runs: what moves after it is waited for, and found at once.
+        const now = this.value;
+        if (now !== seen) listener();
+        seen = now;
+      }
+    };
+    void follow();
+    return () => {
+      watching = false;
+    };
   }
 }

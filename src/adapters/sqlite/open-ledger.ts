@@ -23,6 +23,8 @@ import { LedgerWriter } from './writer.ts';
 export interface FrontEndLedger {
   readonly ledger: Ledger & WriteStop;
   readonly views: Views;
+  /** Calls back soon after the change feed has grown, in whichever thread of the process; returns how to stop. */
+  onChanges(listener: () => void): () => void;
   /** Closes the port and the connection; what still waits for an answer is rejected. */
   close(): void;
 }
@@ -91,9 +93,11 @@ export const openFrontEndLedger = (
   { clock, entropy }: Pick<LedgerOptions, 'clock' | 'entropy'>,
 ): FrontEndLedger => {
   const db = openForReading(ledgerFile(dataDir));
+  const mark = new ChangeMark(changes);
   return {
     ledger: new LedgerPool(linkOver(port), clock, entropy),
-    views: sqliteViews(db, new ChangeMark(changes)),
+    views: sqliteViews(db, mark),
+    onChanges: (listener) => mark.watch(listener),
     close: () => {
       port.close();
       db.close();

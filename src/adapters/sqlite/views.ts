@@ -1,7 +1,9 @@
+import type { Statement } from 'better-sqlite3';
 import type { Authority } from '../../domain/authority.ts';
 import type { Fact } from '../../domain/fact.ts';
 import type { Instant } from '../../domain/instant.ts';
 import { hashLeaf } from '../../domain/merkle.ts';
+import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import { openFact, readFactLeaf } from '../../formats/fact-leaf.ts';
 import { rootAt } from '../../ledger/recover.ts';
 import type { AuthorityReader, Change, ChangeReader, JoinTokenReader, LogReader, Views } from '../../ports/views.ts';
@@ -106,20 +108,33 @@ const newestChange = (read: () => number, mark: Pick<ChangeMark, 'value'>): (() 
   };
 };
 
+interface StoredChange {
+  readonly idx: number;
+  readonly kind: Change['kind'];
+  readonly subject: string;
+  readonly was: SpiffeId | null;
+}
+
 const changeReader = (db: SqliteDatabase, mark: Pick<ChangeMark, 'value'> | undefined): ChangeReader => {
   const newest = db.prepare<[], number | null>('SELECT max(idx) FROM change_feed').pluck();
   const epoch = db.prepare<[], number>('SELECT epoch FROM log_state WHERE id = 1').pluck();
-  const after = db.prepare<[number, number], { idx: number; kind: Change['kind']; subject: string }>(
-    'SELECT idx, kind, subject FROM change_feed WHERE idx > ? ORDER BY idx LIMIT ?',
-  );
+  // Only when it is asked for: a store that no start brought forward yet lacks the column.
+  let prepared: Statement<[number, number], StoredChange> | undefined;
+  const after = (index: number, limit: number): readonly StoredChange[] => {
+    prepared ??= db.prepare('SELECT idx, kind, subject, was FROM change_feed WHERE idx > ? ORDER BY idx LIMIT ?');
+    return prepared.all(index, limit);
+  };
   const readNewest = (): number => newest.get() ?? -1;
   return {
     newest: mark ? newestChange(readNewest, mark) : readNewest,
     after: (index, limit) => {
       const now = epoch.get() ?? 1;
-      return after
-        .all(index, limit)
-        .map(({ idx, kind, subject }) => ({ cursor: { epoch: now, index: idx }, kind, subject }));
+      return after(index, limit).map(({ idx, kind, subject, was }) => ({
+        cursor: { epoch: now, index: idx },
+        kind,
+        subject,
+        ...(was !== null && { was }),
+      }));
     },
   };
 };

@@ -14,6 +14,24 @@ test('a mark that moved is seen through the same memory', () => {
   expect(mark.value).not.toBe(before);
 });
 
+test('who watches is told of a move, also of one made while they were told', async () => {
+  const memory = new SharedArrayBuffer(CHANGE_MARK_BYTES);
+  const mark = new ChangeMark(memory);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let told = 0;
+  const stop = mark.watch(() => {
+    told += 1;
+    if (told === 1) new ChangeMark(memory).advance();
+    if (told === 2) resolve();
+  });
+  mark.advance();
+  await promise;
+  stop();
+  mark.advance();
+  await new Promise((done) => setImmediate(done));
+  expect(told).toBe(2);
+});
+
 describe('the newest change', () => {
   test('is known as soon as the change is answered, in every front end', async () => {
     const opened = await openTestLedger();

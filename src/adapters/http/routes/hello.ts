@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { Refusal } from '../../../domain/refusal.ts';
 import type { SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { SignedHead } from '../../../ports/heads.ts';
 import { type FleetMemory, headFor, hearHead } from '../../../usecases/greet-agent.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { recordDenial } from '../../../usecases/record-denial.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { agentOf } from './agent-caller.ts';
 
 const Head = z
   .strictObject({
@@ -48,14 +47,7 @@ export const helloRoutes = (issuer: Issuer, memory: FleetMemory): readonly Route
     refusals: ['unauthenticated', 'forbidden'],
     handle: async (context, { body }) => {
       const goesOn = await hearHead(memory, body.head && rememberedOf(body.head));
-      const { role, serial, spiffeId } = await context.caller();
-      if (role !== 'agent') {
-        const refusal = new Refusal('forbidden', 'this is for agents', {
-          reason: `the caller is no agent but ${role}`,
-        });
-        const { operation, source } = context;
-        throw await recordDenial(issuer, { operation, source, caller: serial, spiffeId }, refusal);
-      }
+      const { spiffeId } = await agentOf(issuer, context);
       return { body: { head: headFor(memory, spiffeId), resync: !goesOn } };
     },
   }),

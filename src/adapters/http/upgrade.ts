@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** The one other protocol that is spoken on a listener's connections (RFC 9110 §7.8). */
+export const UPGRADE_PROTOCOL = 'mayfly-sync';
+
+/** Takes a connection over. `first` is what the peer said after its request. */
+export type TakeOver = (socket: Socket, first: Buffer) => void;
+
+/** A connection that may be taken over once its request was answered so. */
+interface Offer {
+  readonly socket: Socket;
+  readonly first: Buffer;
+  /** The connection is no longer one of requests and answers. */
+  readonly taken: () => void;
+}
+
+const offers = new WeakMap<IncomingMessage, Offer>();
+
+/** Whether a request asks for the other protocol; any other wish is passed over, and the request answered as it is. */
+export const asksForUpgrade = ({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean =>
+  method === 'GET' && headers.upgrade?.toLowerCase() === UPGRADE_PROTOCOL;
+
+/** Remembers the connection of a request until it is answered. */
+export const offerUpgrade = (request: IncomingMessage, offer: Offer): void => {
+  offers.set(request, offer);
+};
+
+export const isUpgradeOffered = (request: IncomingMessage): boolean => offers.has(request);
+
+const SWITCHING = Buffer.from(
+  `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\n\r\n`,
+);
+
+/** Says yes and hands the connection over. It must have been offered; a peer that has gone is not an error. */
+export const switchProtocols = (response: ServerResponse, takeOver: TakeOver): void => {
+  const offer = offers.get(response.req);
+  if (offer === undefined) throw new Error('this connection was not offered for another protocol');
+  const { socket, first, taken } = offer;
+  offers.delete(response.req);
+  response.statusCode = 101;
+  response.detachSocket(socket);
+  taken();
+  if (socket.destroyed) return;
+  // Whoever took it over looks after it.
+  socket.setTimeout(0);
+  socket.write(SWITCHING);
+  takeOver(socket, first);
+};

@@ -1,0 +1,141 @@
+import type { Entry } from '../domain/entry.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
+import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
+import type { Issuer } from './issuer.ts';
+import type { StandAside } from './slices.ts';
+
+type Reader = Pick<Issuer, 'views' | 'follower'>;
+
+/** The agent that a credential came through, or whose own it is. */
+const agentBehind = ({ views }: Pick<Issuer, 'views'>, credential: string): SpiffeId | undefined => {
+  const row = views.credentials.get(credential as RecordId);
+  return row?.agent ?? (row?.role === 'agent' ? row.spiffeId : undefined);
+};
+
+/** The revocations of single credentials by the agent that they concern: each credential is looked up once. */
+class CredentialRevocations {
+  readonly #issuer: Reader;
+  readonly #byAgent = new Map<SpiffeId, Set<RecordId>>();
+
+  constructor(issuer: Reader) {
+    this.#issuer = issuer;
+    for (const revocation of issuer.follower.revocations.all()) this.#add(revocation);
+    issuer.follower.on('revocations', (changes) => {
+      for (const { subject } of changes) {
+        const revocation = issuer.follower.revocations.get(subject as RecordId);
+        if (revocation) this.#add(revocation);
+      }
+    });
+  }
+
+  of(agent: SpiffeId): readonly Revocation[] {
+    const held = this.#byAgent.get(agent);
+    if (held === undefined) return [];
+    const found = [...held].map((id) => this.#issuer.follower.revocations.get(id)).filter((one) => one !== undefined);
+    if (found.length < held.size) this.#byAgent.set(agent, new Set(found.map(({ id }) => id)));
+    return found;
+  }
+
+  #add({ id, target }: Revocation): void {
+    if (target.kind !== 'credential') return;
+    const agent = agentBehind(this.#issuer, target.value);
+    if (agent === undefined) return;
+    const held = this.#byAgent.get(agent) ?? new Set();
+    this.#byAgent.set(agent, held.add(id));
+  }
+}
+
+/** Whom a revocation concerns: these agents, and all that are told of entries under these parents. */
+export interface Audience {
+  readonly agents: ReadonlySet<SpiffeId>;
+  readonly parents: ReadonlySet<SpiffeId>;
+  /** And the agents at or below it. */
+  readonly prefix?: SpiffeId;
+}
+
+const PAGE = 500;
+const NOBODY: ReadonlySet<SpiffeId> = new Set();
+
+/** Which revocations an agent has to know of: those that touch itself, its entries, or what came through it. */
+export class AgentRevocations {
+  readonly #issuer: Reader;
+  #credentials: CredentialRevocations | undefined;
+
+  constructor(issuer: Reader) {
+    this.#issuer = issuer;
+  }
+
+  /** All in force for an agent and its entries. */
+  of(agent: SpiffeId, entries: Iterable<Pick<Entry, 'id' | 'spiffeId'>>): readonly Revocation[] {
+    const { revocations } = this.#issuer.follower;
+    if (revocations.size === 0) return [];
+    this.#credentials ??= new CredentialRevocations(this.#issuer);
+    const found = new Map<RecordId, Revocation>();
+    const keep = (some: readonly Revocation[]): void => {
+      for (const revocation of some) found.set(revocation.id, revocation);
+    };
+    keep(revocations.hitting({ spiffeId: agent }));
+    keep(this.#credentials.of(agent));
+    for (const entry of entries) keep(this.ofEntry(entry));
+    return [...found.values()];
+  }
+
+  ofEntry({ id, spiffeId }: Pick<Entry, 'id' | 'spiffeId'>): readonly Revocation[] {
+    return this.#issuer.follower.revocations.hitting({ spiffeId, entry: id });
+  }
+
+  /** Whether an agent with these entries has to know of a revocation. */
+  concerns(target: RevocationTarget, agent: SpiffeId, entries: readonly Pick<Entry, 'id' | 'spiffeId'>[]): boolean {
+    const { kind, value } = target;
+    switch (kind) {
+      case 'agent':
+        return value === agent;
+      case 'identity':
+        return value === agent || entries.some(({ spiffeId }) => spiffeId === value);
+      case 'prefix':
+        return [agent, ...entries.map(({ spiffeId }) => spiffeId)].some((id) => isPathPrefix(value as SpiffeId, id));
+      case 'entry':
+        return entries.some(({ id }) => id === value);
+      default:
+        return agentBehind(this.#issuer, value) === agent;
+    }
+  }
+
+  /** Everyone whom a revocation concerns. Stands aside between pages of entries. */
+  async audience({ kind, value }: RevocationTarget, standAside: StandAside): Promise<Audience> {
+    const { entries } = this.#issuer.views;
+    const id = value as SpiffeId;
+    switch (kind) {
+      case 'agent':
+        return { agents: new Set([id]), parents: NOBODY };
+      case 'identity':
+        return { agents: new Set([id]), parents: await this.#parentsOf({ spiffeId: id }, standAside) };
+      case 'prefix':
+        return { agents: NOBODY, parents: await this.#parentsOf({ prefix: id }, standAside), prefix: id };
+      case 'entry': {
+        const entry = entries.get(value);
+        return { agents: NOBODY, parents: entry ? new Set([entry.parentId]) : NOBODY };
+      }
+      default: {
+        const agent = agentBehind(this.#issuer, value);
+        return { agents: agent === undefined ? NOBODY : new Set([agent]), parents: NOBODY };
+      }
+    }
+  }
+
+  async #parentsOf(
+    filter: { readonly spiffeId: SpiffeId } | { readonly prefix: SpiffeId },
+    standAside: StandAside,
+  ): Promise<ReadonlySet<SpiffeId>> {
+    const parents = new Set<SpiffeId>();
+    let after: string | undefined;
+    for (;;) {
+      const page = this.#issuer.views.entries.list(filter, { limit: PAGE, ...(after !== undefined && { after }) });
+      for (const { parentId } of page) parents.add(parentId);
+      if (page.length < PAGE) return parents;
+      after = page.at(-1)?.id;
+      await standAside();
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import { isLiveEntry } from '../domain/attestation.ts';
+import type { Entry } from '../domain/entry.ts';
+import { unixSeconds } from '../domain/instant.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
+import { syncEntry, syncLine, syncRevocation } from '../formats/sync-line.ts';
+import type { SyncPlace } from '../formats/sync-message.ts';
+import type { Change, CredentialRow } from '../ports/views.ts';
+import { AgentRevocations } from './agent-revocations.ts';
+import { type AgentScope, groupIds, groupsOf, parentIdsOf } from './agent-scope.ts';
+import { ExpiringEntries } from './expiring-entries.ts';
+import type { Issuer } from './issuer.ts';
+import { readTrusted } from './published-documents.ts';
+import { syncBundle } from './sync-bundle.ts';
+
+type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
+
+/** Something is said at least so often, and silence for longer than the lease is the end (DEC-36); in seconds. */
+export const SYNC_HEARTBEAT = 5;
+export const SYNC_LEASE = 15;
+
+const PAGE = 100;
+/** Whoever missed more changes than this is told everything. */
+const MOST_CHANGES = 1000;
+
+interface UnderParent {
+  readonly live: readonly Entry[];
+  readonly expired: readonly string[];
+  /** Unix seconds at which the first of the live ones expires. */
+  readonly until: number;
+  readonly lines: readonly Buffer[];
+}
+
+/** Lines that end with a cursor, and its index. */
+export interface Tale {
+  readonly index: number;
+  readonly lines: readonly Buffer[];
+}
+
+const RESET = syncLine({ type: 'reset' });
+
+const pagesOf = <T>(items: readonly T[]): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / PAGE) }, (_, at) => items.slice(at * PAGE, (at + 1) * PAGE));
+
+/** Lines that say that entries are an agent's now. */
+export const entryLines = (entries: readonly Entry[]): readonly Buffer[] =>
+  pagesOf(entries).map((page) => syncLine({ type: 'entries', entries: page.map(syncEntry), removed: [] }));
+
+/** Lines that say that entries are not. */
+export const removalLines = (ids: readonly string[]): readonly Buffer[] =>
+  pagesOf(ids).map((removed) => syncLine({ type: 'entries', entries: [], removed }));
+
+export const revocationLines = (revocations: readonly Revocation[]): readonly Buffer[] =>
+  pagesOf(revocations).map((page) =>
+    syncLine({ type: 'revocations', revocations: page.map(syncRevocation), removed: [] }),
+  );
+
+const releaseLines = (removed: readonly string[]): readonly Buffer[] =>
+  removed.length === 0 ? [] : [syncLine({ type: 'revocations', revocations: [], removed })];
+
+/** Ids of entries that changed, each with all parents that it had before; undefined for one whose past is not known. */
+const entriesIn = (changes: readonly Change[]): ReadonlyMap<string, ReadonlySet<SpiffeId> | undefined> => {
+  const found = new Map<string, Set<SpiffeId> | undefined>();
+  for (const { kind, subject, was } of changes) {
+    if (!kind.startsWith('entry-')) continue;
+    const parents = found.has(subject) ? found.get(subject) : new Set<SpiffeId>();
+    if (was !== undefined) parents?.add(was);
+    found.set(subject, was === undefined && kind !== 'entry-created' ? undefined : parents);
+  }
+  return found;
+};
+
+/**
+ * Writes what agents are told (DEC-35). What many are told is written once and the same octets are given to all: who hands
+ * them on must not change them.
+ */
+export class AgentTales {
+  readonly welcome: Buffer;
+  readonly revocations: AgentRevocations;
+  /** Of all entries told. */
+  readonly expiring = new ExpiringEntries();
+  readonly #issuer: Reader;
+  readonly #groups = new Map<SpiffeId, UnderParent>();
+  #epoch: number | undefined;
+  #bundle: Buffer | undefined;
+  #cursor: { readonly index: number; readonly line: Buffer } | undefined;
+
+  constructor(issuer: Reader) {
+    const { policy, follower } = issuer;
+    this.#issuer = issuer;
+    this.revocations = new AgentRevocations(issuer);
+    this.welcome = syncLine({
+      type: 'welcome',
+      version: 1,
+      heartbeat: SYNC_HEARTBEAT,
+      lease: SYNC_LEASE,
+      x509Ttl: policy.x509Ttl,
+      jwtTtl: policy.jwtTtl,
+    });
+    follower.on('entries', () => this.#groups.clear());
+    follower.on('authorities', () => {
+      this.#bundle = undefined;
+    });
+  }
+
+  /** The groups that an agent is in now. */
+  groups(row: CredentialRow): readonly SpiffeId[] {
+    const groups = groupsOf(this.#issuer, { row });
+    for (const group of groups) this.expiring.watch(group);
+    return groupIds(groups);
+  }
+
+  /** An epoch lasts as long as the server that serves it: the next one is opened on a store that is not served (DEC-10). */
+  get epoch(): number {
+    this.#epoch ??= this.#issuer.views.log.head().epoch;
+    return this.#epoch;
+  }
+
+  /** How far the log is known here. */
+  place(): SyncPlace {
+    return { epoch: this.epoch, index: this.#issuer.follower.cursor };
+  }
+
+  cursor(): { readonly index: number; readonly line: Buffer } {
+    const { cursor: index } = this.#issuer.follower;
+    if (this.#cursor?.index !== index) {
+      this.#cursor = { index, line: syncLine({ type: 'cursor', cursor: this.place() }) };
+    }
+    return this.#cursor;
+  }
+
+  bundle(): Buffer {
+    if (this.#bundle === undefined) {
+      const { authorities, sequence } = readTrusted(this.#issuer.views);
+      this.#bundle = syncLine(syncBundle(this.#issuer.policy.trustDomain, authorities, sequence));
+    }
+    return this.#bundle;
+  }
+
+  /** Everything, up to its cursor. */
+  whole(scope: AgentScope): Tale {
+    this.#issuer.follower.refresh();
+    const { index, line } = this.cursor();
+    const under = parentIdsOf(scope).map((parent) => this.#under(parent, scope));
+    const known = this.revocations.of(
+      scope.agent,
+      under.flatMap(({ live }) => live),
+    );
+    const entries = under.flatMap(({ lines }) => lines);
+    return { index, lines: [RESET, ...entries, ...revocationLines(known), this.bundle(), line] };
+  }
+
+  /** Only what changed since; undefined when that cannot be told, and everything has to be. */
+  since(scope: AgentScope, after: SyncPlace): Tale | undefined {
+    const { views, follower } = this.#issuer;
+    follower.refresh();
+    const place = this.place();
+    if (after.epoch !== place.epoch || after.index > place.index) return undefined;
+    const { index, line } = this.cursor();
+    const changes = views.changes.after(after.index, MOST_CHANGES + 1);
+    if (changes.length > MOST_CHANGES) return undefined;
+    const entries = this.#entriesSince(scope, changes);
+    if (entries === undefined) return undefined;
+    const hasAuthorities = changes.some(({ kind }) => kind.startsWith('authority-'));
+    const revocations = this.#revocationsSince(scope, changes);
+    return { index, lines: [...entries, ...revocations, ...(hasAuthorities ? [this.bundle()] : []), line] };
+  }
+
+  /** Lines for those who are told of a parent's entries from now on. */
+  linesUnder(parent: SpiffeId, scope: AgentScope): readonly Buffer[] {
+    const { live, lines } = this.#under(parent, scope);
+    return [...lines, ...this.#revocationsOf(live)];
+  }
+
+  /** Lines about entries that are someone's now, with the revocations in force that touch them. */
+  linesAbout(entries: readonly Entry[]): readonly Buffer[] {
+    for (const entry of entries) this.expiring.watch(entry);
+    return [...entryLines(entries), ...this.#revocationsOf(entries)];
+  }
+
+  /** One revocation as it stands now: in force, or not any more. Undefined when it was never one. */
+  revocation(id: RecordId): { readonly revocation: Revocation; readonly lines: readonly Buffer[] } | undefined {
+    const revocation = this.#issuer.views.revocations.get(id);
+    if (revocation === undefined) return undefined;
+    const isInForce = revocation.predicates.length > 0;
+    return { revocation, lines: isInForce ? revocationLines([revocation]) : releaseLines([id]) };
+  }
+
+  #revocationsOf(entries: readonly Entry[]): readonly Buffer[] {
+    if (this.#issuer.follower.revocations.size === 0) return [];
+    const found = entries.flatMap((entry) => this.revocations.ofEntry(entry));
+    return revocationLines([...new Set(found)]);
+  }
+
+  /** Nothing when the past of one that changed is not known, or when the agent's groups may have changed with it. */
+  #entriesSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] | undefined {
+    const { views, clock, policy } = this.#issuer;
+    const server = serverId(policy.trustDomain);
+    const parents = new Set(parentIdsOf(scope));
+    const now = clock.now();
+    const mine: Entry[] = [];
+    const removed = parentIdsOf(scope).flatMap((parent) => this.#under(parent, scope).expired);
+    for (const [id, before] of entriesIn(changes)) {
+      const entry = views.entries.get(id);
+      if (before === undefined || before.has(server)) return undefined;
+      if (entry?.parentId === server && scope.groups.includes(entry.spiffeId)) return undefined;
+      if (entry && isLiveEntry(entry, now) && parents.has(entry.parentId)) mine.push(entry);
+      else if ([...before].some((parent) => parents.has(parent))) removed.push(id);
+    }
+    return [...removalLines(removed), ...this.linesAbout(mine)];
+  }
+
+  #revocationsSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] {
+    const ids = changes.filter(({ kind }) => kind.startsWith('revo')).map(({ subject }) => subject as RecordId);
+    if (ids.length === 0) return [];
+    const entries = parentIdsOf(scope).flatMap((parent) => this.#under(parent, scope).live);
+    return [...new Set(ids)].flatMap((id) => {
+      const told = this.revocation(id);
+      const isTold = told && this.revocations.concerns(told.revocation.target, scope.agent, entries);
+      return isTold ? told.lines : [];
+    });
+  }
+
+  /** What is under a parent. That of a group, which many agents are in, is kept until an entry changes or expires. */
+  #under(parent: SpiffeId, scope: AgentScope): UnderParent {
+    const { views, clock } = this.#issuer;
+    const now = clock.now();
+    const held = this.#groups.get(parent);
+    if (held && held.until > unixSeconds(now)) return held;
+    const entries = views.entries.under(parent);
+    const live = entries.filter((entry) => isLiveEntry(entry, now)).sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const entry of live) this.expiring.watch(entry);
+    const found: UnderParent = {
+      live,
+      expired: entries.filter((entry) => !isLiveEntry(entry, now)).map(({ id }) => id),
+      until: live.reduce((first, { expiresAt = Infinity }) => Math.min(first, expiresAt), Infinity),
+      lines: entryLines(live),
+    };
+    if (parent !== scope.agent) this.#groups.set(parent, found);
+    return found;
+  }
+}
