@@ -27,8 +27,12 @@ final class Events {
   static void emitError(String event, Map<String, ?> more, Throwable error) {
     Map<String, Object> fields = new HashMap<>(more);
     fields.put("code", codeOf(error));
-    fields.put("message", String.valueOf(error));
+    fields.put("message", messageOf(error));
     emit(event, fields);
+  }
+
+  private static String messageOf(Throwable error) {
+    return error.getCause() == null ? error.toString() : error + ": " + messageOf(error.getCause());
   }
 
   /** Runs a call of the library, and prints what it ended with if that is an error. */
