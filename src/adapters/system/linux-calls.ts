@@ -51,6 +51,12 @@ const bind = () => {
     statx: library.func(
       'int statx(int folder, const char *path, int flags, unsigned int mask, _Out_ uint8_t *value)',
     ) as (folder: number, path: string, flags: number, mask: number, value: Buffer) => number,
+    socketpair: library.func('int socketpair(int domain, int type, int protocol, _Out_ int *descriptors)') as (
+      domain: number,
+      type: number,
+      protocol: number,
+      descriptors: Int32Array,
+    ) => number,
     syscall: library.func('long syscall(long number, ...)') as (number: number, ...args: unknown[]) => number,
   };
 };
@@ -114,6 +120,18 @@ export const fileBehind = (link: string): ProgramFile => {
   }
   const device = deviceOf(BigInt(value.readUInt32LE(STATX_DEVICE)), BigInt(value.readUInt32LE(STATX_DEVICE + 4)));
   return { device, inode: value.readBigUInt64LE(STATX_INODE) };
+};
+
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC = 0x80001;
+
+/** Two Unix sockets that are connected to each other: both tell of this process. The caller closes them. */
+export const socketPair = (): readonly number[] => {
+  const pair = new Int32Array(2);
+  if (libc().socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair) !== 0) {
+    throw new SystemCallError('socketpair', koffi.errno());
+  }
+  return [...pair];
 };
 
 /** The supplementary groups of whoever connected to a Unix socket, as they were then (Linux 4.13). Throws a `SystemCallError`. */

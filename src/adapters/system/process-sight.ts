@@ -1,0 +1,93 @@
+import { closeSync, readFileSync, readlinkSync } from 'node:fs';
+import { peerPidfd, socketPair } from './linux-calls.ts';
+import { isNoSuchFile } from './process-files.ts';
+import { holdWorkload } from './workload-process.ts';
+
+/** One thing that was looked at. `detail` says what follows from it. */
+export interface SightFinding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+const finding = (what: string, look: () => string): SightFinding => {
+  try {
+    return { what, ok: true, detail: look() };
+  } catch (error) {
+    return { what, ok: false, detail: (error as Error).message };
+  }
+};
+
+/** A call from this process to itself, looked at as any other. */
+const callers = (): string => {
+  const pair = socketPair();
+  try {
+    const [descriptor = -1] = pair;
+    const held = holdWorkload(descriptor);
+    const isSame = held.isSame();
+    held.close();
+    if (!isSame) throw new Error('a process that did not change is taken for another');
+    return howHeld(descriptor);
+  } finally {
+    for (const descriptor of pair) closeSync(descriptor);
+  }
+};
+
+const howHeld = (descriptor: number): string => {
+  try {
+    closeSync(peerPidfd(descriptor));
+    return 'by the process that the socket recorded';
+  } catch {
+    return 'by process id and start time: the kernel is older than 6.5';
+  }
+};
+
+/** Number of the capability in `linux/capability.h`. */
+const CAP_SYS_PTRACE = 19n;
+
+const mayLookAtAll = (): boolean => {
+  const effective = /^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_PTRACE) & 1n) === 1n;
+};
+
+const programs = (): string => {
+  try {
+    // There is always one of this id, and it is seldom ours.
+    readFileSync('/proc/1/status');
+  } catch (error) {
+    throw new Error('/proc hides processes of other users, who are refused: mount it without hidepid, or run as root', {
+      cause: error,
+    });
+  }
+  if (mayLookAtAll()) return 'of all users can be looked at';
+  throw new Error('those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE');
+};
+
+/** Numbers that the kernel gives the first namespace of each kind (proc(5), `include/linux/proc_ns.h`). */
+const FIRST_NAMESPACES = {
+  pid: ['pid:[4026531836]', 'callers outside of it are refused'],
+  user: ['user:[4026531837]', 'callers whose users it does not name are refused'],
+  cgroup: ['cgroup:[4026531835]', 'units of systemd outside of it are not seen'],
+} as const;
+
+const NAMESPACES = ['pid', 'user', 'cgroup'] as const;
+
+const ownNamespaces = (): string => {
+  const own = NAMESPACES.filter((kind) => {
+    try {
+      return readlinkSync(`/proc/self/ns/${kind}`) !== FIRST_NAMESPACES[kind][0];
+    } catch (error) {
+      if (!isNoSuchFile(error)) throw error;
+      return false;
+    }
+  });
+  if (own.length === 0) return 'those of the machine';
+  return own.map((kind) => `a ${kind} namespace of its own: ${FIRST_NAMESPACES[kind][1]}`).join('; ');
+};
+
+/** What this process can learn of those that call it, for `mayfly agent check`. Linux only. */
+export const processSight = (): readonly SightFinding[] => [
+  finding('callers are held', callers),
+  finding('programs of callers', programs),
+  finding('namespaces', ownNamespaces),
+];
