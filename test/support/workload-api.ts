@@ -16,9 +16,15 @@ import { workloadMethods } from '../../src/workload/wire.ts';
 
 type Stream = ServerWritableStream<object, object>;
 
-/** Asks until it is so. */
+const PATIENCE_MS = 10_000;
+
+/** Asks until it is so, within reason. */
 export const until = async (what: () => boolean): Promise<void> => {
-  while (!what()) await new Promise((resolve) => setImmediate(resolve));
+  const end = Date.now() + PATIENCE_MS;
+  while (!what()) {
+    if (Date.now() > end) throw new Error(`it never became so: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 };
 
 const refusal = (code: status, details: string) => ({ code, details });
