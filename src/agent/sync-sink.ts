@@ -14,6 +14,8 @@ export interface SyncSink {
   bundle(message: SyncBundleMessage): void;
   /** Makes what was told hold. The server is told so once this has resolved. */
   commit(cursor: SyncPlace): Promise<void> | void;
+  /** The server said, on a connection on which all that it told was committed, that nothing else is so. */
+  heard(): void;
   /** Denials that the agent told of are on record. */
   recorded(ids: readonly string[]): void;
   /** The default lives of SVIDs, in seconds, as each connection begins. */

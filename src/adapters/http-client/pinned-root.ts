@@ -5,6 +5,7 @@ import { Refusal } from '../../domain/refusal.ts';
 import type { TrustDomain } from '../../domain/trust-domain.ts';
 import { type Bundle, readBundle } from '../../formats/bundle-reader.ts';
 import type { Delays } from '../../ports/timers.ts';
+import type { TrustAnchor } from '../../ports/trust-anchor.ts';
 import { openUnverified, unreachable } from './verified-connection.ts';
 
 export interface RootPin {
@@ -97,4 +98,13 @@ export const fetchPinnedRoot = async (pin: RootPin): Promise<Uint8Array> => {
     }
   }
   throw new Refusal('unavailable', problems.join('; '));
+};
+
+/** Trust in the root that an operator pinned. Refuses with `invalid_request` what is no fingerprint. */
+export const pinnedAnchor = (pin: RootPin): TrustAnchor => {
+  const fingerprint = parseFingerprint(pin.fingerprint);
+  return {
+    id: hash('sha256', `root ${fingerprint}`, 'hex'),
+    load: async () => [await fetchPinnedRoot({ ...pin, fingerprint })],
+  };
 };

@@ -1,0 +1,34 @@
+import type { Entropy } from '../ports/entropy.ts';
+
+/** A number from `low` up to `high`. */
+export const between = (entropy: Entropy, low: number, high: number): number => {
+  const octets = entropy.bytes(4);
+  const fraction = new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) / 2 ** 32;
+  return low + fraction * (high - low);
+};
+
+export interface BackOff {
+  /** Milliseconds: no pause is shorter … */
+  readonly least: number;
+  /** … the first one is no longer than this, each further one twice as long at most … */
+  readonly first: number;
+  /** … up to this. */
+  readonly most: number;
+}
+
+/**
+ * Milliseconds to wait after `failures` in a row (from 1 on), spread over the whole range, so that many who failed at once do
+ * not come back at once. `retryAfter`, in seconds, is waited for in any case, and what is added to it is spread, too.
+ */
+export const pauseAfter = (
+  entropy: Entropy,
+  { least, first, most }: BackOff,
+  failures: number,
+  retryAfter?: number,
+): number => {
+  const longest = Math.min(most, first * 2 ** Math.min(failures - 1, 20));
+  const pause = between(entropy, Math.min(least, longest), longest);
+  if (retryAfter === undefined) return pause;
+  const asked = retryAfter * 1000;
+  return Math.max(pause, between(entropy, asked, asked + Math.max(1000, asked / 2)));
+};

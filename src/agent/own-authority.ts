@@ -1,0 +1,11 @@
+import { readCertificate } from '../formats/certificate.ts';
+import type { OwnSvid } from '../ports/agent-state.ts';
+
+/** Whether an authority in the chain of an SVID is among those whose key ids (hexadecimal) are given (DEC-22). */
+export const isTainted = ({ chain }: Pick<OwnSvid, 'chain'>, tainted: readonly string[]): boolean => {
+  if (tainted.length === 0) return false;
+  const ids = new Set(tainted);
+  return chain.map(readCertificate).some(({ authorityKeyId }) => {
+    return authorityKeyId !== undefined && ids.has(Buffer.from(authorityKeyId).toString('hex'));
+  });
+};
