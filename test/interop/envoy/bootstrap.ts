@@ -52,6 +52,8 @@ const secret = (name: string, delta: boolean): object => ({
   name,
   sds_config: {
     resource_api_version: 'V3',
+    // An Envoy listens when it has its secrets, or after this: one of the roads asks for what it does not get.
+    initial_fetch_timeout: '1s',
     api_config_source: {
       api_type: delta ? 'DELTA_GRPC' : 'GRPC',
       transport_api_version: 'V3',

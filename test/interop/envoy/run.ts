@@ -14,7 +14,7 @@ import { until } from './until.ts';
 const ROTATIONS = 20;
 const PER_SECOND = 40;
 /** Answers on each road with the newest certificates on both sides, before the next ones come. */
-const ANSWERS_PER_ROTATION = 15;
+const ANSWERS_PER_ROTATION = 20;
 const OTHER = 'spiffe://example.org/other';
 
 const [binary = 'envoy'] = process.argv.slice(2);

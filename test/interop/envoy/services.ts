@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { createSecretService } from '../../../src/adapters/sds/secret-service.ts';
 import { SECRET_NAMES } from '../../../src/adapters/sds/secrets.ts';
+import { systemEntropy } from '../../../src/adapters/system/entropy.ts';
+import { systemTimers } from '../../../src/adapters/system/timers.ts';
+import { createWorkloadApi, type WorkloadApi } from '../../../src/adapters/workload-api/workload-api.ts';
 import type { WorkloadState } from '../../../src/agent/workload-session.ts';
 import { Refusal } from '../../../src/domain/refusal.ts';
 import { parseSpiffeId } from '../../../src/domain/spiffe-id.ts';
@@ -63,19 +65,17 @@ const stateOf = async (journey: Journey, agent: Client, entryId: string): Promis
 };
 
 /** Serves one workload on a socket of its own, in place of an agent that tells workloads apart. */
-const serve = async (agentSocket: string, session: StandInSession, logger: Logger): Promise<Server> => {
-  const service = createSecretService({ names: SECRET_NAMES, validation: 'spiffe', logger });
-  const server = new Server();
-  server.addService(
-    service.definition,
-    service.implement({ sessionOf: () => session, whenClosing: () => () => undefined }),
-  );
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${agentSocket}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    );
+const serve = async (agentSocket: string, session: StandInSession, logger: Logger): Promise<WorkloadApi> => {
+  const api = createWorkloadApi({
+    sessions: { open: () => session },
+    peerUid: () => 0,
+    entropy: systemEntropy(),
+    delays: systemTimers,
+    logger,
+    services: [createSecretService({ names: SECRET_NAMES, validation: 'spiffe', logger })],
   });
-  return server;
+  await api.listen(agentSocket);
+  return api;
 };
 
 const keepingRefusals = (refused: string[]): Logger => {
@@ -83,7 +83,7 @@ const keepingRefusals = (refused: string[]): Logger => {
   const logger: Logger = {
     debug: silent,
     info: silent,
-    warn: (_message: string, fields?: LogFields) => void refused.push(String(fields?.['refusal'])),
+    warn: (message: string, fields?: LogFields) => void refused.push(`${message}: ${String(fields?.['refusal'])}`),
     error: (message: string) => void refused.push(message),
     with: () => logger,
   };
@@ -109,7 +109,7 @@ export const withServices = async (story: (services: Services) => Promise<void>)
     const rotate = async (): Promise<void> => {
       for (const name of names) sessions[name].have(await stateOf(journey, agent, name));
     };
-    const listen = (): Promise<Server[]> =>
+    const listen = (): Promise<WorkloadApi[]> =>
       Promise.all(names.map((name) => serve(serviceOf(name).agentSocket, sessions[name], logger)));
     await rotate();
     let servers = await listen();
@@ -131,8 +131,7 @@ export const withServices = async (story: (services: Services) => Promise<void>)
           await journey.administer('POST', '/v1/admin/authorities', body);
         },
         restartAgent: async () => {
-          for (const server of servers) server.forceShutdown();
-          for (const name of names) rmSync(serviceOf(name).agentSocket, { force: true });
+          for (const server of servers) await server.close();
           servers = await listen();
         },
         withdraw: () => {
@@ -141,7 +140,7 @@ export const withServices = async (story: (services: Services) => Promise<void>)
         },
       });
     } finally {
-      for (const server of servers) server.forceShutdown();
+      for (const server of servers) await server.close();
     }
   } finally {
     await journey.stop();
