@@ -1,6 +1,5 @@
 import { closeSync, readFileSync, readlinkSync } from 'node:fs';
 import { peerPidfd, socketPair } from './linux-calls.ts';
-import { isNoSuchFile } from './process-files.ts';
 import { holdWorkload } from './workload-process.ts';
 
 /** One thing that was looked at. `detail` says what follows from it. */
@@ -63,26 +62,17 @@ const programs = (): string => {
   throw new Error('those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE');
 };
 
-/** Numbers that the kernel gives the first namespace of each kind (proc(5), `include/linux/proc_ns.h`). */
-const FIRST_NAMESPACES = {
-  pid: ['pid:[4026531836]', 'callers outside of it are refused'],
-  user: ['user:[4026531837]', 'callers whose users it does not name are refused'],
-  cgroup: ['cgroup:[4026531835]', 'units of systemd outside of it are not seen'],
-} as const;
-
-const NAMESPACES = ['pid', 'user', 'cgroup'] as const;
+/** Numbers that the kernel gives the first namespace of each kind (`include/linux/proc_ns.h`), and what another one costs. */
+const NAMESPACES = [
+  { kind: 'pid', first: 4_026_531_836, cost: 'callers outside of it are refused' },
+  { kind: 'user', first: 4_026_531_837, cost: 'callers whose users it does not name are refused' },
+  { kind: 'cgroup', first: 4_026_531_835, cost: 'units of systemd are not seen' },
+] as const;
 
 const ownNamespaces = (): string => {
-  const own = NAMESPACES.filter((kind) => {
-    try {
-      return readlinkSync(`/proc/self/ns/${kind}`) !== FIRST_NAMESPACES[kind][0];
-    } catch (error) {
-      if (!isNoSuchFile(error)) throw error;
-      return false;
-    }
-  });
+  const own = NAMESPACES.filter(({ kind, first }) => readlinkSync(`/proc/self/ns/${kind}`) !== `${kind}:[${first}]`);
   if (own.length === 0) return 'those of the machine';
-  return own.map((kind) => `a ${kind} namespace of its own: ${FIRST_NAMESPACES[kind][1]}`).join('; ');
+  return own.map(({ kind, cost }) => `a ${kind} namespace of its own: ${cost}`).join('; ');
 };
 
 /** What this process can learn of those that call it, for `mayfly agent check`. Linux only. */

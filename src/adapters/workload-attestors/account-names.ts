@@ -19,7 +19,7 @@ const namesIn = (text: string): ReadonlyMap<number, string> => {
 /**
  * Names of users or groups by the local files, `/etc/passwd` and `/etc/group`, read anew when they change. The name service of the
  * C library is not asked: it may go to the network and would hold everybody up. Accounts of a directory (LDAP, SSSD) so have
- * no name here; select them by number.
+ * no name here, and an agent in a container knows the names of its own image: select by number there.
  */
 export class AccountNames {
   readonly #file: string;

@@ -81,9 +81,10 @@ class Pods {
 
 /**
  * `k8s:ns`, `k8s:sa`, `k8s:pod-name`, `k8s:pod-uid`, `k8s:pod-label:KEY:VALUE`, `k8s:pod-owner:KIND:NAME`, `k8s:pod-owner-uid:KIND:UID`,
- * `k8s:node-name`, `k8s:container-name` and `k8s:container-image` (as asked for, and with its digest), by the kubelet's list of its
- * pods, a minute old at most. Nothing for processes outside of pods, and for a container that the list names twice. Rejects when the kubelet cannot be
- * asked, and when it does not list the container (it learns of new ones a moment late) or lists it in another pod.
+ * `k8s:node-name`, `k8s:container-name` and `k8s:container-image` (as asked for, and with its digest), by the kubelet's list of
+ * its pods, a minute old at most. Nothing for processes outside of pods, and for a container that the list names twice. Rejects
+ * when the kubelet cannot be asked, and when it does not list the container (it learns of new ones a moment late) or lists it
+ * in another pod.
  */
 export const k8sAttestor = (options: K8sAttestorOptions): WorkloadAttestor => {
   const { kubelet, clock, controlGroups = controlGroupsOf } = options;
