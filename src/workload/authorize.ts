@@ -15,20 +15,29 @@ export interface Peer {
 /** Whether a peer, whose certificate is known to be good, may talk to us. Only `true` means yes. */
 export type Authorizer = (peer: Peer) => boolean;
 
-/** One identity. Throws a `Refusal` when it is no SPIFFE ID, as the others do. */
+/** Names that a program is built with are right or a mistake of its author's. */
+const read = <Name>(parse: (text: string) => Name, text: string): Name => {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new TypeError(`"${text}": ${(error as Error).message}`, { cause: error });
+  }
+};
+
+/** One identity. Throws a TypeError when it is no SPIFFE ID, as the others do. */
 export const exactly = (spiffeId: string): Authorizer => {
-  const expected = parseOperatorSpiffeId(spiffeId);
+  const expected = read(parseOperatorSpiffeId, spiffeId);
   return (peer) => peer.spiffeId === expected;
 };
 
 /** One of several identities. */
 export const oneOf = (...spiffeIds: readonly string[]): Authorizer => {
-  const expected = new Set(spiffeIds.map((id) => parseOperatorSpiffeId(id)));
+  const expected = new Set(spiffeIds.map((id) => read(parseOperatorSpiffeId, id)));
   return (peer) => expected.has(peer.spiffeId);
 };
 
 /** Every identity of a trust domain. */
 export const memberOf = (trustDomain: string): Authorizer => {
-  const expected = parseOperatorTrustDomain(trustDomain);
+  const expected = read(parseOperatorTrustDomain, trustDomain);
   return (peer) => peer.trustDomain === expected;
 };

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { systemClock } from '../adapters/system/clock.ts';
-import { parseTrustDomain } from '../domain/trust-domain.ts';
 import type { TrustDomain } from '../domain/trust-domain.ts';
 import { verifyJwtSvid, type VerifiedJwtSvid } from '../verify/jwt-svid.ts';
 import { agentTarget, type AgentOptions } from './agent.ts';
@@ -117,7 +116,7 @@ export class JwtSource extends EventEmitter<SourceEvents> implements AsyncDispos
 
   /** The JWT keys of a trust domain; nothing when it is not trusted. */
   bundleFor(trustDomain: string): JwtBundle | undefined {
-    return this.bundles().get(parseTrustDomain(trustDomain));
+    return this.bundles().get(trustDomain as TrustDomain);
   }
 
   /** All JWT bundles, each for its own trust domain. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { parseTrustDomain, type TrustDomain } from '../domain/trust-domain.ts';
+import type { TrustDomain } from '../domain/trust-domain.ts';
 import { agentTarget, type AgentOptions } from './agent.ts';
 import { isFinal, WorkloadError } from './errors.ts';
 import { firstOf, quietly, type SourceEvents } from './source.ts';
@@ -87,8 +87,7 @@ export class X509Source extends EventEmitter<SourceEvents> implements AsyncDispo
 
   /** The bundle of a trust domain; nothing when it is not trusted, and after the identity was withdrawn. */
   bundleFor(trustDomain: string): X509Bundle | undefined {
-    this.#demandOpen();
-    return this.#context?.bundles.get(parseTrustDomain(trustDomain));
+    return this.bundles().get(trustDomain as TrustDomain);
   }
 
   /** All bundles, each for its own trust domain. */

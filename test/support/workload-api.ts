@@ -22,7 +22,7 @@ const PATIENCE_MS = 10_000;
 export const until = async (what: () => boolean): Promise<void> => {
   const end = Date.now() + PATIENCE_MS;
   while (!what()) {
-    if (Date.now() > end) throw new Error(`it never became so: ${what}`);
+    if (Date.now() > end) throw new Error(`it never became so: ${String(what)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 };

@@ -33,12 +33,12 @@ describe('authorizers', () => {
   test.each(['', 'example.org/api', 'spiffe://example.org/api/', 'spiffe://example.org/*'])(
     '"%s" is no identity',
     (id) => {
-      expect(() => exactly(id)).toThrow();
-      expect(() => oneOf(id)).toThrow();
+      expect(() => exactly(id)).toThrow(TypeError);
+      expect(() => oneOf(id)).toThrow(TypeError);
     },
   );
 
   test.each(['', 'spiffe://example.org', '*'])('"%s" is no trust domain', (name) => {
-    expect(() => memberOf(name)).toThrow();
+    expect(() => memberOf(name)).toThrow(TypeError);
   });
 });

@@ -132,7 +132,7 @@ describe('a guarded server of https', () => {
       return reused;
     };
     expect(await open()).toBe(false);
-    for (const session of [...sessions]) expect(await open(session)).toBe(false);
+    for (const session of sessions.slice(0, 3)) expect(await open(session)).toBe(false);
   });
 
   test('shows new certificates to new clients while it listens, and serves those that are there', async () => {
