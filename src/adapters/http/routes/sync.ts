@@ -7,7 +7,7 @@ import type { AgentFeed } from '../sync/agent-feed.ts';
 import { UPGRADE_PROTOCOL } from '../upgrade.ts';
 import { agentOf } from './agent-caller.ts';
 
-const PLACE = /^(?<epoch>[0-9]{1,9})\.(?<index>[0-9]{1,15})$/;
+const PLACE = /^(?<epoch>[0-9]{1,12})\.(?<index>[0-9]{1,15})$/;
 
 const placeOf = (text: string): SyncPlace => {
   const { epoch, index } = PLACE.exec(text)?.groups ?? {};
