@@ -8,6 +8,8 @@ export class EntryIndex {
   readonly #byId = new Map<string, SyncEntry>();
   readonly #filed = new Map<string, Set<SyncEntry>>();
   readonly #anchors = new Map<string, string>();
+  /** How many entries have a selector of this kind, `unix:path:`. */
+  readonly #kinds = new Map<string, number>();
 
   get size(): number {
     return this.#byId.size;
@@ -25,6 +27,7 @@ export class EntryIndex {
   put(entry: SyncEntry): void {
     this.remove(entry.id);
     this.#byId.set(entry.id, entry);
+    for (const kind of kindsOf(entry)) this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1);
     const anchor = this.#anchorOf(entry);
     // Without selectors it would match everybody, so it matches nobody.
     if (anchor === undefined) return;
@@ -38,6 +41,11 @@ export class EntryIndex {
     const entry = this.#byId.get(id);
     if (!entry) return;
     this.#byId.delete(id);
+    for (const kind of kindsOf(entry)) {
+      const left = (this.#kinds.get(kind) ?? 1) - 1;
+      if (left > 0) this.#kinds.set(kind, left);
+      else this.#kinds.delete(kind);
+    }
     const anchor = this.#anchors.get(id);
     if (anchor === undefined) return;
     this.#anchors.delete(id);
@@ -58,6 +66,11 @@ export class EntryIndex {
     return found;
   }
 
+  /** Whether any entry has a selector of this kind, such as `unix:path:`. */
+  hasKind(kind: string): boolean {
+    return this.#kinds.has(kind);
+  }
+
   #anchorOf({ selectors }: SyncEntry): string | undefined {
     let best: string | undefined;
     let fewest = Infinity;
@@ -68,3 +81,7 @@ export class EntryIndex {
     return best;
   }
 }
+
+/** `unix:path:`, of `unix:path:/bin/true`; each once. */
+const kindsOf = ({ selectors }: SyncEntry): ReadonlySet<string> =>
+  new Set(selectors.map((selector) => `${selector.split(':', 2).join(':')}:`));

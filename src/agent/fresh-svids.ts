@@ -134,11 +134,16 @@ export class FreshSvids {
     }
   }
 
+  /** Nothing is renewed any more. */
+  stop(): void {
+    this.#requests.clear();
+    this.#schedule.clear();
+  }
+
   /** Drops all SVIDs and keys. */
   clear(): void {
     const ids = new Set(this.#slots.keys());
-    this.#requests.clear();
-    this.#schedule.clear();
+    this.stop();
     this.#slots.clear();
     this.#parts.changed(ids);
   }

@@ -70,7 +70,7 @@ export class SyncedView {
     return this.#cursor;
   }
 
-  get entries(): Pick<EntryIndex, 'get' | 'all' | 'matching' | 'size'> {
+  get entries(): Pick<EntryIndex, 'get' | 'all' | 'matching' | 'hasKind' | 'size'> {
     return this.#now.entries;
   }
 
