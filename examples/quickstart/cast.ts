@@ -13,6 +13,9 @@ export const ORDERS = {
   resource: `https://orders.${TRUST_DOMAIN}`,
 } as const;
 
+/** A program on this machine that asks the agent, and has no code of ours. */
+export const BILLING = { entry: 'billing', spiffeId: `spiffe://${TRUST_DOMAIN}/billing` } as const;
+
 export const READ = 'orders:read';
 export const WRITE = 'orders:write';
 

@@ -12,6 +12,15 @@ export const nextSteps = ({ ready }: Stage, decision: string): readonly NextStep
   { what: 'everything that was issued', command: 'bin/mayfly.js credential list' },
   { what: 'why the renewal was refused', command: `bin/mayfly.js explain ${decision}` },
   { what: 'who may have which identity', command: 'bin/mayfly.js entry list' },
+  ...(ready.workloadSocket === null
+    ? []
+    : [
+        {
+          what: 'an identity out of the agent, for programs of yours',
+          command: `SPIFFE_ENDPOINT_SOCKET=unix://${ready.workloadSocket} bin/mayfly.js fetch x509`,
+        },
+        { what: 'who is connected, and who lags behind', command: 'bin/mayfly.js agent list' },
+      ]),
   { what: 'a one-time token of your own', command: 'bin/mayfly.js join-token create --agent' },
   {
     what: 'what revoking would hit (nothing happens without --yes)',

@@ -12,6 +12,9 @@ const Ready = z.object({
   api: z.url(),
   public: z.url(),
   adminSocket: z.string(),
+  /** Null where there is no agent: elsewhere than on Linux. */
+  workloadSocket: z.string().nullable(),
+  agent: z.string().nullable(),
   bundleFile: z.string(),
   dataDir: z.string(),
   pid: z.int(),

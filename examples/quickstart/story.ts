@@ -1,3 +1,4 @@
+import { askAgent } from './ask-agent.ts';
 import { callShop, openShop } from './call.ts';
 import { obtain } from './obtain.ts';
 import { register } from './register.ts';
@@ -20,6 +21,7 @@ export const tellStory = async (reporter: Reporter, server: ServerProcess, folde
   const stage = await setStage(reporter, server, folder);
   const joinTokens = await register(reporter, stage);
   const obtained = await obtain(reporter, stage, joinTokens.app);
+  await askAgent(reporter, stage);
   const shop = await openShop(reporter, stage, obtained, joinTokens.orders);
   await callShop(reporter, shop, obtained);
   const decision = await revoke(reporter, stage, obtained, shop);

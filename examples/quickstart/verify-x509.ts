@@ -8,6 +8,14 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n
 
 const certificatesOf = (pem: string): readonly string[] => pem.match(CERTIFICATE) ?? [];
 
+/** Certificates that stand one after the other in DER, as PEM. */
+export const splitCertificates = (octets: Buffer): string => {
+  if (octets.length === 0) return '';
+  // A certificate is far longer than 255 octets: its length takes two.
+  const end = 4 + octets.readUInt16BE(2);
+  return new X509Certificate(octets.subarray(0, end)).toString() + splitCertificates(octets.subarray(end));
+};
+
 interface Run {
   /** `missing`: there is no such program here. */
   readonly outcome: 'good' | 'bad' | 'missing';

@@ -1,8 +1,15 @@
-import type { RunningServer } from '../compose/running-server.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { CommandRefused, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
+
+/** A server or an agent that serves in this process. */
+interface Running {
+  /** Orderly. */
+  stop(): Promise<void>;
+  /** Resolves when it cannot go on. It never rejects. */
+  readonly fatal: Promise<Error>;
+}
 
 const startFailure = (error: unknown): string | undefined => {
   if (error instanceof Refusal) {
@@ -22,13 +29,13 @@ const startFailure = (error: unknown): string | undefined => {
  * A start that must not be is an answer for the operator, in the server's own sentence; an error of another class than
  * `Error` and `Refusal` is a bug and stays one.
  */
-export const starting = async (start: () => Promise<RunningServer>): Promise<RunningServer> => {
+export const starting = async <T>(what: 'server' | 'agent', start: () => Promise<T>): Promise<T> => {
   try {
     return await start();
   } catch (error) {
     const why = startFailure(error);
     if (why === undefined) throw error;
-    throw new CommandRefused(`the server does not start: ${why}`);
+    throw new CommandRefused(`the ${what} does not start: ${why}`);
   }
 };
 
@@ -39,7 +46,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
  * while it stops change nothing. `announce` says that it is ready; whoever reads that may stop it in the same moment. A server that cannot go on answers "could not tell": what was asked last may be on record.
  */
 export const serveUntilStopped = async (
-  server: RunningServer,
+  running: Running,
   output: Output,
   announce: () => void,
   onStop: () => void = () => undefined,
@@ -52,14 +59,14 @@ export const serveUntilStopped = async (
   for (const name of SIGNALS) process.on(name, asked);
   try {
     announce();
-    const fatal = await Promise.race([signal, server.fatal]);
+    const fatal = await Promise.race([signal, running.fatal]);
     if (fatal !== undefined) {
       output.note(`cannot go on: ${fatal.message}`);
       // At once: nothing that still runs may answer anyone (DEC-8).
       process.exit(EXIT.unknown);
     }
     onStop();
-    await server.stop();
+    await running.stop();
     return EXIT.yes;
   } finally {
     for (const name of SIGNALS) process.off(name, asked);

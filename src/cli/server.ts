@@ -71,7 +71,9 @@ const initVerb = (cli: Cli): Command =>
 const run = async (config: Config, output: Output, terminal: Terminal): Promise<ExitCode> => {
   const { startServer } = await import('../compose/server.ts');
   const service = serviceOf(terminal, output);
-  const server = await starting(() => startServer(config, { onHealth: (reasons) => service.health(reasons) }));
+  const server = await starting('server', () =>
+    startServer(config, { onHealth: (reasons) => service.health(reasons) }),
+  );
   const { waitsFor, readOnly } = server;
   const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
   const announce = (): void =>

@@ -11,28 +11,10 @@ import { parsePem } from '../formats/pem.ts';
 import { rootProblems } from '../verify/ca-certificate.ts';
 import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
+import { type Finding, look, wrong } from './finding.ts';
 import { publicIdentity } from './listener-identity.ts';
 import { askRunning, checkPort } from './ports-taken.ts';
 import { broughtRoot, checkDataFolder } from './store.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
-
-const look = async (what: string, look: () => string | Promise<string>): Promise<Finding> => {
-  try {
-    return { what, ok: true, detail: await look() };
-  } catch (error) {
-    return { what, ok: false, detail: (error as Error).message };
-  }
-};
-
-const wrong = (detail: string): never => {
-  throw new Error(detail);
-};
 
 const checkFolder = (folder: string): string => {
   checkDataFolder(folder);

@@ -19,6 +19,9 @@ type DeepReadonly<T> = T extends string | number | boolean | undefined
 /** The configuration as it is proven: durations in seconds, paths absolute, every default in place. */
 export type Config = DeepReadonly<z.output<ConfigSchema>>;
 
+/** One that has the section of an agent. */
+export type AgentConfig = Config & { readonly agent: NonNullable<Config['agent']> };
+
 /** What a configuration is made of. Flags stand above environment, environment above file. */
 export interface ConfigInput {
   /** The text of the file; empty when there is none. */

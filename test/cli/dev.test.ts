@@ -52,6 +52,7 @@ describe('mayfly dev --json', () => {
       'bundleFile',
       'dataDir',
       'pid',
+      'agent',
     ]);
     expect(ready?.pid).toBe(pid);
     expect(existsSync(ready?.dataDir ?? '')).toBe(false);

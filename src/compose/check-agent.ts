@@ -1,0 +1,200 @@
+import { lstatSync } from 'node:fs';
+import { connect } from 'node:net';
+import { request as httpRequest } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { FolderAgentState } from '../adapters/agent-state/agent-state.ts';
+import { StateFolder } from '../adapters/agent-state/folder.ts';
+import { readSealKey } from '../adapters/keys/seal-key.ts';
+import { ServerAddresses } from '../adapters/http-client/verified-connection.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { processSight } from '../adapters/system/process-sight.ts';
+import { systemTimers } from '../adapters/system/timers.ts';
+import { checkEngine, checkKubelet } from '../adapters/workload-attestors/checks.ts';
+import { ServerTrust } from '../agent/server-trust.ts';
+import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
+import { evidenceOf } from './agent-evidence.ts';
+import { trustAnchor } from './agent-trust.ts';
+import type { AgentConfig } from './config.ts';
+import { type Finding, look, wrong } from './finding.ts';
+import { kubeletOf } from './workload-attestors.ts';
+
+/** Certificates of seconds ago are not valid yet to a clock that is further behind. */
+const MAX_CLOCK_SECONDS = 10;
+const ANSWER_MS = 5_000;
+
+/** Nothing is known of the folder: an agent has it, or there is none. */
+const NO_STATE: Pick<AgentState, 'svid' | 'trust' | 'saveTrust'> = {
+  svid: () => undefined,
+  trust: () => undefined,
+  saveTrust: () => undefined,
+};
+
+interface Opened {
+  readonly state: Pick<AgentState, 'svid' | 'trust' | 'saveTrust'>;
+  readonly finding: Finding;
+}
+
+const until = ({ notAfter }: OwnSvid): string => new Date(notAfter * 1000).toISOString();
+
+/** What the folder holds; it is not made, and an agent that runs keeps it. */
+const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> => {
+  let state = NO_STATE;
+  const finding = await look('state folder', () => {
+    if (lstatSync(stateDir, { throwIfNoEntry: false }) === undefined) {
+      return `${stateDir} is not there yet; the start makes it`;
+    }
+    let folder: StateFolder;
+    try {
+      folder = new StateFolder(stateDir);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message.includes('another one that is running')) return `${stateDir}, in use by an agent that is running`;
+      throw error;
+    }
+    try {
+      state = new FolderAgentState(folder);
+    } finally {
+      folder.close();
+    }
+    const svid = state.svid();
+    if (svid === undefined) return `${stateDir}, no identity yet`;
+    const ended = svid.notAfter * 1000 <= systemClock.now() ? 'ended' : 'good until';
+    return `${stateDir}, ${svid.spiffeId}, ${ended} ${until(svid)}`;
+  });
+  return { state, finding };
+};
+
+const get = (options: RequestOptions): Promise<IncomingMessage> => {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const request = httpRequest({ ...options, path: '/readyz', timeout: ANSWER_MS });
+  request.once('timeout', () => request.destroy(new Error('no answer in time')));
+  request.once('error', reject);
+  request.once('response', (answer: IncomingMessage) => {
+    answer.resume();
+    resolve(answer);
+  });
+  request.end();
+  return promise;
+};
+
+/** Whether the server proves itself, and what it says of the time: both from one verified connection. */
+const checkServer = async (
+  config: AgentConfig,
+  urls: readonly URL[],
+  trust: ServerTrust,
+): Promise<readonly Finding[]> => {
+  let date: string | undefined;
+  const server = await look('server', async () => {
+    await trust.ready();
+    const addresses = new ServerAddresses(urls);
+    const connection = await addresses.open({
+      trustDomain: config.trustDomain,
+      trust: () => trust.roots(),
+      clock: systemClock,
+      delays: systemTimers,
+    });
+    try {
+      const { statusCode, headers } = await get({
+        createConnection: () => connection,
+        headers: { host: addresses.host },
+      });
+      date = headers.date;
+      if (statusCode !== 200) return wrong(`${addresses.host} is the server, and it is not ready`);
+      return `${addresses.host} is spiffe://${config.trustDomain}/mayfly/server, and ready`;
+    } finally {
+      connection.destroy();
+    }
+  });
+  const clock = await look('clock', () => {
+    if (date === undefined) return wrong('the server did not say what time it is');
+    const seconds = Math.round((systemClock.now() - Date.parse(date)) / 1000);
+    const text = `${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the server`;
+    return Math.abs(seconds) > MAX_CLOCK_SECONDS ? wrong(`${text}: set it right`) : text;
+  });
+  return [server, clock];
+};
+
+const checkTrust = async (trust: ServerTrust): Promise<string> => {
+  await trust.ready();
+  const count = trust.roots().length;
+  return `${count} ${count === 1 ? 'authority' : 'authorities'}`;
+};
+
+const checkEvidence = async (config: AgentConfig, { svid }: Pick<AgentState, 'svid'>): Promise<string> => {
+  if (svid() !== undefined) return 'not needed: there is an identity';
+  const source = evidenceOf(config);
+  if (source === undefined) return wrong('nothing is configured to get an identity with: see agent.evidence');
+  await source.collect(new Uint8Array(32));
+  return `${source.type}, readable; whether the server takes it is found out at the start`;
+};
+
+/** Somebody who answers is an agent, this node's own as far as anyone can tell. */
+const checkSocket = (path: string): Promise<string> => {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connect(path);
+  socket.once('connect', () => {
+    socket.destroy();
+    resolve(`${path}, an agent answers`);
+  });
+  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ENOENT') resolve(`${path} is not there yet; the start makes it`);
+    else if (code === 'ECONNREFUSED') resolve(`${path}, left behind by an agent that ended`);
+    else reject(new Error(`${path} cannot be opened (${code})`));
+  });
+  return promise;
+};
+
+const checkAttestors = ({ agent: { attestors } }: AgentConfig): readonly Promise<Finding>[] => {
+  const { docker, k8s } = attestors;
+  return [
+    ...(docker ? [look('docker', () => checkEngine(docker.socket))] : []),
+    ...(k8s ? [look('kubelet', () => checkKubelet(kubeletOf(k8s)))] : []),
+  ];
+};
+
+/** The agent that runs says itself how it is. */
+const checkRunning = async ({ agent: { metrics } }: AgentConfig): Promise<readonly Finding[]> => {
+  try {
+    const { statusCode } = await get({ host: metrics.address, port: metrics.port });
+    return [{ what: 'running agent', ok: statusCode === 200, detail: statusCode === 200 ? 'ready' : 'not ready' }];
+  } catch {
+    return [];
+  }
+};
+
+/** Looks at all that a node needs, and goes on after what is wrong, so that one screen says everything. An agent may be running. */
+export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[]> => {
+  const urls = config.agent.server.map((url) => new URL(url));
+  const { state, finding } = await openState(config);
+  const trust = await look('trust', () =>
+    checkTrust(
+      new ServerTrust({ trustDomain: config.trustDomain, state, anchor: trustAnchor(config, urls, systemTimers) }),
+    ),
+  );
+  const known = trust.ok
+    ? await checkServer(
+        config,
+        urls,
+        new ServerTrust({ trustDomain: config.trustDomain, state, anchor: trustAnchor(config, urls, systemTimers) }),
+      )
+    : [];
+  const { cacheKey } = config.agent;
+  return [
+    finding,
+    trust,
+    ...known,
+    await look('evidence', () => checkEvidence(config, state)),
+    await look('socket', () => checkSocket(config.agent.socket)),
+    ...(cacheKey === undefined
+      ? []
+      : [
+          await look('cache key', () => {
+            readSealKey(cacheKey).fill(0);
+            return cacheKey;
+          }),
+        ]),
+    ...processSight(),
+    ...(await Promise.all(checkAttestors(config))),
+    ...(await checkRunning(config)),
+  ];
+};
