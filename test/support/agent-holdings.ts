@@ -2,8 +2,8 @@ import { Holdings, type HoldingsParts } from '../../src/agent/holdings.ts';
 import type { AgentMessage } from '../../src/formats/sync-message.ts';
 import type { WorkloadSession, WorkloadState } from '../../src/agent/workload-session.ts';
 import type { WorkloadProcess } from '../../src/ports/workload-attestor.ts';
-import type { AgentWorld } from './agent-world.ts';
-import type { ManualTime } from './manual-time.ts';
+import { startAgentWorld, type AgentWorld } from './agent-world.ts';
+import { manualTime, type ManualTime } from './manual-time.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** What stands for a local process: who it is said to be, and whether it still is. */
@@ -110,3 +110,42 @@ export const stream = (session: WorkloadSession) => {
 /** The SPIFFE IDs of a state, without the trust domain. */
 export const pathsOf = (state: WorkloadState | undefined): readonly string[] =>
   state?.svids.map(({ spiffeId }) => spiffeId.replace('spiffe://example.org/', '')) ?? [];
+
+export const turns = async (count = 30): Promise<void> => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((go) => setImmediate(go));
+};
+
+/** Lets what was put off for others to work go on. */
+export const settle = async (time: ManualTime): Promise<void> => {
+  for (let round = 0; round < 5; round += 1) {
+    time.pass(0);
+    await turns(3);
+  }
+};
+
+let names = 0;
+/** An entry id that no other test uses. */
+export const freshId = (): string => `e${(names += 1)}`;
+
+/** One server for all tests of a file, and before each of them an agent that knows nothing yet; no entries are left behind. */
+export const agentForEachTest = (give: (world: AgentWorld, time: ManualTime, agent: TestHoldings) => void): void => {
+  let world: AgentWorld;
+  let agent: TestHoldings;
+  beforeAll(async () => {
+    world = await startAgentWorld();
+  });
+  beforeEach(() => {
+    // The timers of the test before are gone.
+    const time = manualTime(world.it.ledger.clock);
+    agent = startHoldings(world, time);
+    give(world, time, agent);
+  });
+  afterEach(async () => {
+    agent.holdings.stop();
+    world.outage = undefined;
+    world.calls.x509.length = 0;
+    world.calls.jwt.length = 0;
+    for (const { id } of world.it.ledger.views.entries.under(world.agent)) await world.remove(id);
+  });
+  afterAll(() => world.close());
+};
