@@ -11,6 +11,9 @@ import sys
 import threading
 import time
 
+# Seconds that whoever holds a socket for another stays; nobody is left to end it.
+WHILE = 20
+
 
 def connected(path):
     """The socket, also of the process that this program replaced."""
@@ -59,7 +62,7 @@ def main():
     receiver, sender = socket.socketpair()
     if "passes" in sys.argv and os.fork() == 0:
         _, kept, _, _ = socket.recv_fds(receiver, 16, 1)
-        time.sleep(3600)
+        time.sleep(WHILE)
         os._exit(len(kept))
     for word in sys.argv[2:]:
         if word.startswith("as="):
@@ -87,14 +90,14 @@ def main():
             # The child has the socket; the parent ends.
             if os.fork() == 0:
                 os.close(0)
-                time.sleep(3600)
+                time.sleep(WHILE)
                 os._exit(0)
             print("done", flush=True)
             os._exit(0)
         elif command == "many":
             many(path, int(words[0]))
         elif command == "end-main-thread":
-            threading.Thread(target=time.sleep, args=(3600,)).start()
+            threading.Thread(target=time.sleep, args=(WHILE,)).start()
             print("done", flush=True)
             ctypes.CDLL(None).pthread_exit(None)
         print("done", flush=True)

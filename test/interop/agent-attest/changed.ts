@@ -1,11 +1,11 @@
-import { chmodSync, chownSync, copyFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkloadAttestor } from '../../../src/ports/workload-attestor.ts';
 import { workloadAttestation } from '../../../src/agent/attest-workload.ts';
 import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { systemLogger } from '../../../src/adapters/system/logger.ts';
 import { systemTimers } from '../../../src/adapters/system/timers.ts';
-import { call, check, hold, Listening, patience, refusalOf, STRANGER, unix, until, verdict } from './harness.ts';
+import { call, check, hold, Listening, patience, refusalOf, runs, STRANGER, unix, until, verdict } from './harness.ts';
 
 /** A program that others may want to be taken for. */
 const trusted = (folder: string, name = 'trusted'): string => {
@@ -14,8 +14,6 @@ const trusted = (folder: string, name = 'trusted'): string => {
   chmodSync(path, 0o755);
   return path;
 };
-
-const runs = (pid: number, path: string): Promise<void> => until(() => readlinkSync(`/proc/${pid}/exe`) === path);
 
 const execs = async (listening: Listening, peerPidfd: boolean): Promise<void> => {
   const how = peerPidfd ? 'pidfd of the socket' : 'process id';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -43,9 +43,13 @@ export const addCounts = (more: { readonly passed: number; readonly failed: numb
 
 export const counts = (): { readonly passed: number; readonly failed: number } => ({ passed, failed });
 
-const until = async (isSo: () => boolean): Promise<void> => {
+export const until = async (isSo: () => boolean): Promise<void> => {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
+
+/** Until a process runs another program. Its words are there only after all else of it. */
+export const runs = (pid: number, path: string): Promise<void> =>
+  until(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(`${path}\0`));
 
 /** A process that runs `caller.py`, perhaps behind other commands such as `unshare`. */
 export class Caller {
@@ -176,5 +180,3 @@ export const verdict = async (held: WorkloadProcess): Promise<readonly string[] 
     return String((error as { readonly code?: unknown }).code);
   }
 };
-
-export { until };

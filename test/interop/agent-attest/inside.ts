@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { call, check, counts, hold, Listening, refusalOf, until, verdict } from './harness.ts';
+import { call, check, counts, hold, Listening, refusalOf, runs, verdict } from './harness.ts';
 
 /** Told to `run.ts`, a line each. */
 const tell = (message: object): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -30,7 +30,7 @@ const reuse = async (peerPidfd: boolean): Promise<void> => {
   await caller.does('leave');
   await ended;
   const other = await withId(held.pid);
-  await until(() => readFileSync(`/proc/${held.pid}/cmdline`, 'utf8').startsWith('/bin/sleep'));
+  await runs(held.pid, '/bin/sleep');
   check(`${how}: a process that was given the id of a caller is not the caller`, !held.isSame());
   check(`${how}: and gets nothing`, (await verdict(held)) === 'unauthenticated');
   if (peerPidfd) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { call, check, hold, Listening, STRANGER, until, verdict } from './harness.ts';
+import { call, check, hold, Listening, runs, STRANGER, verdict } from './harness.ts';
 
 const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
@@ -41,7 +41,7 @@ const otherMounts = async (listening: Listening): Promise<void> => {
   const { caller, socket } = await call(listening, ['unshare', '--mount', 'sh', '-c', mounts, 'sh']);
   const pid = caller.child.pid ?? 0;
   caller.say(`exec ${target} 60`);
-  await until(() => readlinkSync(`/proc/${pid}/exe`) === target);
+  await runs(pid, target);
   const held = hold(socket);
   const selectors = [...(await verdict(held))];
   check('a path of another mount namespace is not believed', !selectors.includes(`unix:path:${target}`), selectors);
