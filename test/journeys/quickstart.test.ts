@@ -40,6 +40,20 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** What a program asks the agent, where there is one. */
+const ASKED = {
+  'local-entry': {
+    entry: { id: 'billing', spiffeId: 'spiffe://example.org/billing', revision: 1 },
+    selector: `unix:uid:${process.getuid?.()}`,
+  },
+  'workload-api': {
+    language: expect.stringMatching(/^(?:Python|TypeScript)/),
+    spiffeId: 'spiffe://example.org/billing',
+    tool: expect.stringMatching(/^(?:openssl verify -x509_strict|node:crypto)$/),
+    said: expect.any(String),
+  },
+};
+
 /** Runs the quickstart; `onStep` hears of each line of stdout. Gives its end, and kills it should the test end first. */
 const runQuickstart = (args: readonly string[], onStep: (line: Line, pid: number) => void) =>
   new Promise<{ code: number | null; stderr: string }>((resolve) => {
@@ -139,6 +153,7 @@ describe('the quickstart', () => {
         decision: ID,
         ledger: PLACE,
       }),
+      ...(process.platform === 'linux' && ASKED),
       'resource-starts': expect.objectContaining({ spiffeId: 'spiffe://example.org/orders-api', serial: ID }),
       'call-accepted': { status: 200, caller: APP, orders: 2 },
       'call-without-scope': expect.objectContaining({ status: 403, error: 'insufficient_scope' }),
