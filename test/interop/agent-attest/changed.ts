@@ -158,6 +158,26 @@ const withoutMainThread = async (listening: Listening): Promise<void> => {
   await caller.end();
 };
 
+/** An agent that is neither root nor the caller's user. */
+const withoutRights = async (listening: Listening): Promise<void> => {
+  const { caller, socket } = await call(listening);
+  process.setegid?.(STRANGER);
+  process.seteuid?.(STRANGER);
+  try {
+    const held = hold(socket);
+    const selectors = await verdict(held);
+    check('without rights the user is told', selectors.includes('unix:uid:0'), selectors);
+    check('and the program is not', held.program === undefined && !String(selectors).includes('unix:path'), selectors);
+    await caller.does(`seteuid ${STRANGER}`);
+    check('but a change of user is noticed', !held.isSame());
+    held.close();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+  await caller.end();
+};
+
 /** Callers that change between connect and answer. */
 export const changedCallers = async (): Promise<void> => {
   const listening = await new Listening().listen();
@@ -169,5 +189,6 @@ export const changedCallers = async (): Promise<void> => {
   await users(listening);
   await groups(listening);
   await withoutMainThread(listening);
+  await withoutRights(listening);
   listening.close();
 };
