@@ -3,10 +3,12 @@ import { segment } from '../adapters/http-client/admin.ts';
 import { REVOCATION_REASONS } from '../domain/revocation-reason.ts';
 import type { RevocationMode } from '../domain/revocation-reason.ts';
 import { agentInitVerb } from './agent-init.ts';
+import { agentCheckVerb, agentRunVerb } from './agent-run.ts';
 import type { Agent } from './answers.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
 import { record, table, time, timeOfSeconds } from './output.ts';
+import type { Lines } from './output.ts';
 import { readPages, withPages } from './pages.ts';
 import type { PageOptions } from './pages.ts';
 import { orderRevocation } from './revoke.ts';
@@ -15,11 +17,30 @@ import type { Cli } from './verb.ts';
 
 const AGENTS = '/v1/admin/agents';
 
-const stateOf = ({ banned, locked, svid }: Agent): string => {
+const stateOf = ({ banned, locked, svid, dead, stoppedRenewing }: Agent): string => {
   if (banned) return 'banned';
   if (locked) return 'locked';
-  return svid === undefined ? 'expired' : 'good';
+  if (dead) return 'dead';
+  if (svid === undefined) return 'expired';
+  return stoppedRenewing ? 'stopped renewing' : 'good';
 };
+
+/** Whether it is there, and how far it has come. */
+const presenceText = ({ presence }: Agent): string => {
+  if (presence === undefined) return 'not seen';
+  if (!presence.connected) return `last seen ${time(presence.seen)}`;
+  return presence.behindSince === undefined ? 'connected' : `connected, behind since ${time(presence.behindSince)}`;
+};
+
+const connectionLines = ({ presence }: Agent): Lines =>
+  presence === undefined
+    ? []
+    : [
+        ['connected', presence.since === undefined ? 'no' : `since ${time(presence.since)}`],
+        ['last seen', time(presence.seen)],
+        ['confirmed', presence.acknowledged === undefined ? 'nothing' : `ledger index ${presence.acknowledged}`],
+        ['behind since', presence.behindSince === undefined ? undefined : time(presence.behindSince)],
+      ];
 
 const agentText = (agent: Agent): string =>
   record([
@@ -30,6 +51,7 @@ const agentText = (agent: Agent): string =>
     ['selectors', agent.selectors],
     ['svid', agent.svid === undefined ? undefined : `${agent.svid.serial} until ${timeOfSeconds(agent.svid.notAfter)}`],
     ['node key', agent.hasNodeKey ? `pinned, may come back until ${timeOfSeconds(agent.renewUntil)}` : 'none'],
+    ...connectionLines(agent),
     ['banned by', agent.banned?.id],
     ['locked by', agent.locked?.id],
   ]);
@@ -42,10 +64,11 @@ const listVerb = (cli: Cli): Command =>
       const agents = await readPages<Agent>(api, { path: AGENTS }, 'agents', options.limit, output);
       output.result(agents, () =>
         table(
-          ['SPIFFE ID', 'STATE', 'ATTESTOR', 'ATTESTED', 'SVID UNTIL'],
+          ['SPIFFE ID', 'STATE', 'CONNECTION', 'ATTESTOR', 'ATTESTED', 'SVID UNTIL'],
           agents.map((agent) => [
             agent.spiffeId,
             stateOf(agent),
+            presenceText(agent),
             agent.attestor,
             time(agent.attestedAt),
             agent.svid === undefined ? '' : timeOfSeconds(agent.svid.notAfter),
@@ -101,8 +124,10 @@ const unlockVerb = (cli: Cli): Command =>
 /** `mayfly agent`. */
 export const agentCommand = (cli: Cli): Command =>
   new Command('agent')
-    .description('Agents: prepare one; who attested, and who may no longer.')
+    .description('Agents: prepare, check and run one; who attested, and who may no longer.')
     .addCommand(agentInitVerb(cli))
+    .addCommand(agentRunVerb(cli))
+    .addCommand(agentCheckVerb(cli))
     .addCommand(listVerb(cli))
     .addCommand(showVerb(cli))
     .addCommand(endVerb(cli, 'ban', 'End all that came through an agent, and let nothing more through.', 'revoke'))

@@ -6,7 +6,7 @@ import type { CredentialRow } from '../ports/views.ts';
 import type { Explanation } from '../usecases/explain.ts';
 import type { ApplyPlan } from '../usecases/plan-apply.ts';
 import type { RevocationPreview } from '../usecases/preview-revocation.ts';
-import type { AgentView } from '../usecases/read-agents.ts';
+import type { SeenAgent } from '../usecases/read-agents.ts';
 
 /** What the admin API answers: the records of the use cases, with times as RFC 3339. */
 export type Entry = z.output<typeof EntryAnswer>;
@@ -29,10 +29,17 @@ export interface Status {
 
 export type Credential = CredentialRow & { readonly status: Status };
 
-export type Agent = Omit<AgentView, 'attestedAt' | 'banned' | 'locked'> & {
+export type Agent = Omit<SeenAgent, 'attestedAt' | 'banned' | 'locked' | 'presence'> & {
   readonly attestedAt: string;
   readonly banned?: Revocation;
   readonly locked?: Revocation;
+  readonly presence?: {
+    readonly connected: boolean;
+    readonly since?: string;
+    readonly seen: string;
+    readonly acknowledged?: number;
+    readonly behindSince?: string;
+  };
 };
 
 export type Decision = Omit<Explanation, 'status' | 'revocations'> & {

@@ -5,11 +5,13 @@ import { REVOCATION_REASONS } from '../domain/revocation-reason.ts';
 import type { RevocationMode } from '../domain/revocation-reason.ts';
 import { TARGET_KINDS } from '../domain/revocation.ts';
 import type { RevocationTarget } from '../domain/revocation.ts';
+import { allConfirmed, awaitAgents, awaitedText } from './await-agents.ts';
 import type { Preview, ReleaseOutcome, Revocation, RevokeOutcome } from './answers.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
-import { UsageError } from './exit.ts';
+import { EXIT, UsageError } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { wholeBetween } from './options.ts';
 import { table, time } from './output.ts';
 import type { Output } from './output.ts';
 import { previewText, revocationText } from './revocation-text.ts';
@@ -24,7 +26,13 @@ interface Options extends ConfirmOptions, TargetOptions {
   readonly reissue?: boolean;
   readonly hold?: boolean;
   readonly reason?: string;
+  readonly wait?: number | true;
 }
+
+/** Seconds that agents have to confirm, unless told. */
+const DEFAULT_WAIT = 10;
+
+const waitOf = (wait: Options['wait']): number | undefined => (wait === true ? DEFAULT_WAIT : wait);
 
 const targetOf = (options: TargetOptions): RevocationTarget => {
   const [target, ...more] = TARGET_KINDS.flatMap((kind) => {
@@ -48,19 +56,28 @@ export interface RevokeOrder {
   readonly mode: RevocationMode;
   readonly reason?: string | undefined;
   readonly yes?: boolean | undefined;
+  /** Seconds to wait for agents to confirm. */
+  readonly wait?: number | undefined;
 }
 
-/** Shows what would be hit; with `yes` it happens. Revoking twice is one revocation. */
+/**
+ * Shows what would be hit; with `yes` it happens. Revoking twice is one revocation. With `wait` the answer is "could not tell"
+ * unless all agents confirmed in time.
+ */
 export const orderRevocation = async (api: AdminApi, order: RevokeOrder, output: Output): Promise<ExitCode | void> => {
-  const { target, mode, reason, yes } = order;
+  const { target, mode, reason, yes, wait } = order;
   const seen = await api.call({ method: 'POST', path: `${REVOCATIONS}/preview`, body: { target } });
   const preview = seen.body as Preview;
   if (yes !== true) return wouldDo(output, { preview }, () => previewText(preview));
   const body = { target, mode, confirm: true, ...(reason !== undefined && { reason }) };
   const outcome = (await api.call({ method: 'POST', path: REVOCATIONS, body })).body as RevokeOutcome;
   if (!outcome.recorded) output.note('it was in force already; nothing new was recorded');
-  output.result({ done: true, ...outcome, preview }, () => revocationText(outcome.revocation));
-  return undefined;
+  const awaited = wait === undefined ? undefined : await awaitAgents(api, outcome.revocation.id, wait);
+  output.result(
+    { done: true, ...outcome, preview, ...(awaited && { confirmations: awaited }) },
+    () => revocationText(outcome.revocation) + (awaited ? awaitedText(awaited) : ''),
+  );
+  return awaited && !allConfirmed(awaited) ? EXIT.unknown : undefined;
 };
 
 const listVerb = (cli: Cli): Command =>
@@ -117,12 +134,23 @@ export const revokeCommand = (cli: Cli): Command =>
         .option('--credential <serial>', 'one credential, by serial or jti')
         .option('--reissue', 'end what was issued, but let successors be issued')
         .option('--hold', 'suspend until it is released')
+        .option(
+          '--wait [seconds]',
+          `wait until agents have confirmed it, ${DEFAULT_WAIT} s unless told; ends with 3 when not all have`,
+          wholeBetween(1, 3600),
+        )
         .addOption(new Option('--reason <word>', 'why').choices([...REVOCATION_REASONS])),
     ),
     ({ api, options, output }) =>
       orderRevocation(
         api,
-        { target: targetOf(options), mode: modeOf(options), reason: options.reason, yes: options.yes },
+        {
+          target: targetOf(options),
+          mode: modeOf(options),
+          reason: options.reason,
+          yes: options.yes,
+          wait: waitOf(options.wait),
+        },
         output,
       ),
   )

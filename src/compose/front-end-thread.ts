@@ -3,19 +3,32 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { SerialisedMetrics } from '../adapters/http/metrics.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { AgentPresence, AgentSighting } from '../usecases/agent-presence.ts';
 import type { FrontEndStart, FromFrontEnd, ToFrontEnd } from './front-end-messages.ts';
 import type { HealthReport } from './readiness.ts';
+
+/** What a front end's thread tells and asks the others through. */
+export interface ThreadHub {
+  report(sightings: readonly AgentSighting[]): void;
+  superseded(credential: RecordId): void;
+  /** Of these agents; of all that are connected when none are named. */
+  presence(agents: readonly SpiffeId[] | undefined): readonly AgentPresence[];
+}
 
 /** The main thread's side of a further front end. */
 export class FrontEndThread {
   readonly #worker: Worker;
+  readonly #hub: ThreadHub;
   readonly #asked = new Map<number, (metrics: SerialisedMetrics) => void>();
   readonly #closed = Promise.withResolvers<void>();
   #nextId = 1;
   #closing = false;
 
-  private constructor(worker: Worker, onFatal: (error: Error) => void) {
+  private constructor(worker: Worker, hub: ThreadHub, onFatal: (error: Error) => void) {
     this.#worker = worker;
+    this.#hub = hub;
     worker.on('message', (message: FromFrontEnd) => this.#hear(message));
     const end = (error: Error): void => {
       for (const answer of this.#asked.values()) answer([]);
@@ -28,7 +41,7 @@ export class FrontEndThread {
   }
 
   /** Resolves when it listens. `onFatal` is called when it dies later. */
-  static async start(start: FrontEndStart, onFatal: (error: Error) => void): Promise<FrontEndThread> {
+  static async start(start: FrontEndStart, hub: ThreadHub, onFatal: (error: Error) => void): Promise<FrontEndThread> {
     const entry = new URL(`./front-end-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     const worker = new Worker(entry, {
       workerData: start,
@@ -41,7 +54,7 @@ export class FrontEndThread {
       else reject(new Error(message.kind === 'failed' ? message.message : 'a front end answers out of turn'));
     });
     worker.once('error', reject);
-    const thread = new FrontEndThread(worker, onFatal);
+    const thread = new FrontEndThread(worker, hub, onFatal);
     await promise;
     worker.off('error', reject);
     return thread;
@@ -53,6 +66,10 @@ export class FrontEndThread {
 
   tell(report: HealthReport): void {
     this.#say({ kind: 'health', report });
+  }
+
+  superseded(credential: RecordId): void {
+    this.#say({ kind: 'superseded', credential });
   }
 
   flushDenials(): void {
@@ -79,9 +96,21 @@ export class FrontEndThread {
   }
 
   #hear(message: FromFrontEnd): void {
-    if (message.kind === 'closed') this.#closed.resolve();
-    if (message.kind !== 'metrics') return;
-    this.#asked.get(message.id)?.(message.metrics);
-    this.#asked.delete(message.id);
+    switch (message.kind) {
+      case 'closed':
+        return this.#closed.resolve();
+      case 'metrics':
+        this.#asked.get(message.id)?.(message.metrics);
+        this.#asked.delete(message.id);
+        return undefined;
+      case 'agents':
+        return this.#hub.report(message.sightings);
+      case 'superseded':
+        return this.#hub.superseded(message.credential);
+      case 'presence':
+        return this.#say({ kind: 'presence', id: message.id, presence: this.#hub.presence(message.agents) });
+      default:
+        return undefined;
+    }
   }
 }

@@ -6,6 +6,7 @@ import { systemLogger } from '../adapters/system/logger.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import type { FrontEndStart, FromFrontEnd, ToFrontEnd } from './front-end-messages.ts';
 import { FrontEnd } from './front-end.ts';
+import { WorkerExchange } from './worker-exchange.ts';
 
 /** The entry of a further front end's thread. */
 const say = (message: FromFrontEnd): void => parentPort?.postMessage(message);
@@ -13,7 +14,8 @@ const say = (message: FromFrontEnd): void => parentPort?.postMessage(message);
 const { share, ledgerLine, identities, ports } = workerData as FrontEndStart;
 const parts = { clock: systemClock, entropy: systemEntropy(), delays: systemTimers, logger: systemLogger() };
 const opened = openFrontEndLedger(ledgerLine, share.config.server.dataDir, parts);
-const frontEnd = new FrontEnd(share, { ...parts, opened });
+const agents = new WorkerExchange(say);
+const frontEnd = new FrontEnd(share, { ...parts, opened, agents });
 
 const hear = async (message: ToFrontEnd): Promise<void> => {
   switch (message.kind) {
@@ -25,6 +27,10 @@ const hear = async (message: ToFrontEnd): Promise<void> => {
       return frontEnd.flushDenials();
     case 'metrics':
       return say({ kind: 'metrics', id: message.id, metrics: await frontEnd.metrics.serialise() });
+    case 'superseded':
+      return frontEnd.superseded(message.credential);
+    case 'presence':
+      return agents.answered(message.id, message.presence);
     case 'close':
       await frontEnd.stopServing();
       frontEnd.letGo();

@@ -10,6 +10,7 @@ import type { Route } from '../adapters/http/route.ts';
 import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
+import { AgentNews } from '../adapters/http/sync/agent-news.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
 import { headAuthenticator } from '../adapters/keys/head-mac.ts';
@@ -23,6 +24,7 @@ import type { Delays } from '../ports/timers.ts';
 import { CallerMemory } from '../usecases/authenticate-caller.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { flushDenials } from '../usecases/record-denial.ts';
+import { type AgentExchange, ownExchange } from './agent-exchange.ts';
 import type { Config } from './config.ts';
 import { type BuiltIssuer, buildIssuer, withPublicUrl } from './issuer.ts';
 import { LateApp } from './late-app.ts';
@@ -57,6 +59,8 @@ export interface FrontEndParts {
   readonly delays: Delays;
   readonly logger: Logger;
   readonly opened: FrontEndLedger;
+  /** Absent: there is no other front end. */
+  readonly agents?: AgentExchange;
   /** For tests of crashes. */
   readonly wrap?: Wrappers;
 }
@@ -98,6 +102,7 @@ export class FrontEnd {
   readonly feed: AgentFeed;
   readonly #share: FrontEndShare;
   readonly #parts: FrontEndParts;
+  readonly #agents: AgentExchange;
   readonly #servers: HttpServer[] = [];
   #identities: readonly ServerIdentity[] = [];
 
@@ -106,6 +111,7 @@ export class FrontEnd {
     const { limits } = share.config.server;
     this.#share = share;
     this.#parts = parts;
+    this.#agents = parts.agents ?? ownExchange();
     this.health = new Health(clock);
     this.built = buildIssuer({
       ...parts,
@@ -125,19 +131,19 @@ export class FrontEnd {
       }),
       admission: new Admission(DEFAULT_ADMISSION, new RequestCost(eventLoopBusyMs)),
       metrics: this.metrics,
-      callers: callerChecks(this.built.issuer, new CallerMemory((id) => this.superseded(id))),
+      callers: callerChecks(this.built.issuer, new CallerMemory((id) => this.#supersede(id))),
     };
     this.feed = new AgentFeed({
       issuer: this.built.issuer,
       delays: parts.delays,
       logger,
       onChanges: (listener) => parts.opened.onChanges(listener),
-      listener: {
-        changed: () => undefined,
-        denied: () => undefined,
-        open: (count) => this.metrics.agents(count),
-        dropped: () => this.metrics.agentDropped(),
-      },
+      listener: new AgentNews({
+        issuer: this.built.issuer,
+        logger,
+        metrics: this.metrics,
+        report: (sightings) => this.#agents.report(sightings),
+      }),
       most: Math.ceil(share.connections * FEED_SHARE),
     });
   }
@@ -188,6 +194,7 @@ export class FrontEnd {
       challengeKey,
       limits: this.services.limits,
       feed: this.feed,
+      presence: this.#agents.reader,
       readiness: () => this.health.readiness(),
       apiUrl: config.server.api.url ?? addresses.api,
     });
@@ -216,6 +223,11 @@ export class FrontEnd {
   /** Lets go of the ledger. */
   letGo(): void {
     this.#parts.opened.close();
+  }
+
+  #supersede(id: RecordId): void {
+    this.superseded(id);
+    this.#agents.superseded(id);
   }
 
   #server(listener: 'api' | 'public', app: LateApp, identity: ServerIdentity): HttpServer {

@@ -1,5 +1,8 @@
 import { aggregateMetrics } from '../adapters/http/metrics.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import { PresenceBoard } from '../usecases/agent-presence.ts';
+import { type AgentExchange, ownExchange } from './agent-exchange.ts';
 import type { LedgerLine } from '../adapters/sqlite/open-ledger.ts';
 import {
   type Addresses,
@@ -9,7 +12,7 @@ import {
   type Ports,
   type ServerIdentities,
 } from './front-end.ts';
-import { FrontEndThread } from './front-end-thread.ts';
+import { FrontEndThread, type ThreadHub } from './front-end-thread.ts';
 import type { HealthReport } from './readiness.ts';
 
 /** All front ends of the process: the first in the main thread, each further one in a thread of its own (DEC-1). */
@@ -17,8 +20,11 @@ export class FrontEnds {
   readonly first: FrontEnd;
   readonly #threads: FrontEndThread[] = [];
 
-  constructor(first: FrontEnd) {
-    this.first = first;
+  /** Who of the agents is connected, at whichever of them. */
+  readonly board = new PresenceBoard();
+
+  constructor(openFirst: (agents: AgentExchange) => FrontEnd) {
+    this.first = openFirst(ownExchange(this.board, (credential) => this.#tellThreads(credential)));
   }
 
   /** Listens with the first, then with the others on the ports that it found. */
@@ -34,7 +40,8 @@ export class FrontEnds {
     const addresses = await this.first.listen(identities, wanted);
     const ports = portsOf(addresses);
     for (let started = 1; started < count; started += 1) {
-      const thread = await FrontEndThread.start({ share, ledgerLine: ledgerLine(), identities, ports }, onFatal);
+      const start = { share, ledgerLine: ledgerLine(), identities, ports };
+      const thread = await FrontEndThread.start(start, this.#hubOf(started), onFatal);
       this.#threads.push(thread);
     }
     return addresses;
@@ -64,5 +71,21 @@ export class FrontEnds {
   /** Stops accepting everywhere at once, finishes what was accepted (DEC-37). */
   async close(): Promise<void> {
     await Promise.all([this.first.stopServing(), ...this.#threads.map((thread) => thread.close())]);
+  }
+
+  /** The successor of a credential was presented somewhere: nobody goes on with it. */
+  #tellThreads(credential: RecordId): void {
+    for (const thread of this.#threads) thread.superseded(credential);
+  }
+
+  #hubOf(frontEnd: number): ThreadHub {
+    return {
+      report: (sightings) => this.board.report(frontEnd, sightings),
+      superseded: (credential) => {
+        this.first.superseded(credential);
+        this.#tellThreads(credential);
+      },
+      presence: (agents) => (agents ? this.board.of(agents) : this.board.connected()),
+    };
   }
 }

@@ -11,6 +11,7 @@ import { validateRoutes } from '../adapters/http/routes/validate.ts';
 import type { RateLimits } from '../adapters/http/limits.ts';
 import type { Route } from '../adapters/http/route.ts';
 import type { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
+import type { PresenceReader } from '../usecases/agent-presence.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { FleetMemory } from '../usecases/greet-agent.ts';
 import type { Issuer } from '../usecases/issuer.ts';
@@ -26,6 +27,7 @@ export interface RouteParts {
   readonly challengeKey: Uint8Array;
   readonly limits: RateLimits;
   readonly feed: AgentFeed;
+  readonly presence: PresenceReader;
   readonly readiness: () => Readiness;
   /** How callers with a client certificate reach us. */
   readonly apiUrl: string;
@@ -33,7 +35,7 @@ export interface RouteParts {
 
 /** The whole route table of a front end; each listener serves the part that names it. */
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
-  const { config, issuer, keeper, fleet, challengeKey, limits, feed, readiness, apiUrl } = parts;
+  const { config, issuer, keeper, fleet, challengeKey, limits, feed, presence, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
   const documents = new PublishedDocuments(
     issuer.views,
@@ -50,7 +52,7 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
     ...helloRoutes(issuer, fleet),
     ...syncRoutes(issuer, feed),
     ...validateRoutes(issuer),
-    ...adminRoutes(issuer),
+    ...adminRoutes(issuer, presence),
     ...authorityRoutes(issuer, keeper),
     ...publicDocumentRoutes(documents),
     ...probeRoutes({ readiness }),

@@ -79,7 +79,7 @@ const warn = (logger: Logger, { server }: Config, connections: number, isHeadMis
 const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (error: Error) => void) => {
   const { dev = false, clock = systemClock, logger = systemLogger() } = overrides;
   const entropy = systemEntropy();
-  const frontEnds = frontEndCount(config, overrides);
+  const count = frontEndCount(config, overrides);
   const share: FrontEndShare = {
     config,
     dev,
@@ -87,15 +87,15 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     challengeKey: entropy.bytes(SECRET_BYTES),
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: entropy.bytes(SECRET_BYTES),
-    reusePort: frontEnds > 1,
-    connections: connectionLimit(config.server.limits.connections, frontEnds, openFileLimit()),
+    reusePort: count > 1,
+    connections: connectionLimit(config.server.limits.connections, count, openFileLimit()),
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
   const isHeadMissing = lacksHead(config);
   const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
   const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
-  const first = new FrontEnd(share, parts);
-  return { share, store, first, clock, logger, isHeadMissing };
+  const frontEnds = new FrontEnds((agents) => new FrontEnd(share, { ...parts, agents }));
+  return { share, store, first: frontEnds.first, frontEnds, clock, logger, isHeadMissing };
 };
 
 /** Ends in the order in which answers depend on each other: listeners, then what they counted, then the ledger. */
@@ -141,7 +141,7 @@ interface Ending {
 const serve = async (
   config: Config,
   overrides: ServerOverrides,
-  { share, store, first, clock, logger, isHeadMissing }: Opened,
+  { share, store, first, frontEnds, clock, logger, isHeadMissing }: Opened,
   { fatal, onFatal }: Ending,
 ): Promise<RunningServer> => {
   const { issuer } = first.built;
@@ -157,7 +157,6 @@ const serve = async (
   const canIssue = waitsFor === undefined && readOnly === undefined;
   if (canIssue) await svid.renew();
 
-  const frontEnds = new FrontEnds(first);
   const forPublic = publicIdentity(config);
   const before = readOnly === undefined ? undefined : kept.take(clock.now());
   const own = canIssue ? svid.current() : (before ?? NO_IDENTITY);

@@ -27,9 +27,13 @@ export const roleCovers = (held: AdminRole, needed: AdminRole): boolean =>
 const outside = (admin: Administrator, reason: string, detail = reason): Refusal =>
   new Refusal('forbidden', detail, { reason: `beyond the rights of this ${admin.role}: ${reason}` });
 
+/** Whether `id` lies within the administrator's prefix; whole path segments count. */
+export const isWithin = ({ prefix }: Pick<Administrator, 'prefix'>, id: SpiffeId): boolean =>
+  prefix === undefined || isPathPrefix(prefix, id);
+
 /** Refuses with `forbidden` when `id` lies outside the administrator's prefix; whole path segments count. */
 export const requireWithin = (admin: Administrator, id: SpiffeId): void => {
-  if (admin.prefix === undefined || isPathPrefix(admin.prefix, id)) return;
+  if (isWithin(admin, id)) return;
   throw outside(admin, 'this lies outside the prefix of the admin role');
 };
 

@@ -12,7 +12,7 @@ export const MAX_AGENT_LINE_BYTES = 64 * 1024;
 export const MAX_DENIALS = 64;
 
 const MAX_DEPTH = 4;
-const MAX_REASON_BYTES = 512;
+const MAX_REASON_BYTES = 1024;
 /** The method that was called. It stands in the log in clear, so that it names nobody (TL-15). */
 const OPERATION = /^[A-Za-z][A-Za-z0-9._/ -]{0,63}$/;
 

@@ -113,7 +113,9 @@ export interface SyncHeartbeat {
   readonly time: number;
 }
 
-/** Denials that the agent told of are on record. */
+/**
+ * Denials that the agent need not tell of again: they are on record, one by one or counted together, or came too late to be.
+ */
 export interface SyncRecorded {
   readonly type: 'recorded';
   readonly ids: readonly string[];

@@ -134,8 +134,11 @@ const detailsOf = (issuer: Reader, admin: Administrator, id: RecordId, recorded:
   return explainOther(issuer, fact, summaryOf(fact));
 };
 
-const subjectOf = (fact: Fact | undefined): SpiffeId | undefined =>
-  fact !== undefined && 'spiffeId' in fact ? fact.spiffeId : undefined;
+/** Whom a decision is about; a denial of nobody in particular is about the agent that it came through. */
+const subjectOf = (fact: Fact | undefined): SpiffeId | undefined => {
+  if (fact?.kind === 'denied') return fact.spiffeId ?? fact.agent;
+  return fact !== undefined && 'spiffeId' in fact ? fact.spiffeId : undefined;
+};
 
 /**
  * Explains a decision from the ledger (P7): what it leaned on, where it is recorded, how it stands now, and for a denial the

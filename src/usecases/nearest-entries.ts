@@ -25,17 +25,30 @@ export interface NearEntry {
   readonly obstacles: readonly string[];
 }
 
+/** An entry that came close, and whether it hangs where it had to. */
+interface Candidate {
+  readonly near: NearEntry;
+  readonly isBelow: boolean;
+}
+
 /** Entries looked at for each selector, and the number told. */
 const CANDIDATES = 200;
 const TOLD = 5;
 
-const candidates = (issuer: Reader, wanted: Wanted): readonly Entry[] => {
+/** An agent tells of a workload that it attested: what counts is what hangs below it. */
+const isToldByAgent = ({ agent, attestor, entry, selectors }: Wanted): boolean =>
+  agent !== undefined && attestor === undefined && entry === undefined && selectors.length > 0;
+
+const candidates = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>): readonly Entry[] => {
   const { entries } = issuer.views;
   const named = wanted.entry === undefined ? undefined : entries.get(wanted.entry);
   const one = named ? [named] : [];
   if (wanted.attestor === JOIN_TOKEN) return one;
   const found = wanted.selectors.flatMap((selector) => entries.list({ selector }, { limit: CANDIDATES }));
   if (wanted.spiffeId !== undefined) found.push(...entries.list({ spiffeId: wanted.spiffeId }, { limit: CANDIDATES }));
+  if (isToldByAgent(wanted)) {
+    for (const parentId of parents) found.push(...entries.list({ parentId }, { limit: CANDIDATES }));
+  }
   found.push(...one);
   return [...new Map(found.map((entry) => [entry.id, entry])).values()];
 };
@@ -70,22 +83,29 @@ const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>
 
 /**
  * The entries that came nearest to giving what was wanted, by the entries as they stand now: fewest missing selectors first, then
- * fewest obstacles, then most matching ones. At most five, all below `prefix`; looks at a bounded number of entries.
+ * fewest obstacles, then most matching ones. At most five, all below `prefix`; looks at a bounded number of entries. Where an
+ * agent tells of a workload, entries below that agent and its groups come before all others.
  *
  * A join token leads to the one entry that it names, whatever that entry selects (DEC-16): it is told if it stood in the way.
  */
 export const nearestEntries = (issuer: Reader, wanted: Wanted, prefix?: SpiffeId): readonly NearEntry[] => {
   const parents = parentsOf(issuer, wanted.agent);
-  return candidates(issuer, wanted)
+  const belowFirst = isToldByAgent(wanted);
+  return candidates(issuer, wanted, parents)
     .filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId))
-    .map((entry) => nearness(issuer, wanted, parents, entry))
-    .filter(({ obstacles }) => wanted.attestor !== JOIN_TOKEN || obstacles.length > 0)
+    .map((entry): Candidate => {
+      const isBelow = !belowFirst || parents.has(entry.parentId);
+      return { near: nearness(issuer, wanted, parents, entry), isBelow };
+    })
+    .filter(({ near }) => wanted.attestor !== JOIN_TOKEN || near.obstacles.length > 0)
     .sort(
-      (a, b) =>
+      ({ near: a, isBelow: aIsBelow }, { near: b, isBelow: bIsBelow }) =>
+        Number(bIsBelow) - Number(aIsBelow) ||
         a.missing.length - b.missing.length ||
         a.obstacles.length - b.obstacles.length ||
         b.matching.length - a.matching.length ||
         (a.id < b.id ? -1 : 1),
     )
-    .slice(0, TOLD);
+    .slice(0, TOLD)
+    .map(({ near }) => near);
 };

@@ -49,7 +49,8 @@ export const credentialFilters = (target: RevocationTarget): readonly Credential
   }
 };
 
-const liveCredentials = function* (issuer: Reader, target: RevocationTarget): Generator<CredentialRow> {
+/** The credentials that a target hits and that have not expired; some may come twice. */
+export const liveCredentials = function* (issuer: Reader, target: RevocationTarget): Generator<CredentialRow> {
   const liveAt = unixSeconds(issuer.clock.now());
   if (target.kind === 'credential') {
     const row = issuer.views.credentials.get(parseRecordId(target.value));

@@ -4,32 +4,62 @@ import { Refusal } from '../domain/refusal.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationRow, Page } from '../ports/views.ts';
+import { agentLife } from './agent-life.ts';
+import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
 
-type Reader = Pick<Issuer, 'views' | 'clock' | 'follower'>;
+type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
 export interface AgentView extends Omit<AttestationRow, 'nodeKey'> {
   /** A node key is pinned: it may come back with it (DEC-13). */
   readonly hasNodeKey: boolean;
   /** Its newest SVID that has not expired, if it has one. */
-  readonly svid?: { readonly serial: string; readonly notAfter: number };
+  readonly svid?: { readonly serial: string; readonly notBefore: number; readonly notAfter: number };
   /** Nothing is issued to it or through it. */
   readonly banned?: Revocation;
   /** Renewal stopped: a clone was seen (DEC-12). */
   readonly locked?: Revocation;
+  /** Neither its SVID nor its node key is good any more. */
+  readonly dead: boolean;
+  /** Its SVID should have been renewed by now. */
+  readonly isPastRenewal: boolean;
 }
 
-const viewOf = (issuer: Reader, { nodeKey, ...row }: AttestationRow): AgentView => {
+/** An agent with what was seen of it. */
+export interface SeenAgent extends Omit<AgentView, 'isPastRenewal'> {
+  /** Its SVID should have been renewed by now, and it is not connected. */
+  readonly stoppedRenewing: boolean;
+  /** Its connection to the feed: absent when none was seen since the server started. */
+  readonly presence?: AgentPresence;
+}
+
+/** Adds what was seen of agents. */
+export const seenAgents = async (
+  presence: PresenceReader,
+  views: readonly AgentView[],
+): Promise<readonly SeenAgent[]> => {
+  const seen = await presence.of(views.map(({ spiffeId }) => spiffeId));
+  const byAgent = new Map(seen.map((each) => [each.agent, each]));
+  return views.map(({ isPastRenewal, ...view }) => {
+    const own = byAgent.get(view.spiffeId);
+    return { ...view, stoppedRenewing: isPastRenewal && own?.since === undefined, ...(own && { presence: own }) };
+  });
+};
+
+const viewOf = (issuer: Reader, row: AttestationRow): AgentView => {
+  const { nodeKey, ...shown } = row;
   const { spiffeId } = row;
   const { revocations } = issuer.follower;
-  const liveAt = unixSeconds(issuer.clock.now());
-  const [svid] = issuer.views.credentials.list({ spiffeId, liveAt }, { limit: 1 });
+  const { newest, isDead, isPastRenewal } = agentLife(issuer, row);
+  const svid = newest && newest.notAfter > unixSeconds(issuer.clock.now()) ? newest : undefined;
   const banned = revocations.barring({ spiffeId });
   const locked = revocations.locking(spiffeId);
   return {
-    ...row,
+    ...shown,
     hasNodeKey: nodeKey !== undefined,
-    ...(svid && { svid: { serial: svid.id, notAfter: svid.notAfter } }),
+    dead: isDead,
+    isPastRenewal,
+    ...(svid && { svid: { serial: svid.id, notBefore: svid.notBefore, notAfter: svid.notAfter } }),
     ...(banned && { banned }),
     ...(locked && { locked }),
   };

@@ -78,6 +78,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #agentDenialsRefused = new Counter({
+    name: 'mayfly_agent_denials_refused_total',
+    help: 'Denials that agents told of and that were not recorded: too old, or under an id that was used before.',
+    registers: [this.#registry],
+  });
+
   /** Counts requests that are turned away as soon as they come; they are added to the others when somebody asks. */
   shedding(listener: string, method: string, route: string, status: number): () => void {
     const shed = { labels: { listener, method, route, status }, count: 0 };
@@ -115,6 +121,10 @@ export class Metrics {
 
   agentDropped(): void {
     this.#agentsDropped.inc();
+  }
+
+  agentDenialsRefused(count: number): void {
+    this.#agentDenialsRefused.inc(count);
   }
 
   inFlight(count: number): void {

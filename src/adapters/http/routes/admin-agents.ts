@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { parseOperatorSpiffeId, type SpiffeId } from '../../../domain/spiffe-id.ts';
+import type { AgentPresence, PresenceReader } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { banAgent, evictAgent, unlockAgent } from '../../../usecases/manage-agents.ts';
-import { listAgents, showAgent, type AgentView } from '../../../usecases/read-agents.ts';
+import { listAgents, type SeenAgent, seenAgents, showAgent } from '../../../usecases/read-agents.ts';
 import type { RevokeOutcome } from '../../../usecases/revoke.ts';
 import { defineRoute, type Answer, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, pageOf, pageQuery, requireConfirmation, time } from './administering.ts';
@@ -18,9 +19,21 @@ const Agent = z.object({
   attestedAt: z.iso.datetime(),
   renewUntil: z.int().describe('Unix seconds.'),
   hasNodeKey: z.boolean(),
-  svid: z.object({ serial: z.string(), notAfter: z.int() }).optional(),
+  svid: z.object({ serial: z.string(), notBefore: z.int(), notAfter: z.int() }).optional(),
   banned: RevocationAnswer.optional(),
   locked: RevocationAnswer.optional(),
+  dead: z.boolean().describe('Neither its SVID nor its node key is good any more.'),
+  stoppedRenewing: z.boolean().describe('Its SVID should have been renewed by now, and it is not connected.'),
+  presence: z
+    .object({
+      connected: z.boolean(),
+      since: z.iso.datetime().optional(),
+      seen: z.iso.datetime().describe('When it said something last.'),
+      acknowledged: z.int().optional().describe('The newest place of the log that it acknowledged.'),
+      behindSince: z.iso.datetime().optional().describe('Since when it owes an acknowledgement.'),
+    })
+    .optional()
+    .describe('Its connection to the feed, as far as it was seen since the server started.'),
 });
 
 const Params = z.strictObject({
@@ -34,11 +47,20 @@ const ActBody = z.strictObject({
 
 const agentOf = (params: z.output<typeof Params>): SpiffeId => parseOperatorSpiffeId(params.id, { field: 'id' });
 
-const render = (agent: AgentView): object => ({
+const renderPresence = ({ since, seen, acknowledged, behindSince }: AgentPresence): object => ({
+  connected: since !== undefined,
+  ...(since !== undefined && { since: time(since) }),
+  seen: time(seen),
+  ...(acknowledged >= 0 && { acknowledged }),
+  ...(behindSince !== undefined && { behindSince: time(behindSince) }),
+});
+
+const render = (agent: SeenAgent): object => ({
   ...agent,
   attestedAt: time(agent.attestedAt),
   ...(agent.banned && { banned: renderRevocation(agent.banned) }),
   ...(agent.locked && { locked: renderRevocation(agent.locked) }),
+  ...(agent.presence && { presence: renderPresence(agent.presence) }),
 });
 
 const renderOutcome = ({ revocation, recorded }: RevokeOutcome): Answer => ({
@@ -71,7 +93,7 @@ const actionRoute = (issuer: Issuer, name: keyof typeof ACTIONS): Route => {
   });
 };
 
-export const agentRoutes = (issuer: Issuer): readonly Route[] => [
+export const agentRoutes = (issuer: Issuer, presence: PresenceReader): readonly Route[] => [
   defineRoute({
     method: 'GET',
     path: '/v1/admin/agents',
@@ -88,9 +110,9 @@ export const agentRoutes = (issuer: Issuer): readonly Route[] => [
     ],
     refusals: ['unauthenticated', 'forbidden'],
     handle: (context, { query }) =>
-      administer(issuer, context, (admin) => {
+      administer(issuer, context, async (admin) => {
         const { agents, ...next } = listAgents(issuer, admin, pageOf(query));
-        return { body: { agents: agents.map(render), ...next } };
+        return { body: { agents: (await seenAgents(presence, agents)).map(render), ...next } };
       }),
   }),
   defineRoute({
@@ -103,7 +125,10 @@ export const agentRoutes = (issuer: Issuer): readonly Route[] => [
     answers: [{ status: 200, description: 'The agent.', schema: Agent }],
     refusals: ['unauthenticated', 'forbidden', 'not_found'],
     handle: (context, { params }) =>
-      administer(issuer, context, (admin) => ({ body: render(showAgent(issuer, admin, agentOf(params))) })),
+      administer(issuer, context, async (admin) => {
+        const seen = await seenAgents(presence, [showAgent(issuer, admin, agentOf(params))]);
+        return { body: seen.map(render)[0] ?? {} };
+      }),
   }),
   actionRoute(issuer, 'ban'),
   actionRoute(issuer, 'evict'),

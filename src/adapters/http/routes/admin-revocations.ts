@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { Refusal } from '../../../domain/refusal.ts';
 import { REVOCATION_MODES } from '../../../domain/revocation-reason.ts';
+import type { PresenceReader } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { previewRevocation } from '../../../usecases/preview-revocation.ts';
 import { releaseRevocation } from '../../../usecases/release-revocation.ts';
 import { requireTargetWithin, visibleRevocations } from '../../../usecases/revocation-target.ts';
+import { RevocationConfirmations } from '../../../usecases/revocation-confirmations.ts';
 import { revoke } from '../../../usecases/revoke.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { ADMIN_LISTENERS, administer, recordIdOf, recordIdParam, requireConfirmation } from './administering.ts';
+import { ADMIN_LISTENERS, administer, recordIdOf, recordIdParam, requireConfirmation, time } from './administering.ts';
 import { OutcomeAnswer, Reason, renderRevocation, RevocationAnswer, Target } from './revocation-schema.ts';
 
 const Preview = z.object({
@@ -36,7 +38,46 @@ const ReleaseAnswer = z.object({
   recorded: z.boolean().describe('False: it had been released before.'),
 });
 
-export const revocationRoutes = (issuer: Issuer): readonly Route[] => [
+const Confirmed = z.object({
+  agents: z.int().describe('Those that are connected, and those that hold what it ends.'),
+  confirmed: z.int(),
+  unconfirmed: z
+    .array(
+      z.object({
+        agent: z.string(),
+        connected: z.boolean(),
+        seen: z.iso.datetime().optional().describe('When it said something last.'),
+        until: z.int().optional().describe('Unix seconds: what it holds of the target has expired by then.'),
+      }),
+    )
+    .describe('At most 100, the worst first.'),
+});
+
+const confirmationRoute = (issuer: Issuer, presence: PresenceReader): Route => {
+  const confirmations = new RevocationConfirmations(issuer, presence);
+  return defineRoute({
+    method: 'GET',
+    path: '/v1/admin/revocations/:id/confirmations',
+    listeners: ADMIN_LISTENERS,
+    summary: 'Which agents have confirmed that they act by a revocation',
+    access: { kind: 'admin', role: 'viewer' },
+    params: recordIdParam,
+    answers: [{ status: 200, description: 'As it is now.', schema: Confirmed }],
+    refusals: ['unauthenticated', 'forbidden', 'not_found'],
+    handle: (context, { params }) =>
+      administer(issuer, context, async (admin) => {
+        const { unconfirmed, ...counts } = await confirmations.of(admin, recordIdOf(params.id));
+        const left = unconfirmed.map(({ seen, ...each }) => ({
+          ...each,
+          ...(seen !== undefined && { seen: time(seen) }),
+        }));
+        return { body: { ...counts, unconfirmed: left } };
+      }),
+  });
+};
+
+export const revocationRoutes = (issuer: Issuer, presence: PresenceReader): readonly Route[] => [
+  confirmationRoute(issuer, presence),
   defineRoute({
     method: 'GET',
     path: '/v1/admin/revocations',

@@ -1,3 +1,4 @@
+import type { PresenceReader } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import type { Route } from '../route.ts';
 import { agentRoutes } from './admin-agents.ts';
@@ -10,12 +11,12 @@ import { resourceRoutes } from './admin-resources.ts';
 import { revocationRoutes } from './admin-revocations.ts';
 
 /** Everything that administers what an issuer issues: all but its authorities, which have parts of their own. */
-export const adminRoutes = (issuer: Issuer): readonly Route[] => [
+export const adminRoutes = (issuer: Issuer, presence: PresenceReader): readonly Route[] => [
   ...entryRoutes(issuer),
   ...applyRoutes(issuer),
   ...resourceRoutes(issuer),
-  ...revocationRoutes(issuer),
-  ...agentRoutes(issuer),
+  ...revocationRoutes(issuer, presence),
+  ...agentRoutes(issuer, presence),
   ...credentialRoutes(issuer),
   ...explainRoutes(issuer),
   ...joinTokenRoutes(issuer),

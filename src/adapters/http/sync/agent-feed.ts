@@ -38,7 +38,7 @@ const BYES: Readonly<Record<SyncBye['reason'], Buffer>> = {
 export interface FeedListener {
   /** Something about these changed since the last call; at most once a tick. */
   changed(streams: ReadonlySet<AgentStream>): void;
-  /** An agent told of these. What is dealt with is answered by `AgentFeed.recorded`. */
+  /** An agent told of these. Throws when they are too many. */
   denied(stream: AgentStream, denials: readonly SyncDenial[]): void;
   open(count: number): void;
   dropped(): void;
@@ -65,6 +65,7 @@ export class AgentFeed implements StreamOwner {
   #touched = new Set<AgentStream>();
   #stopTicking: (() => void) | undefined;
   #ticks = 0;
+  #opened = 0;
   /** Unix seconds at which the first of the SVIDs in use expires. */
   #firstExpiry = Infinity;
   #closing = false;
@@ -101,7 +102,8 @@ export class AgentFeed implements StreamOwner {
     const { issuer, listener } = this.#parts;
     const groups = this.#tales.groups(row);
     const now = issuer.clock.now();
-    const stream = new AgentStream(this, socket, { agent: spiffeId, row, groups, source, now });
+    const stream = new AgentStream(this, socket, { agent: spiffeId, row, groups, source, id: this.#opened, now });
+    this.#opened += 1;
     this.#makeRoomFor(stream);
     this.#table.add(stream);
     this.#firstExpiry = Math.min(this.#firstExpiry, row.notAfter);
@@ -117,11 +119,6 @@ export class AgentFeed implements StreamOwner {
   /** The successor of this credential was presented: its streams go on with the new one (DEC-12). */
   superseded(serial: RecordId): void {
     for (const stream of this.#table.all()) if (stream.serial === serial) this.#end(stream, 'expired');
-  }
-
-  /** Denials that this agent told of are dealt with. */
-  recorded(stream: AgentStream, ids: readonly string[]): void {
-    if (ids.length > 0) stream.say([syncLine({ type: 'recorded', ids })]);
   }
 
   /** Says goodbye to everyone; resolves when all are gone. */
@@ -181,6 +178,7 @@ export class AgentFeed implements StreamOwner {
       throw new Refusal('invalid_request', 'it acknowledges what it was not told');
     }
     stream.acknowledged = Math.max(stream.acknowledged, index);
+    if (stream.acknowledged === stream.told) stream.behindSince = undefined;
     this.#touched.add(stream);
   }
 
@@ -264,6 +262,10 @@ export class AgentFeed implements StreamOwner {
 
   #visit(stream: AgentStream, heartbeat: readonly Buffer[]): void {
     stream.visit();
+    if (stream.told > stream.acknowledged) {
+      stream.behindSince ??= this.#parts.issuer.clock.now();
+      this.#touched.add(stream);
+    }
     if (!stream.isOpen) stream.socket.destroy();
     else if (stream.silent > SILENT_VISITS) stream.drop('it has been silent for too long');
     else if (stream.stalled > STALLED_VISITS) stream.drop('it does not read what it is told');

@@ -62,6 +62,8 @@ export class AgentStream implements AgentScope {
   readonly agent: SpiffeId;
   readonly row: CredentialRow;
   readonly source: string;
+  /** Unlike that of any other stream of its owner. */
+  readonly id: number;
   /** Unix milliseconds. */
   readonly since: number;
   groups: readonly SpiffeId[];
@@ -70,6 +72,8 @@ export class AgentStream implements AgentScope {
   /** The newest place that it was told, and the newest that it acknowledged. */
   told = -1;
   acknowledged = -1;
+  /** Since when it owes an acknowledgement, as far as the timer saw; Unix milliseconds. */
+  behindSince: number | undefined;
   /** How often the timer came by, and came by since it said anything. */
   visits = 0;
   silent = 0;
@@ -88,7 +92,7 @@ export class AgentStream implements AgentScope {
   constructor(
     owner: StreamOwner,
     socket: Socket,
-    { agent, row, groups, source, now }: AgentScope & { readonly source: string; readonly now: number },
+    { agent, row, groups, source, id, now }: AgentScope & Pick<AgentStream, 'source' | 'id'> & { readonly now: number },
   ) {
     this.owner = owner;
     this.socket = socket;
@@ -96,6 +100,7 @@ export class AgentStream implements AgentScope {
     this.row = row;
     this.groups = groups;
     this.source = source;
+    this.id = id;
     this.since = now;
     this.seen = now;
     (socket as StreamSocket)[STREAM] = this;

@@ -2,6 +2,7 @@ import { adminRoutes } from '../../../../src/adapters/http/routes/admin.ts';
 import { validateRoutes } from '../../../../src/adapters/http/routes/validate.ts';
 import type { Admin } from '../../../../src/adapters/http/route.ts';
 import { callerChecks } from '../../../../src/adapters/http/callers.ts';
+import { ownExchange } from '../../../../src/compose/agent-exchange.ts';
 import { createJoinToken } from '../../../../src/usecases/create-join-token.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { API, entryDraft, id } from '../../../support/administration.ts';
@@ -17,7 +18,7 @@ const LOCAL: Admin = { name: 'uid:0', role: 'owner' };
 beforeAll(async () => {
   it = await startAttesting();
   const issuer: Issuer = it.attesting;
-  running = await startServer([...adminRoutes(issuer), ...validateRoutes(issuer)], {
+  running = await startServer([...adminRoutes(issuer, ownExchange().reader), ...validateRoutes(issuer)], {
     listener: 'admin',
     services: testServices({ callers: callerChecks(issuer) }),
     peerOf: () => ({ source: 'uid:0', admin }),

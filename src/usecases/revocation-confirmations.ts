@@ -1,0 +1,100 @@
+import { type Administrator, isWithin } from '../domain/administrator.ts';
+import { unixSeconds } from '../domain/instant.ts';
+import type { RecordId } from '../domain/record-id.ts';
+import { Refusal } from '../domain/refusal.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { CredentialRow } from '../ports/views.ts';
+import type { AgentPresence, PresenceReader } from './agent-presence.ts';
+import type { Issuer } from './issuer.ts';
+import { liveCredentials } from './preview-revocation.ts';
+import { requireTargetWithin } from './revocation-target.ts';
+
+type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
+
+/** An agent that has not confirmed. */
+export interface Unconfirmed {
+  readonly agent: SpiffeId;
+  readonly connected: boolean;
+  /** Unix milliseconds; absent when it was not seen since the server started. */
+  readonly seen?: number;
+  /** Unix seconds at which the last of what it holds of the target expires by itself; absent when it holds none. */
+  readonly until?: number;
+}
+
+/** Which agents act by a revocation (DEC-35). */
+export interface Confirmations {
+  /** Whom it has to reach: agents that are connected, and those that hold what it ends. */
+  readonly agents: number;
+  readonly confirmed: number;
+  /** Those that the administrator may see, the worst first, and not more than a screen of them. */
+  readonly unconfirmed: readonly Unconfirmed[];
+}
+
+/** Credentials looked at. */
+const MAX_CREDENTIALS = 20_000;
+const TOLD = 100;
+/** Revocations whose holders are remembered: whoever waits asks several times a second. */
+const REMEMBERED = 16;
+
+/** The agent that holds a credential for its workload, or for itself. */
+const holderOf = ({ agent, role, spiffeId }: CredentialRow): SpiffeId | undefined =>
+  agent ?? (role === 'agent' ? spiffeId : undefined);
+
+/** Says who has confirmed a revocation. */
+export class RevocationConfirmations {
+  readonly #issuer: Reader;
+  readonly #presence: PresenceReader;
+  readonly #holders = new Map<RecordId, ReadonlyMap<SpiffeId, number>>();
+
+  constructor(issuer: Reader, presence: PresenceReader) {
+    this.#issuer = issuer;
+    this.#presence = presence;
+  }
+
+  /** Refuses with `not_found`; `forbidden` outside the administrator's prefix. */
+  async of(admin: Administrator, id: RecordId): Promise<Confirmations> {
+    const revocation = this.#issuer.views.revocations.get(id);
+    if (!revocation) throw new Refusal('not_found', 'there is no revocation with this id');
+    requireTargetWithin(this.#issuer, admin, revocation.target);
+    const holders = this.#holdersOf(revocation);
+    const connected = await this.#presence.connected();
+    const others = await this.#presence.of([...holders.keys()]);
+    const seen = new Map([...others, ...connected].map((each) => [each.agent, each]));
+    const now = unixSeconds(this.#issuer.clock.now());
+    const holding = [...holders].filter(([, until]) => until > now);
+    const agents = new Set([...connected.map(({ agent }) => agent), ...holding.map(([agent]) => agent)]);
+    const left = [...agents].filter((agent) => (seen.get(agent)?.acknowledged ?? -1) < revocation.index);
+    return {
+      agents: agents.size,
+      confirmed: agents.size - left.length,
+      unconfirmed: left
+        .filter((agent) => isWithin(admin, agent))
+        .map((agent) => unconfirmedOf(agent, seen.get(agent), holders.get(agent)))
+        .sort((a, b) => (b.until ?? 0) - (a.until ?? 0) || (a.agent < b.agent ? -1 : 1))
+        .slice(0, TOLD),
+    };
+  }
+
+  /** Who holds credentials that it ends, and until when. Nothing is added later: what is issued since is not ended by it. */
+  #holdersOf(revocation: Revocation): ReadonlyMap<SpiffeId, number> {
+    const known = this.#holders.get(revocation.id);
+    if (known) return known;
+    const holders = new Map<SpiffeId, number>();
+    for (const row of liveCredentials(this.#issuer, revocation.target).take(MAX_CREDENTIALS)) {
+      const agent = row.index < revocation.index ? holderOf(row) : undefined;
+      if (agent !== undefined) holders.set(agent, Math.max(row.notAfter, holders.get(agent) ?? 0));
+    }
+    const [oldest] = this.#holders.size >= REMEMBERED ? this.#holders.keys() : [];
+    if (oldest !== undefined) this.#holders.delete(oldest);
+    this.#holders.set(revocation.id, holders);
+    return holders;
+  }
+}
+
+const unconfirmedOf = (agent: SpiffeId, seen: AgentPresence | undefined, until: number | undefined): Unconfirmed => ({
+  agent,
+  connected: seen?.since !== undefined,
+  ...(seen && { seen: seen.seen }),
+  ...(until !== undefined && { until }),
+});
