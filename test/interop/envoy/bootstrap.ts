@@ -48,6 +48,9 @@ const cluster = (name: string, path: string, http: object, more: object = {}): o
 const agentCluster = ({ agentSocket }: Place): object =>
   cluster('agent', agentSocket, { explicit_http_config: { http2_protocol_options: {} } });
 
+/** An Envoy waits longer each time that it does not reach its agent, up to 30 seconds unless told. */
+const COME_BACK_SOON = { retry_back_off: { base_interval: '0.1s', max_interval: '1s' } };
+
 const secret = (name: string, delta: boolean): object => ({
   name,
   sds_config: {
@@ -57,7 +60,7 @@ const secret = (name: string, delta: boolean): object => ({
     api_config_source: {
       api_type: delta ? 'DELTA_GRPC' : 'GRPC',
       transport_api_version: 'V3',
-      grpc_services: [{ envoy_grpc: { cluster_name: 'agent' } }],
+      grpc_services: [{ envoy_grpc: { cluster_name: 'agent', retry_policy: COME_BACK_SOON } }],
     },
   },
 });

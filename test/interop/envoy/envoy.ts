@@ -12,11 +12,11 @@ export interface Envoy {
 }
 
 /** Starts an Envoy, and waits until its main loop runs. Its listeners may still wait for their secrets. */
-export const startEnvoy = async (binary: string, folder: string, id: string, config: object): Promise<Envoy> => {
+export const startEnvoy = async (program: string, folder: string, id: string, config: object): Promise<Envoy> => {
   const file = join(folder, `${id}.json`);
   writeFileSync(file, JSON.stringify(config));
   const { stop } = await start({
-    command: [binary, '--config-path', file, '--disable-hot-restart', '--concurrency', '1'],
+    command: [program, '--config-path', file, '--disable-hot-restart', '--concurrency', '1'],
     cwd: folder,
     ready: /starting main dispatch loop/,
   });

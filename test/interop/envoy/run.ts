@@ -12,12 +12,12 @@ import { until } from './until.ts';
 // Two services that know nothing of TLS, each behind an Envoy whose certificates come from Mayfly's socket.
 
 const ROTATIONS = 20;
-const PER_SECOND = 40;
+const PER_SECOND = 25;
 /** Answers on each road with the newest certificates on both sides, before the next ones come. */
 const ANSWERS_PER_ROTATION = 20;
 const OTHER = 'spiffe://example.org/other';
 
-const [binary = 'envoy'] = process.argv.slice(2);
+const [envoyProgram = 'envoy'] = process.argv.slice(2);
 
 const newest = (leaves: ReadonlySet<string>): string => [...leaves].at(-1) ?? '';
 
@@ -48,7 +48,7 @@ const rotateOften = async (services: Services, load: Load): Promise<void> => {
   for (let rotation = 1; rotation <= ROTATIONS; rotation++) {
     if (rotation === ROTATIONS / 2) await services.changeRoot();
     await rotateUnder(load, () => services.rotate());
-    if (rotation === ROTATIONS / 4) await services.restartAgent();
+    if (rotation === ROTATIONS / 4) await rotateUnder(load, () => services.restartAgent());
   }
 };
 
@@ -87,7 +87,7 @@ const checkLoad = async (services: Services, roads: readonly Road[]): Promise<vo
       ok(clientLeaves.size > ROTATIONS && serverLeaves.size > ROTATIONS);
     });
   }
-  await check('no Envoy refused what it was sent', () => deepEqual(services.refused, []));
+  await check('no Envoy refused what it was sent', () => deepEqual(services.refusals(), []));
 };
 
 const checkWrongPeers = async ({ folder }: Services, envoys: Record<'client' | 'server', Envoy>): Promise<void> => {
@@ -123,8 +123,8 @@ const validationOf = async (envoy: Envoy): Promise<string> => {
   return [...new Set(secrets.match(/"trusted_ca"|SPIFFECertValidatorConfig/g))].join();
 };
 
-await withServices(async (services) => {
-  const { folder, frontend, backend } = services;
+await withServices(envoyProgram, async (services) => {
+  const { folder, agentSocket, frontend, backend } = services;
   const roads: readonly Road[] = VARIANTS.map((variant) => ({
     name: variant.name,
     variant,
@@ -142,19 +142,21 @@ await withServices(async (services) => {
   const application = join(folder, 'application.sock');
   const closeApplication = await startApplication(application);
   const started: Envoy[] = [];
-  const launch = async (id: string, config: object): Promise<Envoy> => {
-    const envoy = await startEnvoy(binary, folder, id, config);
+  const launch = async (id: string, program: string, config: object): Promise<Envoy> => {
+    const envoy = await startEnvoy(program, folder, id, config);
     started.push(envoy);
     return envoy;
   };
   try {
     const server = await launch(
       'server',
-      serverEnvoy('server', { folder, ...backend }, [...roads, ...wrong, plain], application),
+      backend.envoy,
+      serverEnvoy('server', { folder, agentSocket, ...backend }, [...roads, ...wrong, plain], application),
     );
     const client = await launch(
       'client',
-      clientEnvoy('client', { folder, ...frontend }, [...roads, ...wrong, notMine]),
+      frontend.envoy,
+      clientEnvoy('client', { folder, agentSocket, ...frontend }, [...roads, ...wrong, notMine]),
     );
     await checkRoads(services, roads);
     await checkLoad(services, roads);
@@ -162,7 +164,11 @@ await withServices(async (services) => {
     await checkOtherClients(services);
     await check('an Envoy that asks for plain roots has them', async () => {
       const metadata = { disable_spiffe_cert_validation: true };
-      const old = await launch('plain', clientEnvoy('plain', { folder, ...frontend, metadata }, [plain]));
+      const old = await launch(
+        'plain',
+        frontend.envoy,
+        clientEnvoy('plain', { folder, agentSocket, ...frontend, metadata }, [plain]),
+      );
       await firstAnswer(folder, plain.name);
       deepEqual(await Promise.all([old, client].map(validationOf)), ['"trusted_ca"', 'SPIFFECertValidatorConfig']);
     });

@@ -1,40 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSecretService } from '../../../src/adapters/sds/secret-service.ts';
-import { SECRET_NAMES } from '../../../src/adapters/sds/secrets.ts';
-import { systemEntropy } from '../../../src/adapters/system/entropy.ts';
-import { systemTimers } from '../../../src/adapters/system/timers.ts';
-import { createWorkloadApi, type WorkloadApi } from '../../../src/adapters/workload-api/workload-api.ts';
-import type { WorkloadState } from '../../../src/agent/workload-session.ts';
-import { Refusal } from '../../../src/domain/refusal.ts';
-import { parseSpiffeId } from '../../../src/domain/spiffe-id.ts';
-import type { LogFields, Logger } from '../../../src/ports/logger.ts';
-import { StandInSession } from '../../adapters/sds/secret-client.ts';
 import { csrOf, heldFrom, type Held, Journey } from '../../support/journey.ts';
-import type { Client } from '../../support/journey-client.ts';
-import { newKey, TRUST_DOMAIN } from '../../support/x509.ts';
+import { newKey } from '../../support/x509.ts';
+import { startAgent } from './agent.ts';
 
-/** A service whose Envoy asks a socket for its identity. */
+/** A service, by the Envoy in front of it. */
 export interface Service {
   readonly spiffeId: string;
-  readonly agentSocket: string;
+  /** A program of its own: by its path the agent knows which service is calling. */
+  readonly envoy: string;
 }
 
-/** Two services with identities of a real Mayfly. */
+/** A server, an agent, and two services that it knows apart. */
 export interface Services {
   readonly folder: string;
+  readonly agentSocket: string;
   readonly frontend: Service;
   readonly backend: Service;
-  /** What Envoys refused of what they were sent. */
-  readonly refused: readonly string[];
   /** An X.509-SVID of the frontend, for a client that is no Envoy. */
   readonly frontendSvid: Held;
-  /** Gives both services new certificates. */
+  /** What the agent has to say of Envoys that refused what they were sent. */
+  refusals(): readonly string[];
+  /** Ends the certificates of both services, so that they get new ones. */
   rotate(): Promise<void>;
   /** Lets the next root sign. */
   changeRoot(): Promise<void>;
-  /** Stops what serves the sockets and starts it again. */
   restartAgent(): Promise<void>;
   /** Takes the frontend's identity away. */
   withdraw(): Promise<void>;
@@ -46,101 +37,99 @@ interface Authority {
   readonly state: string;
 }
 
-const obtain = async (agent: Client, entryId: string): Promise<Held> => {
+const AGENT = 'spiffe://example.org/mayfly/agent/join_token/node';
+
+const ownProgram = (envoy: string, place: string): string => {
+  try {
+    linkSync(envoy, place);
+  } catch {
+    // On another file system, or somebody else's.
+    copyFileSync(envoy, place);
+  }
+  return place;
+};
+
+const addEntry = async (journey: Journey, name: string, program: string): Promise<void> => {
+  const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${program}`];
+  await journey.entry(name, { parentId: AGENT, selectors });
+};
+
+const writeAgentConfig = async (journey: Journey, folder: string): Promise<{ file: string; socket: string }> => {
+  const [file, socket, token] = ['agent.yaml', 'agent.sock', 'join-token'].map((name) => join(folder, name));
+  if (file === undefined || socket === undefined || token === undefined)
+    throw new Error('three names give three paths');
+  writeFileSync(token, await journey.joinToken({ agent: 'node' }), { mode: 0o600 });
+  const agent = {
+    server: journey.server.ready.api,
+    stateDir: join(folder, 'agent'),
+    socket,
+    trust: { bundleFile: journey.server.ready.bundleFile },
+    evidence: { joinTokenFile: token },
+    metrics: { port: 0 },
+  };
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify({ trustDomain: 'example.org', agent }));
+  return { file, socket };
+};
+
+/** From another node, with a key that is ours. */
+const svidElsewhere = async (journey: Journey, spiffeId: string): Promise<Held> => {
+  const node = await journey.attest({ agent: 'elsewhere' });
+  await journey.entry('elsewhere', { spiffeId, parentId: node.spiffeId });
   const key = newKey();
-  const answer = await agent.postJson('/v1/svids/x509', { items: [{ csr: csrOf(key), entryId }] });
-  if (answer.status !== 200) throw new Error(answer.text);
+  const items = [{ csr: csrOf(key), entryId: 'elsewhere' }];
+  const answer = await journey.api(node).postJson('/v1/svids/x509', { items });
   return heldFrom((answer.json() as { items: unknown[] }).items[0], key);
 };
 
-/** Everything that the workload of an entry has now. */
-const stateOf = async (journey: Journey, agent: Client, entryId: string): Promise<WorkloadState> => {
-  const { spiffeId, chain, key, notAfter } = await obtain(agent, entryId);
-  const pkcs8 = key.privateKey.export({ type: 'pkcs8', format: 'der' });
-  return {
-    svids: [{ spiffeId: parseSpiffeId(spiffeId), chain, key: pkcs8, notAfter }],
-    bundle: { trustDomain: TRUST_DOMAIN, x509Authorities: journey.roots(), jwtKeySet: '{"keys":[]}' },
-    federated: [],
-  };
+const activateNextRoot = async (journey: Journey): Promise<void> => {
+  const { authorities } = await journey.administer<{ authorities: Authority[] }>('GET', '/v1/admin/authorities');
+  const next = authorities.find(({ purpose, state }) => purpose === 'x509-root' && state === 'prepared');
+  const change = { kind: 'activate', id: next?.id, confirm: true, force: true };
+  await journey.administer('POST', '/v1/admin/authorities', change);
 };
 
-/** Serves one workload on a socket of its own, in place of an agent that tells workloads apart. */
-const serve = async (agentSocket: string, session: StandInSession, logger: Logger): Promise<WorkloadApi> => {
-  const api = createWorkloadApi({
-    sessions: { open: () => session },
-    peerUid: () => 0,
-    entropy: systemEntropy(),
-    delays: systemTimers,
-    logger,
-    services: [createSecretService({ names: SECRET_NAMES, validation: 'spiffe', logger })],
-  });
-  await api.listen(agentSocket);
-  return api;
-};
-
-const keepingRefusals = (refused: string[]): Logger => {
-  const silent = (): void => undefined;
-  const logger: Logger = {
-    debug: silent,
-    info: silent,
-    warn: (message: string, fields?: LogFields) => void refused.push(`${message}: ${String(fields?.['refusal'])}`),
-    error: (message: string) => void refused.push(message),
-    with: () => logger,
-  };
-  return logger;
-};
-
-export const withServices = async (story: (services: Services) => Promise<void>): Promise<void> => {
-  const folder = mkdtempSync(join(tmpdir(), 'mayfly-envoy-'));
+/** Runs `story` with everything in place, and clears up behind it. */
+export const withServices = async (envoy: string, story: (services: Services) => Promise<void>): Promise<void> => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mayfly-envoy-')));
   const journey = await Journey.start();
-  const refused: string[] = [];
-  const logger = keepingRefusals(refused);
   try {
-    const held = await journey.attest({ agent: 'node' });
-    const agent = journey.api(held);
-    const names = ['frontend', 'backend'] as const;
-    for (const name of names) await journey.entry(name, { parentId: held.spiffeId });
-    const sessions = { frontend: new StandInSession(), backend: new StandInSession() };
-    const serviceOf = (name: (typeof names)[number]): Service => ({
+    const serviceOf = (name: string): Service => ({
       spiffeId: `spiffe://example.org/${name}`,
-      agentSocket: join(folder, `${name}.agent.sock`),
+      envoy: ownProgram(envoy, join(folder, `envoy-${name}`)),
     });
     const [frontend, backend] = [serviceOf('frontend'), serviceOf('backend')];
-    const rotate = async (): Promise<void> => {
-      for (const name of names) sessions[name].have(await stateOf(journey, agent, name));
+    await addEntry(journey, 'frontend', frontend.envoy);
+    await addEntry(journey, 'backend', backend.envoy);
+    const { file, socket } = await writeAgentConfig(journey, folder);
+    let agent = await startAgent(file);
+    const lines: string[] = [];
+    const stopAgent = async (): Promise<void> => {
+      await agent.stop();
+      lines.push(...agent.log);
     };
-    const listen = (): Promise<WorkloadApi[]> =>
-      Promise.all(names.map((name) => serve(serviceOf(name).agentSocket, sessions[name], logger)));
-    await rotate();
-    let servers = await listen();
     try {
       await story({
         folder,
+        agentSocket: socket,
         frontend,
         backend,
-        refused,
-        frontendSvid: await obtain(agent, 'frontend'),
-        rotate,
-        changeRoot: async () => {
-          const { authorities } = await journey.administer<{ authorities: Authority[] }>(
-            'GET',
-            '/v1/admin/authorities',
-          );
-          const next = authorities.find(({ purpose, state }) => purpose === 'x509-root' && state === 'prepared');
-          const body = { kind: 'activate', id: next?.id, confirm: true, force: true };
-          await journey.administer('POST', '/v1/admin/authorities', body);
+        frontendSvid: await svidElsewhere(journey, frontend.spiffeId),
+        refusals: () => [...lines, ...agent.log].filter((line) => line.includes('refused its secrets')),
+        rotate: async () => {
+          for (const { spiffeId: value } of [frontend, backend]) {
+            await journey.revoke({ kind: 'identity', value }, { mode: 'reissue' });
+          }
         },
+        changeRoot: () => activateNextRoot(journey),
         restartAgent: async () => {
-          for (const server of servers) await server.close();
-          servers = await listen();
+          await stopAgent();
+          agent = await startAgent(file);
         },
-        withdraw: () => {
-          sessions.frontend.refuse(new Refusal('no_identity', 'no identity issued'));
-          return Promise.resolve();
-        },
+        withdraw: async () => void (await journey.administer('DELETE', '/v1/admin/entries/frontend')),
       });
     } finally {
-      for (const server of servers) await server.close();
+      await stopAgent();
     }
   } finally {
     await journey.stop();
