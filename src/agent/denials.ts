@@ -52,12 +52,17 @@ export class Denials {
 
   /** Tells the server of those that it was not told of, oldest first, in as many lines as it takes. */
   tell(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.stop();
     for (const denials of linesOf([...this.#waiting.values()].filter(({ id }) => !this.#told.has(id)))) {
       if (!this.#parts.say({ type: 'denials', denials })) return;
       for (const { id } of denials) this.#told.add(id);
     }
+  }
+
+  /** No timer is left. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   /** Notes a denial and gives its id. */

@@ -1,23 +1,14 @@
+import { instant } from '../domain/instant.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type {
-  AgentMessage,
-  SyncBundleMessage,
-  SyncEntries,
-  SyncPlace,
-  SyncRevocations,
-} from '../formats/sync-message.ts';
-import type { AgentServer } from '../ports/agent-server.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Entropy } from '../ports/entropy.ts';
-import type { Logger } from '../ports/logger.ts';
-import type { Delays } from '../ports/timers.ts';
-import type { WorkloadProcess } from '../ports/workload-attestor.ts';
-import type { AttestWorkload } from './attest-workload.ts';
+import type { SyncBundleMessage, SyncEntries, SyncPlace, SyncRevocations } from '../formats/sync-message.ts';
 import { CallerStates } from './caller-states.ts';
 import { Denials } from './denials.ts';
 import { FreshSvids } from './fresh-svids.ts';
 import { FreshTokens } from './fresh-tokens.ts';
+import type { HoldingsParts, HoldingsStatus } from './holdings-parts.ts';
 import { InForce } from './in-force.ts';
+import { KeepHoldings } from './keep-holdings.ts';
+import { readKept, writeKept, type KeptHoldings } from './kept-holdings.ts';
 import { LastWord } from './last-word.ts';
 import type { SyncSink } from './sync-sink.ts';
 import { SyncedView } from './synced-view.ts';
@@ -25,45 +16,14 @@ import { TrustBundles } from './trust-bundles.ts';
 import type { WorkloadSessions } from './workload-session.ts';
 import { workloadSessions } from './workload-sessions.ts';
 
-export interface HoldingsParts {
-  readonly server: Pick<AgentServer, 'x509Svids' | 'jwtSvids'>;
-  /** Tells the server something; false when it cannot be told now. */
-  readonly say: (message: AgentMessage) => boolean;
-  readonly hold: (descriptor: number) => WorkloadProcess;
-  readonly attest: AttestWorkload;
-  readonly clock: Clock;
-  readonly delays: Delays;
-  readonly entropy: Entropy;
-  readonly logger: Logger;
-  /** How long it serves without a word from the server, in seconds; the server's TTL of X.509-SVIDs unless told (DEC-36). */
-  readonly maxOffline?: number;
-  /** How many entries get an X.509-SVID before anyone asks for it; 1,000 unless told, some 5 KiB each. */
-  readonly maxSvids?: number;
-  /** How many JWT-SVIDs are kept; 4,096 unless told, some 2 KiB each. */
-  readonly maxTokens?: number;
-}
-
-export interface HoldingsStatus {
-  /** Where in the log; absent until the first state is whole. */
-  readonly cursor?: SyncPlace;
-  /** Unix milliseconds at which the server last said that what is held holds. */
-  readonly lastWord?: number;
-  /** Whether callers are served: it was synchronised, and has not been without word from the server for too long. */
-  readonly mayServe: boolean;
-  readonly entries: number;
-  readonly svids: number;
-  /** Unix seconds at which the first of these ends. */
-  readonly soonestExpiry?: number;
-  readonly tokens: number;
-  /** Open streams. */
-  readonly streams: number;
-  /** Denials that the server does not have on record yet. */
-  readonly denials: number;
-}
+export type { HoldingsParts, HoldingsStatus } from './holdings-parts.ts';
 
 const DEFAULT_X509_TTL = 3600;
 const DEFAULT_MAX_SVIDS = 1000;
 const DEFAULT_MAX_TOKENS = 4096;
+/** The time of the last word that is kept may lie behind by this part of the time that it counts for: so much of it is lost. */
+const LATENESS = 0.05;
+const LEAST_LATENESS_MS = 15_000;
 
 /**
  * All that the agent holds for its workloads: what the server told, SVIDs and tokens made from it, and the callers that are served
@@ -78,13 +38,16 @@ export class Holdings implements SyncSink {
   readonly #states: CallerStates;
   readonly #lastWord: LastWord;
   readonly #denials: Denials;
+  readonly #parts: HoldingsParts;
+  readonly #keep: KeepHoldings | undefined;
   readonly #streams = new Set<(why: 'away' | 'revoked') => void>();
   #changedSvids = new Set<string>();
   #agent: SpiffeId | undefined;
   #x509Ttl = DEFAULT_X509_TTL;
 
   constructor(parts: HoldingsParts) {
-    const { clock, delays, entropy, logger, server } = parts;
+    this.#parts = parts;
+    const { clock, delays, entropy, logger, server, cache } = parts;
     const view = this.#view;
     const agent = (): SpiffeId | undefined => this.#agent;
     const inForce = new InForce(view, clock, agent);
@@ -98,17 +61,26 @@ export class Holdings implements SyncSink {
     });
     this.#tokens = new FreshTokens({
       ...common,
-      changed: () => undefined,
+      changed: () => this.#keep?.changed(),
       maxHeld: parts.maxTokens ?? DEFAULT_MAX_TOKENS,
     });
     this.#states = new CallerStates({ ...common, svids: this.#svids });
     this.#lastWord = new LastWord({
       ...common,
-      maxOffline: () => (parts.maxOffline ?? this.#x509Ttl) * 1000,
+      maxOffline: () => this.#maxOfflineMs(),
       changed: (mayServe) => {
         if (!mayServe) this.#silence('away');
       },
     });
+    this.#keep =
+      cache &&
+      new KeepHoldings({
+        ...common,
+        cache,
+        logger,
+        write: () => this.#write(),
+        lateness: () => Math.max(LEAST_LATENESS_MS, this.#maxOfflineMs() * LATENESS),
+      });
     this.#denials = new Denials({ clock, entropy, delays, say: parts.say });
     this.sessions = workloadSessions({
       ...common,
@@ -154,6 +126,8 @@ export class Holdings implements SyncSink {
     this.#states.viewChanged();
     this.#lastWord.heard();
     this.#denials.tell();
+    if (change.entries.size > 0 || change.revocations || change.bundle || change.epoch) this.#keep?.changed();
+    else this.#keep?.heard();
   }
 
   recorded(ids: readonly string[]): void {
@@ -167,7 +141,9 @@ export class Holdings implements SyncSink {
 
   /** The server said that what is held is all there is. */
   heard(): void {
-    if (this.#view.cursor !== undefined) this.#lastWord.heard();
+    if (this.#view.cursor === undefined) return;
+    this.#lastWord.heard();
+    this.#keep?.heard();
   }
 
   /** Who this agent is. What was issued through another one is replaced. */
@@ -188,6 +164,25 @@ export class Holdings implements SyncSink {
     this.#states.viewChanged();
     this.#silence('revoked');
     this.#lastWord.forget();
+    void this.#keep?.clear();
+  }
+
+  /**
+   * Takes up what was kept over a restart, before the server is followed. What is of another agent, or older than the agent may be
+   * offline, is left alone. Never rejects.
+   */
+  async restore(): Promise<void> {
+    const { cache, logger } = this.#parts;
+    const written = await cache?.load();
+    if (written === undefined) return;
+    try {
+      const kept = readKept(written);
+      if (kept) this.#takeUp(kept);
+    } catch (error) {
+      logger.warn('what the agent kept over its restart is not used', { problem: (error as Error).message });
+    } finally {
+      written.fill(0);
+    }
   }
 
   /** Whether any entry has a selector of this kind, such as `unix:path:`: what nobody asks for need not be found out. */
@@ -212,11 +207,49 @@ export class Holdings implements SyncSink {
     };
   }
 
-  /** No timer is left, and no stream. */
-  stop(): void {
+  /** No timer is left, and no stream; what is held is kept for the next start. */
+  async stop(): Promise<void> {
     this.#silence('away');
     this.#svids.stop();
+    this.#denials.stop();
     this.#lastWord.stop();
+    await this.#keep?.stop();
+  }
+
+  #maxOfflineMs(): number {
+    return (this.#parts.maxOffline ?? this.#x509Ttl) * 1000;
+  }
+
+  #takeUp(kept: KeptHoldings): void {
+    // A state that came first is newer.
+    if (this.#view.cursor !== undefined || kept.agent !== (this.#agent ?? kept.agent)) return;
+    this.#x509Ttl = kept.x509Ttl;
+    this.#lastWord.heardAt(instant(kept.lastWord));
+    if (!this.#lastWord.mayServe) return;
+    this.#agent = kept.agent;
+    this.#view.begin(true);
+    for (const part of kept.parts) this.#view.tell(part);
+    const change = this.#view.commit(kept.cursor);
+    this.#svids.restore(kept.svids);
+    this.#tokens.restore(kept.tokens);
+    this.#svids.update(change);
+    this.#tokens.update();
+    this.#states.viewChanged();
+  }
+
+  #write(): Uint8Array | undefined {
+    const { cursor } = this.#view;
+    const lastWord = this.#lastWord.at;
+    if (cursor === undefined || lastWord === undefined || this.#agent === undefined) return undefined;
+    return writeKept({
+      agent: this.#agent,
+      lastWord,
+      x509Ttl: this.#x509Ttl,
+      cursor,
+      parts: this.#view.parts(),
+      svids: this.#svids.all(),
+      tokens: this.#tokens.all(),
+    });
   }
 
   #silence(why: 'away' | 'revoked'): void {
@@ -233,5 +266,6 @@ export class Holdings implements SyncSink {
     const ids = this.#changedSvids;
     this.#changedSvids = new Set();
     this.#states.svidsChanged(ids);
+    this.#keep?.changed();
   }
 }

@@ -90,7 +90,7 @@ describe('JWT-SVIDs', () => {
     resolve();
     expect(await asked).toBe('unavailable');
     expect(await codeOf(session.jwtSvids(['db'], undefined))).toBe('no_identity');
-    slow.holdings.stop();
+    await slow.holdings.stop();
   });
 });
 

@@ -1,4 +1,5 @@
 import { Holdings, type HoldingsParts } from '../../src/agent/holdings.ts';
+import type { SpiffeId } from '../../src/domain/spiffe-id.ts';
 import type { AgentMessage } from '../../src/formats/sync-message.ts';
 import type { WorkloadSession, WorkloadState } from '../../src/agent/workload-session.ts';
 import type { WorkloadProcess } from '../../src/ports/workload-attestor.ts';
@@ -32,6 +33,8 @@ export const startHoldings = (
   world: AgentWorld,
   time: ManualTime,
   options: Partial<HoldingsParts> = {},
+  /** Who the agent is: nobody yet, if null. */
+  identity: SpiffeId | null = world.agent,
 ): TestHoldings => {
   const processes: TestProcess[] = [];
   const said: AgentMessage[] = [];
@@ -90,7 +93,7 @@ export const startHoldings = (
     },
   };
   holdings.lives({ x509Ttl: 3600, jwtTtl: 300 });
-  holdings.agentIs(world.agent);
+  if (identity !== null) holdings.agentIs(identity);
   return it;
 };
 
@@ -141,7 +144,7 @@ export const agentForEachTest = (give: (world: AgentWorld, time: ManualTime, age
     give(world, time, agent);
   });
   afterEach(async () => {
-    agent.holdings.stop();
+    await agent.holdings.stop();
     world.outage = undefined;
     world.calls.x509.length = 0;
     world.calls.jwt.length = 0;

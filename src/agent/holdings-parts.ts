@@ -1,0 +1,47 @@
+import type { AgentMessage, SyncPlace } from '../formats/sync-message.ts';
+import type { AgentServer } from '../ports/agent-server.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { HoldingsCache } from '../ports/holdings-cache.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Delays } from '../ports/timers.ts';
+import type { WorkloadProcess } from '../ports/workload-attestor.ts';
+import type { AttestWorkload } from './attest-workload.ts';
+
+export interface HoldingsParts {
+  readonly server: Pick<AgentServer, 'x509Svids' | 'jwtSvids'>;
+  /** Tells the server something; false when it cannot be told now. */
+  readonly say: (message: AgentMessage) => boolean;
+  readonly hold: (descriptor: number) => WorkloadProcess;
+  readonly attest: AttestWorkload;
+  readonly clock: Clock;
+  readonly delays: Delays;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  /** How long it serves without a word from the server, in seconds; the server's TTL of X.509-SVIDs unless told (DEC-36). */
+  readonly maxOffline?: number;
+  /** How many entries get an X.509-SVID before anyone asks for it; 1,000 unless told, some 5 KiB each. */
+  readonly maxSvids?: number;
+  /** Keeps it all over a restart, so that the agent serves while the server is away; nothing is kept without. */
+  readonly cache?: HoldingsCache;
+  /** How many JWT-SVIDs are kept; 4,096 unless told, some 2 KiB each. */
+  readonly maxTokens?: number;
+}
+
+export interface HoldingsStatus {
+  /** Where in the log; absent until the first state is whole. */
+  readonly cursor?: SyncPlace;
+  /** Unix milliseconds at which the server last said that what is held holds. */
+  readonly lastWord?: number;
+  /** Whether callers are served: it was synchronised, and has not been without word from the server for too long. */
+  readonly mayServe: boolean;
+  readonly entries: number;
+  readonly svids: number;
+  /** Unix seconds at which the first of these ends. */
+  readonly soonestExpiry?: number;
+  readonly tokens: number;
+  /** Open streams. */
+  readonly streams: number;
+  /** Denials that the server does not have on record yet. */
+  readonly denials: number;
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../ports/clock.ts';
+import type { HoldingsCache } from '../ports/holdings-cache.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Delays } from '../ports/timers.ts';
+
+export interface KeepHoldingsParts {
+  readonly cache: HoldingsCache;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly delays: Delays;
+  readonly logger: Logger;
+  /** What is to be kept now; nothing while there is nothing. */
+  readonly write: () => Uint8Array | undefined;
+  /** How late the time of the last word may be kept, in milliseconds. */
+  readonly lateness: () => number;
+}
+
+/** Changes that come close together are saved together, and not more often than this. Milliseconds. */
+const SAVED_AFTER_MS = 1000;
+const SAVED_EVERY_MS = 5000;
+
+/** Saves what the agent holds soon after it changed, and, when nothing changes, often enough for the last word's time. */
+export class KeepHoldings {
+  readonly #parts: KeepHoldingsParts;
+  #cancel: (() => void) | undefined;
+  #savedAt = -Infinity;
+  /** Saves and removals, one after another. */
+  #work: Promise<void> = Promise.resolve();
+  #isDirty = false;
+
+  constructor(parts: KeepHoldingsParts) {
+    this.#parts = parts;
+  }
+
+  /** Something changed. */
+  changed(): void {
+    this.#isDirty = true;
+    if (this.#cancel) return;
+    const since = this.#parts.clock.monotonic() - this.#savedAt;
+    this.#cancel = this.#parts.delays.after(Math.max(SAVED_AFTER_MS, SAVED_EVERY_MS - since), () => {
+      this.#cancel = undefined;
+      this.#save();
+    });
+  }
+
+  /** Nothing changed, and that was said just now. */
+  heard(): void {
+    if (this.#parts.clock.monotonic() - this.#savedAt >= this.#parts.lateness()) this.changed();
+  }
+
+  /** Nothing is kept any more. */
+  async clear(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#isDirty = false;
+    return this.#then(() => this.#parts.cache.clear());
+  }
+
+  /** Saves what is not saved yet. */
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (this.#isDirty) this.#save();
+    return this.#work;
+  }
+
+  #save(): void {
+    this.#isDirty = false;
+    this.#savedAt = this.#parts.clock.monotonic();
+    void this.#then(async () => {
+      const plain = this.#parts.write();
+      if (plain === undefined) return;
+      try {
+        await this.#parts.cache.save(plain);
+      } finally {
+        plain.fill(0);
+      }
+    });
+  }
+
+  #then(step: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(step).catch((error: unknown) => {
+      this.#parts.logger.error('what the agent holds is not kept on disk', { problem: (error as Error).message });
+    });
+    return this.#work;
+  }
+}
