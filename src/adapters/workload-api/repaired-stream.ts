@@ -4,11 +4,15 @@ import { Duplex } from 'node:stream';
 /** Makes what the server behind may read of what the socket gave. */
 export type Repair = (chunk: Buffer) => Buffer;
 
+type Written = (error?: Error | null) => void;
+
+/** What a client has not read, of all that was sent to it, before the runtime has to wait. */
+const MOST_UNREAD_BYTES = 64 * 1024;
+
 /**
  * A socket as the HTTP/2 of the runtime sees it: what is read from it was changed first, what is written to it goes as it is.
- * It is a Duplex by name, and keeps no queue of its own in either direction: the runtime wraps it once more, and two more queues
- * would cost a third of all calls. So it tells the socket to stop and go on, and writes to it, at once. It is read with
- * `data` events alone.
+ * It is a Duplex by name, for the runtime, which wraps it once more and only listens for `data`, stops, goes on, writes and ends;
+ * the queues of a real one would cost a third of all calls.
  */
 export class RepairedStream extends Duplex {
   readonly #socket: Socket;
@@ -17,6 +21,11 @@ export class RepairedStream extends Duplex {
   #waiting: Buffer[] = [];
   #isFlowing = false;
   #isDrainDue = false;
+  #unsent: Buffer[] = [];
+  /** Who is to hear when they are sent. */
+  #owed: Written[] = [];
+  #isSendDue = false;
+  #isReading = false;
 
   /** `first` was read from the socket already, and changed. The socket gives nothing until somebody reads here. */
   constructor(socket: Socket, repair: Repair, first: Buffer) {
@@ -43,21 +52,19 @@ export class RepairedStream extends Duplex {
     return this;
   }
 
-  override cork(): void {
-    this.#socket.cork();
-  }
-
-  override uncork(): void {
-    this.#socket.uncork();
-  }
-
+  /** Called by the runtime for all that it has to send at one time, with one callback for each part. */
   override write(chunk: Buffer, encoding?: unknown, done?: unknown): boolean {
-    const callback = (typeof encoding === 'function' ? encoding : done) as (error?: Error | null) => void;
-    return this.#socket.write(chunk, callback);
+    const written = (typeof encoding === 'function' ? encoding : done) as Written;
+    this.#unsent.push(chunk);
+    if (this.#socket.writableLength < MOST_UNREAD_BYTES) written();
+    else this.#owed.push(written);
+    this.#sendSoon();
+    return true;
   }
 
-  override end(chunk?: unknown): this {
-    this.#socket.end(typeof chunk === 'function' ? (chunk as () => void) : undefined);
+  override end(done?: unknown): this {
+    this.#send();
+    this.#socket.end(typeof done === 'function' ? (done as Written) : undefined);
     return this;
   }
 
@@ -66,11 +73,45 @@ export class RepairedStream extends Duplex {
     return this;
   }
 
+  /**
+   * The runtime hears that its octets are written before they are, and gives what it has held back: after what it answers while it reads
+   * (to PING, which Go clients send with each call) that comes one turn of the event loop later. So answer and reply go out in
+   * one system call.
+   */
+  #sendSoon(): void {
+    if (this.#isSendDue) return;
+    this.#isSendDue = true;
+    const send = (): void => this.#send();
+    if (this.#isReading) setImmediate(() => setImmediate(send));
+    else setImmediate(send);
+  }
+
+  #send(): void {
+    this.#isSendDue = false;
+    const unsent = this.#unsent;
+    if (unsent.length === 0 || this.#socket.destroyed) return;
+    this.#unsent = [];
+    const owed = this.#owed;
+    this.#owed = [];
+    this.#socket.cork();
+    const last = unsent.length - 1;
+    unsent.forEach((chunk, at) => {
+      if (at === last && owed.length > 0) this.#socket.write(chunk, (error) => owed.forEach((each) => each(error)));
+      else this.#socket.write(chunk);
+    });
+    this.#socket.uncork();
+  }
+
   #take(chunk: Buffer): void {
     const repaired = this.#repair(chunk);
     if (repaired.length === 0) return;
-    if (this.#isFlowing && this.#waiting.length === 0) this.emit('data', repaired);
-    else this.#waiting.push(repaired);
+    if (!this.#isFlowing || this.#waiting.length > 0) {
+      this.#waiting.push(repaired);
+      return;
+    }
+    this.#isReading = true;
+    this.emit('data', repaired);
+    this.#isReading = false;
   }
 
   /** Not while the reader is still being set up. */

@@ -34,6 +34,9 @@ const newestOnly = (call: StateStream): ((answer: Buffer) => void) => {
   return send;
 };
 
+/** Why a watch is called off. An abort without a reason makes an error with a stack, at a tenth of the price of the call. */
+const OVER = 'the call is over';
+
 /** Answers a call with every state of its caller, until one of them leaves or the agent closes. */
 export const streamStates = async (
   call: StateStream,
@@ -45,11 +48,11 @@ export const streamStates = async (
   const { signal } = leaving;
   const end = (status: CallStatus): void => {
     if (signal.aborted) return;
-    leaving.abort();
+    leaving.abort(OVER);
     call.emit('error', status);
   };
   const forget = calls.add(() => end(CLOSING));
-  call.on('cancelled', () => leaving.abort());
+  call.on('cancelled', () => leaving.abort(OVER));
   const send = newestOnly(call);
   try {
     await session.watch((state) => {

@@ -8,16 +8,16 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { WorkloadSession, WorkloadSessions } from '../../agent/workload-session.ts';
 import type { Entropy } from '../../ports/entropy.ts';
-import type { Logger } from '../../ports/logger.ts';
+import type { LogFields, Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
 import { type CallerLimits, Callers } from './callers.ts';
 import { openConnection } from './connection.ts';
 import { createGrpcServer } from './grpc-server.ts';
 import { OpenCalls } from './open-calls.ts';
+import { addReflection } from './reflection.ts';
 import { listenOnSocket } from './socket-file.ts';
 import { encodedWorkloadDefinition, WORKLOAD_SERVICE, workloadPackage } from './workload-definition.ts';
 import { workloadService } from './workload-service.ts';
@@ -25,9 +25,9 @@ import { workloadService } from './workload-service.ts';
 /** What a further service on the socket is given. */
 export interface ServiceContext {
   /** Who made a call; undefined when the connection has closed in the meantime. */
-  sessionOf(call: { readonly metadata: Metadata }): WorkloadSession | undefined;
+  readonly sessionOf: (call: { readonly metadata: Metadata }) => WorkloadSession | undefined;
   /** Has `end` called when the agent closes, so that the call ends with Unavailable (WLE-18). The function returned takes it back. */
-  whenClosing(end: () => void): () => void;
+  readonly whenClosing: (end: () => void) => () => void;
 }
 
 /** A service beside the Workload API, without its security header: Envoy cannot send it (WLE-5). */
@@ -77,6 +77,7 @@ export interface WorkloadApi {
 }
 
 const SOCKET_MODE = 0o666;
+const WARNING_INTERVAL_MS = 10_000;
 const SERVED = ['', WORKLOAD_SERVICE];
 
 const descriptorOf = (socket: Socket): number | undefined => {
@@ -97,7 +98,7 @@ const addServices = (
     {},
     ...services.map(({ packageDefinition = {} }) => packageDefinition),
   );
-  new ReflectionService({ ...known, ...workloadPackage }).addToServer(server);
+  addReflection(server, { ...known, ...workloadPackage });
   return health;
 };
 
@@ -122,6 +123,17 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
   };
   setServing(false);
 
+  let isQuiet = false;
+  /** Once in a while: whoever connects could fill the log otherwise. */
+  const warn = (message: string, fields: LogFields): void => {
+    if (isQuiet) return;
+    isQuiet = true;
+    delays.after(WARNING_INTERVAL_MS, () => {
+      isQuiet = false;
+    });
+    logger.warn(message, fields);
+  };
+
   /** Throws where the kernel does not tell who is there. */
   const open = (socket: Socket): void => {
     const descriptor = descriptorOf(socket);
@@ -132,7 +144,7 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
     const uid = peerUid(descriptor);
     const leave = callers.admit(uid);
     if (leave === undefined) {
-      logger.warn('too many connections to the workload API', { uid, open: callers.open });
+      warn('too many connections to the workload API', { uid, open: callers.open });
       socket.destroy();
       return;
     }
@@ -156,7 +168,7 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
     try {
       open(socket);
     } catch (error) {
-      logger.warn('a connection to the workload API was dropped', {
+      warn('a connection to the workload API was dropped', {
         error: Error.isError(error) ? error.message : 'unknown',
       });
       socket.destroy();
@@ -168,8 +180,12 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
     setServing,
     connections: () => callers.open,
     async close() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      listener.close(() => resolve());
+      const listening = Promise.withResolvers<void>();
+      listener.close(() => listening.resolve());
+      const open = Array.from(
+        sockets,
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+      );
       setServing(false);
       calls.endAll();
       // The ends of calls are written before the connections are told to go.
@@ -177,7 +193,7 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
       const stopWaiting = delays.after(limits.graceMs, () => {
         for (const socket of sockets) socket.destroy();
       });
-      await promise;
+      await Promise.all([listening.promise, ...open]);
       stopWaiting();
     },
   };

@@ -1,0 +1,50 @@
+import type { Server, ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+
+interface Request {
+  readonly fileContainingSymbol?: string;
+}
+
+interface Response {
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+}
+
+type Stream = ServerDuplexStream<Request, Response>;
+type Handler = (stream: Pick<Stream, 'on' | 'write' | 'end'>) => void;
+
+const METHOD = 'ServerReflectionInfo';
+
+const withoutPeriod = (name: string): string => (name.startsWith('.') ? name.slice(1) : name);
+
+/**
+ * gRPC server reflection, v1 and v1alpha (WLE-16). The library knows what has no package under a name with a leading period, which
+ * no client asks for: the Workload API has none. Names are put right on the way in and out.
+ */
+export const addReflection = (server: Server, known: PackageDefinition): void => {
+  const withPeriod = (symbol: string): string => {
+    const [first = ''] = symbol.split('.');
+    return Object.hasOwn(known, first) ? `.${symbol}` : symbol;
+  };
+
+  const named =
+    (handler: Handler) =>
+    (stream: Stream): void => {
+      const on = (event: string, listener: (...values: readonly unknown[]) => void): Stream =>
+        stream.on(event, (message: Request = {}) => {
+          const { fileContainingSymbol: symbol } = message;
+          listener(symbol === undefined ? message : { ...message, fileContainingSymbol: withPeriod(symbol) });
+        });
+      const write = (response: Response): boolean => {
+        const { listServicesResponse: listed } = response;
+        if (listed === undefined) return stream.write(response);
+        const service = listed.service.map(({ name }) => ({ name: withoutPeriod(name) }));
+        return stream.write({ ...response, listServicesResponse: { service } });
+      };
+      handler({ on, write, end: () => stream.end() } as Pick<Stream, 'on' | 'write' | 'end'>);
+    };
+
+  const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
+    server.addService(definition, { [METHOD]: named(implementation[METHOD] as Handler) as never });
+  new ReflectionService(known).addToServer({ addService });
+};
