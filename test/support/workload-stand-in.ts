@@ -120,7 +120,7 @@ export class SessionsStandIn implements WorkloadSessions {
     this.watchers.add(watcher);
     signal.addEventListener('abort', () => {
       this.watchers.delete(watcher);
-      reject(new Error('the call is over'));
+      reject(signal.reason);
     });
     next(this.state);
     return promise;
