@@ -16,8 +16,6 @@ export interface SyncSink {
   commit(cursor: SyncPlace): Promise<void> | void;
   /** The server said, on a connection on which all that it told was committed, that nothing else is so. */
   heard(): void;
-  /** The server said that nothing else is so than what is held. */
-  heard?(): void;
   /** Denials that the agent told of are on record. */
   recorded(ids: readonly string[]): void;
   /** The default lives of SVIDs, in seconds, as each connection begins. */
