@@ -50,6 +50,8 @@ export interface PreparedSizes {
   readonly agents: number;
   readonly entriesPerAgent: number;
   readonly workloads: number;
+  /** Path of a SPIFFE ID for which each agent has one more entry. */
+  readonly shared?: string;
 }
 
 /** Enough that nobody asks more often than the default limits let an agent (500/s) or a workload (50/s). */
@@ -103,6 +105,12 @@ const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> 
   };
 };
 
+/** The same identity under each of the agents. */
+const share = async (issuer: Attesting, agents: readonly BenchAgent[], path: string): Promise<void> => {
+  const draft = { spiffeId: `spiffe://${TRUST_DOMAIN}/${path}`, selectors: ['unix:uid:1'] };
+  await Promise.all(agents.map(({ spiffeId: parentId }) => createEntry(issuer, ADMIN, { ...draft, parentId })));
+};
+
 /** Opens the folder as a server does, but for its listeners, and founds the trust domain where there is none. */
 const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promise<T>): Promise<T> => {
   const config = devConfig({
@@ -136,7 +144,11 @@ const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promi
  * starts: so set-up takes no part in its rates, which stay as they are by default.
  */
 export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> =>
-  withIssuer(dataDir, (issuer) => fill(issuer, sizes));
+  withIssuer(dataDir, async (issuer) => {
+    const prepared = await fill(issuer, sizes);
+    if (sizes.shared !== undefined) await share(issuer, prepared.agents, sizes.shared);
+    return prepared;
+  });
 
 const agentAgain = async (issuer: Attesting, agent: BenchAgent): Promise<BenchAgent> => ({
   ...(await attestHolder(issuer, { agent: agent.spiffeId.split('/').at(-1) ?? '' })),

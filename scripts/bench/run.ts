@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measureAgents } from './agents/run.ts';
+import { AGENTS_USAGE, readAgentsOptions } from './agents/options.ts';
 import { measureFloor } from './floors.ts';
 import { buildLoad, MissingTool } from './load.ts';
 import { measureAll } from './measure.ts';
@@ -10,6 +12,7 @@ import { prepare } from './prepare.ts';
 import { measureOverload } from './overload.ts';
 import { overloadText } from './overload-report.ts';
 import { makeReport, reportText } from './report.ts';
+import { barsText } from './scale/bars.ts';
 import { readScaleOptions, SCALE_USAGE } from './scale/options.ts';
 import { runScale, scaleText } from './scale/run.ts';
 import { startBenchServer } from './server.ts';
@@ -50,10 +53,15 @@ const bench = async (options: BenchOptions, folder: string): Promise<Printable> 
 
 const main = async (): Promise<void> => {
   const args = process.argv.slice(2);
+  const agents = readAgentsOptions(args);
   const scale = readScaleOptions(args);
-  const options = scale ?? readOptions(args);
+  const options = agents ?? scale ?? readOptions(args);
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
   const measure = async (): Promise<Printable> => {
+    if (agents) {
+      const bars = await measureAgents(agents, folder, progress);
+      return { value: { bars }, text: barsText(bars) };
+    }
     if (!scale) return bench(readOptions(args), folder);
     const report = await runScale(scale, folder, progress);
     return { value: report, text: scaleText(report) };
@@ -70,7 +78,7 @@ try {
   await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${SCALE_USAGE}\n`);
+    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${AGENTS_USAGE}\n${SCALE_USAGE}\n`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof MissingTool) {
     process.stderr.write(`bench: ${error.message}\n`);
