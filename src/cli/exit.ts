@@ -1,6 +1,7 @@
 import { ServerRefusal, Unreachable } from '../adapters/http-client/admin.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { RefusalCode } from '../domain/refusal.ts';
+import { WorkloadError, type WorkloadErrorCode } from '../workload/errors.ts';
 
 /** What every command ends with: 0 yes, 1 no, 2 used wrongly, 3 could not tell. */
 export const EXIT = { yes: 0, no: 1, usage: 2, unknown: 3 } as const;
@@ -59,6 +60,20 @@ const REFUSAL_EXITS = {
   unsupported_response_type: EXIT.usage,
 } satisfies Record<RefusalCode, ExitCode>;
 
+const WORKLOAD_EXITS = {
+  no_address: EXIT.usage,
+  invalid_address: EXIT.usage,
+  unavailable: EXIT.unknown,
+  no_identity: EXIT.no,
+  invalid_request: EXIT.usage,
+  unimplemented: EXIT.unknown,
+  malformed_response: EXIT.unknown,
+  peer_not_trusted: EXIT.no,
+  peer_not_authorized: EXIT.no,
+  invalid_token: EXIT.no,
+  closed: EXIT.unknown,
+} satisfies Record<WorkloadErrorCode, ExitCode>;
+
 /** How an expected failure is told; undefined for one that nobody expected. */
 export interface Failure {
   readonly exit: ExitCode;
@@ -82,6 +97,8 @@ export const failureOf = (error: unknown): Failure | undefined => {
   if (error instanceof ServerRefusal) return serverFailure(error);
   if (error instanceof Unreachable)
     return { exit: EXIT.unknown, code: 'unreachable', message: error.message, hints: [] };
+  if (error instanceof WorkloadError)
+    return { exit: WORKLOAD_EXITS[error.code], code: error.code, message: error.message, hints: [] };
   if (error instanceof UsageError) return { exit: EXIT.usage, code: 'usage', message: error.message, hints: [] };
   if (error instanceof CommandRefused) return { exit: EXIT.no, code: 'refused', message: error.message, hints: [] };
   if (error instanceof Refusal) {

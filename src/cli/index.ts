@@ -10,6 +10,7 @@ import { entryCommand } from './entry.ts';
 import { EXIT, failureOf } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { explainCommand } from './explain.ts';
+import { fetchCommand } from './fetch.ts';
 import { joinTokenCommand } from './join-token.ts';
 import { Output } from './output.ts';
 import { resourceCommand } from './resource.ts';
@@ -30,6 +31,7 @@ const NOUNS = [
   agentCommand,
   authorityCommand,
   bundleCommand,
+  fetchCommand,
   credentialCommand,
   validateCommand,
   explainCommand,

@@ -1,7 +1,7 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import { pause } from '../adapters/system/pause.ts';
-import { systemEntropy } from '../adapters/system/entropy.ts';
 import { connectAgent } from './agent.ts';
+import { retryDelay } from './back-off.ts';
 import { isFinal, WorkloadError } from './errors.ts';
 
 export interface Watch<Message> {
@@ -13,25 +13,6 @@ export interface Watch<Message> {
   readonly problem: (problem: WorkloadError) => void;
   readonly signal: AbortSignal;
 }
-
-/** Milliseconds before the first try again, by what went wrong: an identity takes longer to come than an agent. */
-const FIRST_DELAY = { no_identity: 1000, other: 200 };
-const MAX_DELAY = 10_000;
-
-const entropy = systemEntropy();
-
-/** A number from `low` to `high`. */
-const between = (low: number, high: number): number => {
-  const [value = 0] = new Uint32Array(entropy.bytes(4).slice().buffer);
-  return low + (value / 2 ** 32) * (high - low);
-};
-
-/** Doubles with each failure, and half of it is left to chance, so that callers of one agent do not come back together. */
-export const retryDelay = (problem: WorkloadError, failures: number): number => {
-  const first = problem.code === 'no_identity' ? FIRST_DELAY.no_identity : FIRST_DELAY.other;
-  const delay = Math.min(MAX_DELAY, first * 2 ** Math.min(failures, 16));
-  return between(delay / 2, delay);
-};
 
 /** Tells a problem, or throws what is none: a bug, or the signal's reason. */
 const problemOf = (error: unknown): WorkloadError => {

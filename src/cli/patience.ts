@@ -1,0 +1,29 @@
+import { pause } from '../adapters/system/pause.ts';
+import { retryDelay } from '../workload/back-off.ts';
+import { WorkloadError } from '../workload/errors.ts';
+import { isUnavailable, type Ask } from './workload-socket.ts';
+
+/**
+ * Asks again while the agent cannot be reached or is not ready, for as long as `timeoutSeconds`, or the signal, allow. The last
+ * problem is what it rejects with then. Every other answer is one.
+ */
+export const patiently = async <Answer>(
+  ask: Ask<Answer>,
+  { timeoutSeconds, signal }: { readonly timeoutSeconds: number; readonly signal?: AbortSignal | undefined },
+): Promise<Answer> => {
+  const late = AbortSignal.timeout(timeoutSeconds * 1000);
+  const enough = signal === undefined ? late : AbortSignal.any([late, signal]);
+  let latest = new WorkloadError('unavailable', `the agent gave no answer within ${timeoutSeconds} s`);
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return await ask(enough);
+    } catch (error) {
+      if (enough.aborted) throw latest;
+      if (!isUnavailable(error)) throw error;
+      latest = error;
+      // Given up while it waits, the reason is the problem and not the clock.
+      await pause(retryDelay(error, failures), enough).catch(() => undefined);
+      if (enough.aborted) throw latest;
+    }
+  }
+};
