@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { AgentMessage, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
+import type { AgentMessage, SyncBundle, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
 import type { AgentServer, SyncStream } from '../ports/agent-server.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -18,7 +18,7 @@ export interface FollowServerParts {
   readonly server: Pick<AgentServer, 'hello' | 'sync'>;
   readonly identity: Pick<IdentityKeeper, 'current' | 'watch' | 'accepted' | 'refused' | 'revoked' | 'renewNow'>;
   readonly state: Pick<AgentState, 'head' | 'saveHead'>;
-  readonly trust: Pick<ServerTrust, 'learn' | 'ready'>;
+  readonly trust: Pick<ServerTrust, 'learn' | 'ready' | 'roots'>;
   readonly sink: SyncSink;
   readonly clock: Clock;
   readonly delays: Delays;
@@ -44,6 +44,9 @@ const BACK_OFF: Readonly<Record<SyncBye['reason'], BackOff>> = {
 
 /** A whole state, as a net against what both sides missed (design.md §10). */
 const RESYNC_MS = 300_000;
+
+/** Within this time a connection is made anew after an authority of the bundle is gone. */
+const REPROVE_MS = 30_000;
 
 /** How a connection ended, and whether anything came of it. */
 interface Ended {
@@ -217,13 +220,12 @@ export class ServerFollower {
   }
 
   async #commit(stream: SyncStream, cursor: SyncPlace, svid: OwnSvid): Promise<void> {
-    const { sink, trust, identity } = this.#parts;
+    const { sink, identity } = this.#parts;
     this.#begin(false);
     await sink.commit(cursor);
     this.#staged = false;
     if (this.#bundle) {
-      const { bundle } = this.#bundle;
-      this.#keep('bundle', () => trust.learn(bundle));
+      this.#learn(stream, this.#bundle.bundle);
       if (isTainted(svid, this.#bundle.tainted)) identity.renewNow();
       this.#bundle = undefined;
     }
@@ -231,6 +233,16 @@ export class ServerFollower {
     this.#current = true;
     this.#confirm();
     stream.say({ type: 'ack', cursor });
+  }
+
+  /** Who proved themselves under an authority that is gone have to prove themselves anew, though not all agents at once. */
+  #learn(stream: SyncStream, bundle: SyncBundle): void {
+    const { trust, delays, entropy } = this.#parts;
+    const before = trust.roots();
+    this.#keep('bundle', () => trust.learn(bundle));
+    const after = trust.roots();
+    const isGone = before.some((der) => !after.some((other) => Buffer.compare(der, other) === 0));
+    if (isGone) delays.after(between(entropy, 0, REPROVE_MS), () => stream.close());
   }
 
   #confirm(): void {

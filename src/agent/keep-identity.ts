@@ -57,6 +57,7 @@ export class IdentityKeeper implements AgentIdentity {
   #refusals = 0;
   #work: Promise<void> | undefined;
   #stop: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(parts: KeepIdentityParts) {
     this.#parts = parts;
@@ -84,8 +85,9 @@ export class IdentityKeeper implements AgentIdentity {
     void this.step();
   }
 
-  /** What is under way ends by itself. */
+  /** What is under way ends by itself, and changes nothing any more: a lost reply is all that it leaves (DEC-12). */
   stop(): void {
+    this.#isStopped = true;
     this.#stop?.();
     this.#observers.clear();
   }
@@ -132,7 +134,7 @@ export class IdentityKeeper implements AgentIdentity {
     const { clock, trust } = this.#parts;
     if (this.#svid && !this.current() && this.#status.state !== 'expired') this.#expire();
     const due = this.#due(clock.now());
-    if (due === undefined || clock.monotonic() < this.#waitUntil) return;
+    if (due === undefined || this.#isStopped || clock.monotonic() < this.#waitUntil) return;
     try {
       await trust.ready();
       await due();
@@ -201,6 +203,7 @@ export class IdentityKeeper implements AgentIdentity {
   }
 
   #take(svid: OwnSvid): void {
+    if (this.#isStopped) return;
     this.#keep(svid);
     this.#doubted = undefined;
     this.#failures = 0;
@@ -232,6 +235,7 @@ export class IdentityKeeper implements AgentIdentity {
   }
 
   #forget(problem: string): void {
+    if (this.#isStopped) return;
     try {
       this.#parts.state.forgetIdentity();
     } catch (error) {

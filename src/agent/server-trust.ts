@@ -46,12 +46,14 @@ export interface ServerTrustParts {
  */
 export class ServerTrust {
   readonly #parts: ServerTrustParts;
+  readonly #anchor: string;
   #roots: readonly Uint8Array[] = [];
 
   constructor(parts: ServerTrustParts) {
     this.#parts = parts;
     const learned = parts.state.trust();
-    if (learned?.anchor === parts.anchor.id) this.#roots = learned.x509Authorities;
+    this.#anchor = parts.anchor.id ?? learned?.anchor ?? '';
+    if (learned?.anchor === this.#anchor) this.#roots = learned.x509Authorities;
   }
 
   /** DER. The same array for as long as nothing changed; empty before `ready`. */
@@ -76,10 +78,10 @@ export class ServerTrust {
     const isSame =
       roots.length === this.#roots.length &&
       roots.every((der, at) => Buffer.compare(der, this.#roots[at] ?? der.subarray(1)) === 0);
-    const { anchor, state } = this.#parts;
-    if (roots.length === 0 || (isSame && state.trust()?.anchor === anchor.id)) return false;
+    const { state } = this.#parts;
+    if (roots.length === 0 || (isSame && state.trust()?.anchor === this.#anchor)) return false;
     this.#roots = isSame ? this.#roots : roots;
-    state.saveTrust({ anchor: anchor.id, sequence, x509Authorities: roots });
+    state.saveTrust({ anchor: this.#anchor, sequence, x509Authorities: roots });
     return true;
   }
 }

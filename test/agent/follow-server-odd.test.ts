@@ -1,27 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { HttpAgentServer } from '../../src/adapters/http-client/agent-server.ts';
-import { systemTimers } from '../../src/adapters/system/timers.ts';
-import type { IdentityObserver } from '../../src/agent/agent-identity.ts';
-import { ServerFollower } from '../../src/agent/follow-server.ts';
 import { readCertificate } from '../../src/formats/certificate.ts';
-import type { ServerMessage, SyncPlace } from '../../src/formats/sync-message.ts';
+import type { ServerMessage } from '../../src/formats/sync-message.ts';
 import type { OwnSvid } from '../../src/ports/agent-state.ts';
-import { hurried, noting } from '../support/agent-feed.ts';
 import { newOwnSvid } from '../support/agent-folder.ts';
-import { keepingLogger } from '../support/http.ts';
-import { testEntropy } from '../support/ledger.ts';
+import { type FollowScript, followScript, HEAD, say } from '../support/followed-script.ts';
 import { eventually } from '../support/manual-time.ts';
-import { json, newAuthority, standInClock, type StandInAuthority, startStandIn } from '../support/server-stand-in.ts';
+import { json } from '../support/server-stand-in.ts';
 import { TRUST_DOMAIN } from '../support/x509.ts';
 
 /** What an agent makes of a server that goes away, is full, says odd things, or refuses it. */
-let authority: StandInAuthority;
 let svid: OwnSvid;
 const cleanUp: (() => void | Promise<void>)[] = [];
 
 beforeAll(async () => {
-  authority = await newAuthority();
   svid = await newOwnSvid();
 });
 
@@ -29,94 +21,15 @@ afterEach(async () => {
   for (const each of cleanUp.splice(0).reverse()) await each();
 });
 
-const HEAD = { logId: 'x', epoch: 1, size: 5, root: 'ab' };
+const follow = (script: Omit<FollowScript, 'svid' | 'cleanUp'>) => followScript({ ...script, svid, cleanUp });
+
 const WELCOME: ServerMessage = { type: 'welcome', version: 1, heartbeat: 5, lease: 15, x509Ttl: 3600, jwtTtl: 300 };
 const ENTRY = { id: 'a', revision: 1, spiffeId: 'spiffe://example.org/a', selectors: ['unix:uid:1'], createdAt: 1 };
 const cursor = (index: number): ServerMessage => ({ type: 'cursor', cursor: { epoch: 1, index } });
 const bye = (reason: 'shutdown' | 'overload' | 'expired' | 'revoked'): ServerMessage => ({ type: 'bye', reason });
 
-const say = (socket: Duplex, ...messages: readonly ServerMessage[]): void => {
-  socket.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
-};
-
-interface Script {
-  readonly sync: (socket: Duplex, path: string, time: number) => void;
-  readonly hello?: (request: IncomingMessage, response: ServerResponse, time: number) => void;
-  readonly held?: SyncPlace;
-  readonly head?: string;
-  /** Whether there is an identity from the start; true unless told. */
-  readonly starts?: boolean;
-}
-
 /** For what takes many connections. */
 const MANY_TURNS = 1_000_000;
-
-const follow = async ({ sync, hello, held, head, starts = true }: Script) => {
-  let [greeted, synced] = [0, 0];
-  const standIn = await startStandIn({
-    authority,
-    answer: (request, response) => {
-      greeted += 1;
-      if (hello) hello(request, response, greeted);
-      else json(response, 200, { head: HEAD, resync: false });
-    },
-    upgraded: (socket, path) => {
-      synced += 1;
-      sync(socket, path, synced);
-    },
-  });
-  cleanUp.push(() => standIn.close());
-  const trust = [authority.root.certificate.der];
-  let current = starts ? svid : undefined;
-  const observers = new Set<IdentityObserver>();
-  const identity: string[] = [];
-  const heads = [head];
-  const clock = standInClock();
-  const server = new HttpAgentServer({
-    urls: [standIn.url],
-    trustDomain: TRUST_DOMAIN,
-    trust: () => trust,
-    identity: () => current,
-    clock,
-    delays: systemTimers,
-  });
-  cleanUp.push(() => server.close());
-  const time = hurried();
-  const note = noting(held);
-  const logger = keepingLogger();
-  const follower = new ServerFollower({
-    server,
-    identity: {
-      current: () => current,
-      watch: (observer) => {
-        observers.add(observer);
-        return () => observers.delete(observer);
-      },
-      accepted: () => identity.push('accepted'),
-      refused: () => identity.push('refused'),
-      revoked: () => identity.push('revoked'),
-      renewNow: () => identity.push('renew'),
-    },
-    state: { head: () => heads.at(-1), saveHead: (next) => heads.push(next) },
-    trust: { learn: () => true, ready: async () => undefined },
-    sink: note.sink,
-    clock,
-    delays: time.delays,
-    entropy: testEntropy,
-    logger,
-  });
-  const abort = new AbortController();
-  const done = follower.run(abort.signal);
-  cleanUp.push(async () => {
-    abort.abort();
-    await done;
-  });
-  const become = (next: OwnSvid | undefined): void => {
-    current = next;
-    for (const observer of observers) observer.identity?.(next);
-  };
-  return { follower, identity, heads, logger, become, greeted: () => greeted, synced: () => synced, ...time, ...note };
-};
 
 test('each cursor is acknowledged once it was committed', async () => {
   const heard: string[] = [];
@@ -257,14 +170,29 @@ test('without an identity it waits for one, and asks nothing', async () => {
   await eventually(() => greeted() === 1);
 });
 
+const bundle = (tainted: readonly string[], x509Authorities: readonly string[] = []): ServerMessage => ({
+  type: 'bundle',
+  bundle: { trustDomain: TRUST_DOMAIN, sequence: 1, x509Authorities, jwtKeys: [] },
+  tainted,
+});
+
+test('when an authority is gone, the server has to prove itself anew; when one is new, it has not', async () => {
+  const paths: string[] = [];
+  const { held } = await follow({
+    sync: (socket, path, time) => {
+      paths.push(path);
+      if (time === 1) say(socket, bundle([], ['AA==']), cursor(1), bundle([], ['AA==', 'BB==']), cursor(2));
+      if (time === 2) say(socket, bundle([], ['BB==']), cursor(3));
+      if (time === 1) say(socket, bundle([], ['BB==']), cursor(3));
+    },
+  });
+  await eventually(() => paths.length === 2 && held()?.index === 3);
+  expect(paths).toEqual(['/v1/sync', '/v1/sync?after=1.3']);
+});
+
 test('tainted: the identity is renewed when its own authority is, and only then (DEC-22)', async () => {
   const { authorityKeyId } = readCertificate(svid.chain[0] ?? new Uint8Array());
   const own = Buffer.from(authorityKeyId ?? []).toString('hex');
-  const bundle = (tainted: readonly string[]): ServerMessage => ({
-    type: 'bundle',
-    bundle: { trustDomain: TRUST_DOMAIN, sequence: 1, x509Authorities: [], jwtKeys: [] },
-    tainted,
-  });
   let speak: Duplex | undefined;
   const { identity, told } = await follow({
     sync: (socket) => {

@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemTimers } from '../../src/adapters/system/timers.ts';
 import { ServerFollower } from '../../src/agent/follow-server.ts';
@@ -7,7 +8,7 @@ import type { SyncPlace } from '../../src/formats/sync-message.ts';
 import { hurried, noting } from '../support/agent-feed.ts';
 import { newStatePath } from '../support/agent-folder.ts';
 import { keepingLogger } from '../support/http.ts';
-import { Journey } from '../support/journey.ts';
+import { Journey, type JourneyOptions } from '../support/journey.ts';
 import { testEntropy } from '../support/ledger.ts';
 import { eventually } from '../support/manual-time.ts';
 import { journeyAnchor, startAgent, type TestAgent, tokenFor } from '../support/own-agent.ts';
@@ -157,4 +158,34 @@ test('a successor takes over, and the feed goes on from where it was', async () 
   await eventually(() => told.includes('+s1'));
   expect(told.filter((each) => each === 'reset')).toHaveLength(1);
   expect(agent.heard).not.toContain('void');
+});
+
+test('a server that restarts is followed again, from where it was, by the same identity', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mayfly-restart-'));
+  cleanUp.push(() => rmSync(dataDir, { recursive: true, force: true }));
+  const first = await Journey.start({ dataDir });
+  const port = Number(new URL(first.server.ready.api).port);
+  const agent = startAgent({
+    path: newPath(),
+    clock: systemClock,
+    timers: systemTimers,
+    urls: [new URL(first.server.ready.api)],
+    anchor: journeyAnchor(first),
+    evidence: await tokenFor(first, 'patient'),
+  });
+  cleanUp.push(() => agent.stop());
+  agent.keeper.start();
+  await agent.keeper.step();
+  const { told, follower } = follow(agent);
+  await eventually(() => told.includes('commit'));
+  const { serial } = agent.keeper.current() ?? {};
+  await first.stop();
+  await eventually(() => !follower.isCurrent());
+  const configure: JourneyOptions['configure'] = (server) => ({ ...server, api: { ...server.api, port } });
+  const second = await Journey.start({ dataDir, configure });
+  cleanUp.push(() => second.stop());
+  await second.entry('after', { parentId: idOf('patient') });
+  await eventually(() => told.includes('+after'), 500_000);
+  expect(told.filter((each) => each === 'reset')).toHaveLength(1);
+  expect([agent.keeper.current()?.serial, agent.heard]).toEqual([serial, ['identity', 'identified']]);
 });

@@ -112,3 +112,14 @@ test('nothing is trusted before the anchor is there', async () => {
   await expect(trust.ready()).rejects.toThrow('away');
   expect(trust.roots()).toEqual([]);
 });
+
+test('with nothing configured, what was learned goes on', async () => {
+  const none: TrustAnchor = { load: () => Promise.reject(new Error('nothing is configured')) };
+  await expect(trusting(none)).rejects.toThrow('nothing is configured');
+  (await trusting(anchorOf(first))).learn(told([second]));
+  const trust = await trusting(none);
+  expect(hex(trust.roots())).toEqual(hex([second]));
+  expect(trust.learn(told([second]))).toBe(false);
+  trust.learn(told([first]));
+  expect(hex((await trusting(anchorOf(first))).roots())).toEqual(hex([first]));
+});
