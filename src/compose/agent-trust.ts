@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { fetchPinnedRoot } from '../adapters/http-client/pinned-root.ts';
+import { pinnedAnchor } from '../adapters/http-client/pinned-root.ts';
 import { bundleAnchor } from '../agent/server-trust.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { TrustDomain } from '../domain/trust-domain.ts';
 import type { Delays } from '../ports/timers.ts';
 import type { TrustAnchor } from '../ports/trust-anchor.ts';
 import type { AgentConfig } from './config.ts';
@@ -15,14 +14,8 @@ const bundleText = (file: string): string => {
   }
 };
 
-const pinned = (fingerprint: string, urls: readonly URL[], trustDomain: TrustDomain, delays: Delays): TrustAnchor => ({
-  id: fingerprint,
-  load: async () => [await fetchPinnedRoot({ urls, trustDomain, fingerprint, delays })],
-});
-
 /** Learned trust is all there is: it does for an agent that has been here before. */
 const NOTHING: TrustAnchor = {
-  id: 'none',
   load: () =>
     Promise.reject(
       new Refusal(
@@ -36,5 +29,5 @@ const NOTHING: TrustAnchor = {
 export const trustAnchor = ({ trustDomain, agent }: AgentConfig, urls: readonly URL[], delays: Delays): TrustAnchor => {
   const { bundleFile, rootSha256 } = agent.trust;
   if (bundleFile !== undefined) return bundleAnchor(bundleText(bundleFile), trustDomain);
-  return rootSha256 === undefined ? NOTHING : pinned(rootSha256, urls, trustDomain, delays);
+  return rootSha256 === undefined ? NOTHING : pinnedAnchor({ urls, trustDomain, fingerprint: rootSha256, delays });
 };
