@@ -66,7 +66,12 @@ const k8s = (place: ConfigPlace) =>
     caFile: path(place)
       .prefault('/var/run/secrets/kubernetes.io/serviceaccount/ca.crt')
       .describe('The certificates in PEM that the kubelet is checked against.'),
-    nodeName: z.string().min(1).max(253).optional().describe('The name of this node, for `k8s:node-name`.'),
+    serverName: z
+      .string()
+      .min(1)
+      .max(253)
+      .optional()
+      .describe('The name in the kubelet’s certificate, usually that of the node, where the URL has an address.'),
   });
 
 const attestors = (place: ConfigPlace) =>

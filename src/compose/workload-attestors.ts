@@ -17,10 +17,16 @@ export interface WorkloadAttestorParts {
 }
 
 /** Where the kubelet is asked, and what it is asked with. */
-export const kubeletOf = ({ kubelet, tokenFile, caFile }: NonNullable<AgentConfig['agent']['attestors']['k8s']>) => ({
+export const kubeletOf = ({
+  kubelet,
+  tokenFile,
+  caFile,
+  serverName,
+}: NonNullable<AgentConfig['agent']['attestors']['k8s']>) => ({
   url: kubelet,
   tokenFile,
   caFile,
+  ...(serverName !== undefined && { serverName }),
 });
 
 /** Those that are switched on. */
