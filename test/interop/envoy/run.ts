@@ -1,4 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { check, finish } from '../servers/report.ts';
@@ -117,6 +119,21 @@ const checkOtherClients = async ({ folder, frontend, frontendSvid }: Services): 
   await check('no certificate is refused', async () => match(await tlsGet(road, undefined), /^refused/));
 };
 
+/** Configurations on the page for users are such that Envoy takes them. */
+const checkPage = async (program: string, folder: string): Promise<void> => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/workloads/envoy.md'), 'utf8');
+  const configs = [...page.matchAll(/^```yaml\n(?<text>.*?)^```$/gms)].map(({ groups }) => groups?.['text'] ?? '');
+  await check('the page has a configuration for each side', () => equal(configs.length, 2));
+  for (const [at, text] of configs.entries()) {
+    const file = join(folder, `page-${at}.yaml`);
+    writeFileSync(file, text);
+    await check(`configuration ${at + 1} of the page is good`, () => {
+      const { status, stderr } = spawnSync(program, ['--mode', 'validate', '-c', file], { encoding: 'utf8' });
+      equal(status, 0, stderr.split('\n').at(-2));
+    });
+  }
+};
+
 /** How an Envoy was given what it checks its peers with. */
 const validationOf = async (envoy: Envoy): Promise<string> => {
   const secrets = await envoy.admin('/config_dump?resource=dynamic_active_secrets');
@@ -158,6 +175,7 @@ await withServices(envoyProgram, async (services) => {
       frontend.envoy,
       clientEnvoy('client', { folder, agentSocket, ...frontend }, [...roads, ...wrong, notMine]),
     );
+    await checkPage(frontend.envoy, folder);
     await checkRoads(services, roads);
     await checkLoad(services, roads);
     await checkWrongPeers(services, { client, server });
