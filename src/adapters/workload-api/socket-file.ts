@@ -4,6 +4,8 @@ import { dirname, isAbsolute } from 'node:path';
 
 /** What `sockaddr_un` has room for on every system, the final zero left out. */
 export const MAX_SOCKET_PATH_BYTES = 103;
+/** Connections that wait to be accepted: those of all workloads of a node that starts. A full queue fails them at once. */
+const BACKLOG = 4096;
 const FOLDER_MODE = 0o755;
 const OTHERS_MAY_WRITE = 0o002;
 const STICKY = 0o1000;
@@ -62,7 +64,7 @@ export const listenOnSocket = async (server: Server, path: string, mode: number)
   await clearStaleSocket(path);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(path, () => {
+  server.listen({ path, backlog: BACKLOG }, () => {
     server.off('error', reject);
     resolve();
   });
