@@ -6,9 +6,9 @@ export interface ManualTime {
   readonly clock: TestClock;
   readonly delays: Delays;
   /** Lets time pass, and runs what becomes due, in order, each at its own moment. */
-  pass(ms: number): void;
+  readonly pass: (ms: number) => void;
   /** How many timers wait. */
-  waiting(): number;
+  readonly waiting: () => number;
 }
 
 export const manualTime = (clock: TestClock = testClock()): ManualTime => {

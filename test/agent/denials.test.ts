@@ -1,0 +1,86 @@
+import { Denials } from '../../src/agent/denials.ts';
+import { MAX_AGENT_LINE_BYTES, readAgentMessage } from '../../src/formats/agent-message.ts';
+import type { SyncDenials } from '../../src/formats/sync-message.ts';
+import { testEntropy } from '../support/ledger.ts';
+import { manualTime } from '../support/manual-time.ts';
+
+const newDenials = () => {
+  const time = manualTime();
+  const said: SyncDenials[] = [];
+  const room = { isThere: true };
+  const denials = new Denials({
+    clock: time.clock,
+    entropy: testEntropy,
+    delays: time.delays,
+    say: (message) => {
+      if (room.isThere) said.push(message);
+      return room.isThere;
+    },
+  });
+  const note = (selectors: readonly string[], reason = 'no entry matches') =>
+    denials.note({ operation: 'workload x509-svid', reason, selectors });
+  const told = (): string[] => said.flatMap((message) => message.denials.map(({ id }) => id));
+  return { ...time, denials, said, room, note, told };
+};
+
+test('a caller that comes again keeps its id for a minute, and is told of once', () => {
+  const { note, pass, told } = newDenials();
+  const first = note(['unix:uid:1']);
+  expect(note(['unix:uid:1'])).toBe(first);
+  const other = note(['unix:uid:2']);
+  expect(note(['unix:uid:1'], 'another reason')).not.toBe(first);
+  pass(100);
+  expect(told()).toHaveLength(3);
+  expect(told().slice(0, 2)).toEqual([first, other]);
+  pass(59_899);
+  expect(note(['unix:uid:1'])).toBe(first);
+  pass(1);
+  expect(note(['unix:uid:1'])).not.toBe(first);
+});
+
+test('what was not heard is told again; what is on record is not', () => {
+  const { denials, note, pass, told, room } = newDenials();
+  room.isThere = false;
+  const one = note(['unix:uid:1']);
+  const two = note(['unix:uid:2']);
+  pass(100);
+  expect(told()).toEqual([]);
+  room.isThere = true;
+  denials.tell();
+  denials.tell();
+  expect(told()).toEqual([one, two]);
+  denials.recorded([one]);
+  // Another connection.
+  denials.tellAgain();
+  denials.tell();
+  expect(told()).toEqual([one, two, two]);
+  expect(denials.size).toBe(1);
+});
+
+test('the server takes every line: many denials, long selectors, thousands of them', () => {
+  const { note, pass, said, denials } = newDenials();
+  for (let at = 0; at < 200; at += 1) note([`unix:uid:${at}`]);
+  for (let at = 0; at < 50; at += 1) {
+    note([`unix:path:/${at}/${'x'.repeat(1000)}`, ...Array.from({ length: 4000 }, (_, gid) => `unix:gid:${gid}`)]);
+  }
+  note(Array.from({ length: 64 }, (_, at) => `docker:label:${at}${'ü'.repeat(500)}`));
+  pass(100);
+  expect(said.flatMap((line) => line.denials)).toHaveLength(251);
+  for (const line of said) {
+    const octets = Buffer.from(JSON.stringify(line));
+    expect(octets.length).toBeLessThan(MAX_AGENT_LINE_BYTES);
+    expect(readAgentMessage(octets)).toEqual(line);
+  }
+  // Some of each kind are told, before many of one.
+  const [long] = said.flatMap((line) => line.denials).filter(({ selectors }) => selectors.length === 64);
+  expect(long?.selectors.some((selector) => selector.startsWith('unix:path:'))).toBe(true);
+  expect(denials.size).toBe(251);
+});
+
+test('callers cannot fill the memory: the oldest are lost', () => {
+  const { note, denials, pass, told } = newDenials();
+  const ids = Array.from({ length: 5000 }, (_, at) => note([`unix:uid:${at}`]));
+  expect(denials.size).toBe(1000);
+  pass(100);
+  expect(told()).toEqual(ids.slice(4000));
+});
