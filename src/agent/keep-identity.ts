@@ -153,9 +153,10 @@ export class IdentityKeeper implements AgentIdentity {
 
   async #renew(svid: OwnSvid): Promise<void> {
     try {
-      this.#take(await renewSvid(this.#parts, svid));
+      this.#succeed(svid, await renewSvid(this.#parts, svid));
     } catch (error) {
       if (!isFinal(error)) throw error;
+      if (svid !== this.#svid) return;
       if (error.code !== 'renewal_refused') {
         this.#doubted = svid;
         await this.#comeBack(svid);
@@ -172,9 +173,10 @@ export class IdentityKeeper implements AgentIdentity {
 
   async #comeBack(svid: OwnSvid): Promise<void> {
     try {
-      this.#take(await comeBack(this.#parts, svid.spiffeId));
+      this.#succeed(svid, await comeBack(this.#parts, svid.spiffeId));
     } catch (error) {
       if (!isFinal(error)) throw error;
+      if (svid !== this.#svid) return;
       if (svid === this.#doubted) {
         this.#forget(error.message);
         await this.#attest();
@@ -188,7 +190,7 @@ export class IdentityKeeper implements AgentIdentity {
   /** The SVID has ended: who comes back with the node key needs no evidence. */
   async #replace(svid: OwnSvid): Promise<void> {
     try {
-      this.#take(await comeBack(this.#parts, svid.spiffeId));
+      this.#succeed(svid, await comeBack(this.#parts, svid.spiffeId));
     } catch (error) {
       if (!isFinal(error)) throw error;
       await this.#attest();
@@ -200,6 +202,11 @@ export class IdentityKeeper implements AgentIdentity {
     if (!evidence)
       throw new EvidenceProblem('the agent has no identity, and no evidence to get one with is configured');
     this.#take(await attestWith(this.#parts, evidence));
+  }
+
+  /** What was taken back while its successor was on the way has none. */
+  #succeed(svid: OwnSvid, next: OwnSvid): void {
+    if (this.#svid === svid) this.#take(next);
   }
 
   #take(svid: OwnSvid): void {

@@ -127,3 +127,29 @@ test('an eviction: what was is void, and evidence makes it the same agent again'
   expect(again.state.nodeKey()?.equals(nodeKey as never)).toBe(false);
   expect(await greets(again)).toBe(true);
 });
+
+test('what is taken back while its successor is on the way has none', async () => {
+  const asked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const agent = await start({
+    evidence: await tokenFor(journey, 'overtaken'),
+    between: (server) => ({
+      ...server,
+      attest: (request) => server.attest(request),
+      renew: async (csr) => {
+        const renewed = await server.renew(csr);
+        asked.resolve();
+        await goOn.promise;
+        return renewed;
+      },
+    }),
+  });
+  const svid = agent.keeper.current();
+  agent.keeper.renewNow();
+  await asked.promise;
+  if (svid) agent.keeper.revoked(svid);
+  goOn.resolve();
+  await agent.keeper.step();
+  expect([agent.keeper.current(), agent.state.svid()]).toEqual([undefined, undefined]);
+  expect(agent.heard.slice(2, 5)).toEqual(['void', 'no identity', 'revoked']);
+});
