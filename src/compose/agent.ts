@@ -1,12 +1,9 @@
-import { FolderAgentState } from '../adapters/agent-state/agent-state.ts';
 import { StateFolder } from '../adapters/agent-state/folder.ts';
 import { agentApp } from '../adapters/http/agent-app.ts';
 import { AgentMetrics } from '../adapters/http/agent-metrics.ts';
 import { createHttpServer } from '../adapters/http/server.ts';
-import { HttpAgentServer } from '../adapters/http-client/agent-server.ts';
 import { createSecretService } from '../adapters/sds/secret-service.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { systemEntropy } from '../adapters/system/entropy.ts';
 import { systemLogger } from '../adapters/system/logger.ts';
 import { peerCredentials } from '../adapters/system/peer-credentials.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
@@ -15,15 +12,12 @@ import { createWorkloadApi } from '../adapters/workload-api/workload-api.ts';
 import { workloadAttestation } from '../agent/attest-workload.ts';
 import { ServerFollower } from '../agent/follow-server.ts';
 import { Holdings } from '../agent/holdings.ts';
-import { IdentityKeeper } from '../agent/keep-identity.ts';
-import { ServerTrust } from '../agent/server-trust.ts';
 import { parseSpiffeId } from '../domain/spiffe-id.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays, Timers } from '../ports/timers.ts';
+import { cacheOf, openIdentity } from './agent-identity.ts';
 import { agentReadiness } from './agent-readiness.ts';
-import { evidenceOf } from './agent-evidence.ts';
-import { trustAnchor } from './agent-trust.ts';
 import type { AgentConfig } from './config.ts';
 import { workloadAttestors } from './workload-attestors.ts';
 
@@ -63,35 +57,6 @@ const namesOf = ({ agent: { sds } }: AgentConfig) => ({
   allBundles: sds.allBundlesName,
 });
 
-/** The agent's own part: state, trust, identity, and the server as it is seen with them. */
-const openIdentity = (
-  config: AgentConfig,
-  folder: StateFolder,
-  clock: Clock,
-  timers: Timers & Delays,
-  logger: Logger,
-) => {
-  const { trustDomain, agent } = config;
-  const entropy = systemEntropy();
-  const urls = agent.server.map((url) => new URL(url));
-  const state = new FolderAgentState(folder);
-  const trust = new ServerTrust({ trustDomain, state, anchor: trustAnchor(config, urls, timers) });
-  const server = new HttpAgentServer({
-    urls,
-    trustDomain,
-    trust: () => trust.roots(),
-    identity: () => identity.current(),
-    clock,
-    delays: timers,
-  });
-  const evidence = evidenceOf(config);
-  const identity: IdentityKeeper = new IdentityKeeper({
-    ...{ trustDomain, server, state, trust, clock, timers, entropy, logger },
-    ...(evidence && { evidence }),
-  });
-  return { state, trust, server, identity, entropy };
-};
-
 /**
  * Starts the agent of a node; resolves when it listens. Until it is `ready`, callers are told to come again. Rejects with a
  * sentence for the operator when it must not start: another agent has the folder or the socket, a file is damaged or open to
@@ -127,6 +92,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     ...{ clock, delays: timers, entropy, logger },
     maxSvids: agent.preSigned,
     ...(agent.maxOffline !== undefined && { maxOffline: agent.maxOffline }),
+    ...cacheOf(config, entropy, logger),
   });
   const follower: ServerFollower = new ServerFollower({
     ...{ server, identity, state, trust, sink: holdings, clock, delays: timers, entropy, logger },
@@ -137,6 +103,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     },
     revoked: () => holdings.forgetAll(),
   });
+  await holdings.restore();
   const own = identity.current();
   if (own) holdings.agentIs(parseSpiffeId(own.spiffeId));
 
@@ -190,7 +157,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     await workloadApi.close();
     ending.abort();
     identity.stop();
-    await Promise.all([following, operations.close()]);
+    await Promise.all([following, operations.close(), holdings.stop()]);
     server.close();
     folder.close();
     logger.info('stopped');

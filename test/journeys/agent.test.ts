@@ -1,3 +1,5 @@
+import { createSealKey } from '../../src/adapters/keys/seal-key.ts';
+import { systemEntropy } from '../../src/adapters/system/entropy.ts';
 import { fetchJwtSvids, fetchX509Context, validateJwtSvid } from '../../src/workload/one-shot.ts';
 import { Journey } from '../support/journey.ts';
 import { AGENT, next, Node, OWN_SELECTOR } from '../support/node-journey.ts';
@@ -157,6 +159,29 @@ describe('an agent', () => {
     const [after] = await fetchJwtSvids({ address: node.address, audience: 'db' });
     expect(after?.token).toBe(before?.token);
     await source.close();
+  });
+
+  // DEC-36
+  test('serves after a restart of its own while the server is away, if it has a key to keep things under', async () => {
+    await node.agent.stop();
+    const cacheKey = `${node.folder}/cache.key`;
+    createSealKey(cacheKey, systemEntropy()).fill(0);
+    await node.prepare({ server: journey.server, joinToken: (purpose) => journey.joinToken(purpose) }, { cacheKey });
+    await node.start();
+    await web();
+    const { svids } = await fetchX509Context({ address: node.address });
+    await journey.server.stop();
+    await node.restart();
+    const again = await fetchX509Context({ address: node.address });
+    expect(again.svids[0]?.serial).toBe(svids[0]?.serial);
+  });
+
+  test('without such a key has nothing to serve then, and says that it cannot tell', async () => {
+    await web();
+    await journey.server.stop();
+    await node.agent.stop();
+    await node.listen();
+    await expect(fetchX509Context({ address: node.address })).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   // DEC-6, P2
