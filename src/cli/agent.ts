@@ -121,6 +121,28 @@ const unlockVerb = (cli: Cli): Command =>
     },
   );
 
+const purgeVerb = (cli: Cli): Command =>
+  adminVerb<ConfirmOptions>(
+    cli,
+    withConfirm(
+      new Command('purge').description(
+        'Take agents off the list whose SVID and node key are over: they cannot come back.',
+      ),
+    ),
+    async ({ api, options, output }) => {
+      const isOrder = options.yes === true;
+      const order = isOrder
+        ? { path: `${AGENTS}/purge`, body: { confirm: true } }
+        : { path: `${AGENTS}/purge/preview` };
+      const { agents } = (await api.call({ method: 'POST', ...order })).body as { readonly agents: readonly string[] };
+      const text = (what: string) => () =>
+        agents.length === 0 ? 'no agent is dead\n' : `${what}\n${agents.join('\n')}\n`;
+      if (!isOrder) return wouldDo(output, { purge: agents }, text('would take off the list'));
+      output.result({ done: true, purged: agents }, text('off the list'));
+      return undefined;
+    },
+  );
+
 /** `mayfly agent`. */
 export const agentCommand = (cli: Cli): Command =>
   new Command('agent')
@@ -132,4 +154,5 @@ export const agentCommand = (cli: Cli): Command =>
     .addCommand(showVerb(cli))
     .addCommand(endVerb(cli, 'ban', 'End all that came through an agent, and let nothing more through.', 'revoke'))
     .addCommand(endVerb(cli, 'evict', 'End all that came through an agent; it may attest again.', 'reissue'))
-    .addCommand(unlockVerb(cli));
+    .addCommand(unlockVerb(cli))
+    .addCommand(purgeVerb(cli));

@@ -22,6 +22,8 @@ export interface BackgroundParts {
   readonly svid: ServerSvidKeeper;
   readonly tell: (report: HealthReport) => void;
   readonly flushDenials: () => Promise<void>;
+  /** Counts agents that stopped renewing. */
+  readonly countAgents: () => Promise<void>;
 }
 
 const SECOND = 1000;
@@ -52,7 +54,7 @@ export class Background {
   async start(): Promise<void> {
     this.#compareWithLog();
     await this.probe();
-    const { store, flushDenials, issuer, logger } = this.#parts;
+    const { store, flushDenials, countAgents, issuer, logger } = this.#parts;
     store.onReadOnly((reason) => {
       logger.error('the store takes no writes from now on', { reason });
       this.#report();
@@ -62,6 +64,7 @@ export class Background {
     this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
     this.#repeat('denials', 10 * SECOND, () => unlessReadOnly(flushDenials()));
     this.#repeat('probe', 10 * SECOND, () => this.probe());
+    this.#repeat('count of agents', MINUTE, countAgents);
     this.#repeat('rotation', MINUTE, () => this.rotate());
     this.#repeat('retention', 10 * MINUTE, () => this.#purge());
   }

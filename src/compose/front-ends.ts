@@ -2,7 +2,8 @@ import { aggregateMetrics } from '../adapters/http/metrics.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { PresenceBoard } from '../usecases/agent-presence.ts';
-import { type AgentExchange, ownExchange } from './agent-exchange.ts';
+import { countStopped } from '../usecases/purge-agents.ts';
+import { type AgentExchange, ownExchange, readerOf } from './agent-exchange.ts';
 import type { LedgerLine } from '../adapters/sqlite/open-ledger.ts';
 import {
   type Addresses,
@@ -62,8 +63,18 @@ export class FrontEnds {
     await this.first.flushDenials();
   }
 
+  /** Looks at every agent on record, a few at a time. */
+  async countStoppedAgents(): Promise<void> {
+    const { built, metrics } = this.first;
+    const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    metrics.agentState('stopped_renewing', await countStopped(built.issuer, readerOf(this.board), standAside));
+  }
+
   /** The numbers of all of them, in Prometheus' text form. */
   async metrics(): Promise<string> {
+    const { connected, lagging } = this.board.count();
+    this.first.metrics.agentState('connected', connected);
+    this.first.metrics.agentState('lagging', lagging);
     const parts = [this.first.metrics.serialise(), ...this.#threads.map((thread) => thread.metrics())];
     return aggregateMetrics(await Promise.all(parts));
   }

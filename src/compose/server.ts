@@ -192,6 +192,7 @@ const serve = async (
       overrides.onHealth?.(report.reasons);
     },
     flushDenials: () => frontEnds.flushDenials(),
+    countAgents: () => frontEnds.countStoppedAgents(),
   });
   await background.start();
   const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };

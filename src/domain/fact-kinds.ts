@@ -23,6 +23,7 @@ export const CLEAR_MEMBERS: { readonly [K in FactKind]: readonly string[] } = {
   revoked: ['id', 'predicates'],
   'revocation-released': ['id'],
   superseded: ['predecessor', 'successor'],
+  'agent-purged': ['attestation'],
   'authority-prepared': [],
   'authority-installed': ['id', 'issuer', 'notBefore', 'notAfter'],
   'authority-activated': ['id', 'purpose', 'replaces'],

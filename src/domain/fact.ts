@@ -27,6 +27,7 @@ export type Fact =
   | Revoked
   | RevocationReleased
   | Superseded
+  | AgentPurged
   | AuthorityPrepared
   | AuthorityInstalled
   | AuthorityChanged
@@ -249,6 +250,14 @@ export interface Superseded {
   readonly kind: 'superseded';
   readonly predecessor: RecordId;
   readonly successor: RecordId;
+}
+
+/** An agent whose SVID and node key are over is no longer listed. One that has attested anew since then is another attestation. */
+export interface AgentPurged {
+  readonly kind: 'agent-purged';
+  readonly agent: SpiffeId;
+  readonly attestation: RecordId;
+  readonly by: string;
 }
 
 export interface AuthorityPrepared {

@@ -202,6 +202,7 @@ const RULES: { readonly [K in FactKind]: KindRules<Of<K>> } = {
   revoked,
   'revocation-released': released,
   superseded,
+  'agent-purged': nothing,
   'authority-prepared': authorityPrepared,
   'authority-installed': authorityInstalled,
   'authority-activated': authorityChanged((before) => ({ ...before, state: 'active' })),

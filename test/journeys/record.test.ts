@@ -190,6 +190,10 @@ const acts: readonly Act[] = [
   act('POST /v1/admin/agents/{id}/ban', 'an agent', ['revoked'], () =>
     admin('POST', `${agentPath(remembered('agent'))}/ban`, { confirm: true }),
   ),
+  act('POST /v1/admin/agents/purge/preview', 'who is dead', [], () => admin('POST', '/v1/admin/agents/purge/preview')),
+  act('POST /v1/admin/agents/purge', 'while nobody is dead', [], () =>
+    admin('POST', '/v1/admin/agents/purge', { confirm: true }),
+  ),
   act(
     'POST /v1/admin/agents/{id}/unlock',
     'a cloned agent',

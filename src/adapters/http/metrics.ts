@@ -72,6 +72,12 @@ export class Metrics {
     help: 'Agents that follow the feed now, by connection.',
     registers: [this.#registry],
   });
+  readonly #agentStates = new Gauge({
+    name: 'mayfly_agents',
+    help: 'Agents that are connected, that owe an acknowledgement for longer than a moment, and that stopped renewing their SVID without being connected.',
+    labelNames: ['state'] as const,
+    registers: [this.#registry],
+  });
   readonly #agentsDropped = new Counter({
     name: 'mayfly_agent_streams_dropped_total',
     help: 'Agents that were dropped from the feed: slow, silent, or saying what they must not.',
@@ -117,6 +123,10 @@ export class Metrics {
 
   agents(open: number): void {
     this.#agents.set(open);
+  }
+
+  agentState(state: 'connected' | 'lagging' | 'stopped_renewing', count: number): void {
+    this.#agentStates.set({ state }, count);
   }
 
   agentDropped(): void {

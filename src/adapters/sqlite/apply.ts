@@ -50,6 +50,7 @@ export class FactRows {
   readonly #epoch;
   readonly #voidJoinTokens;
   readonly #endReadOnly;
+  readonly #purgeAgent;
 
   constructor(db: SqliteDatabase) {
     this.names = new Names(db);
@@ -68,6 +69,7 @@ export class FactRows {
     this.#epoch = db.prepare('INSERT INTO epoch (epoch, first_idx, opened_ms) VALUES (?, ?, ?)');
     this.#voidJoinTokens = db.prepare('UPDATE join_token SET voided = 1');
     this.#endReadOnly = db.prepare('DELETE FROM read_only');
+    this.#purgeAgent = db.prepare('DELETE FROM agent WHERE spiffe_id = ? AND attestation = ?');
     this.#change = db.prepare('INSERT INTO change_feed (idx, kind, subject, was) VALUES (?, ?, ?, ?)');
   }
 
@@ -92,6 +94,9 @@ export class FactRows {
       case 'denied':
       case 'denials-aggregated':
         return this.#decide(fact.id, record);
+      case 'agent-purged':
+        this.#purgeAgent.run(fact.agent, idToBlob(fact.attestation));
+        return;
       case 'superseded':
         return this.#credentials.superseded(fact);
       case 'entry-created':

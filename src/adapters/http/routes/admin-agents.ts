@@ -3,6 +3,7 @@ import { parseOperatorSpiffeId, type SpiffeId } from '../../../domain/spiffe-id.
 import type { AgentPresence, PresenceReader } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { banAgent, evictAgent, unlockAgent } from '../../../usecases/manage-agents.ts';
+import { deadAgents, purgeAgents } from '../../../usecases/purge-agents.ts';
 import { listAgents, type SeenAgent, seenAgents, showAgent } from '../../../usecases/read-agents.ts';
 import type { RevokeOutcome } from '../../../usecases/revoke.ts';
 import { defineRoute, type Answer, type Route } from '../route.ts';
@@ -93,6 +94,41 @@ const actionRoute = (issuer: Issuer, name: keyof typeof ACTIONS): Route => {
   });
 };
 
+const Purged = z.object({ agents: z.array(z.string()) });
+
+const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const purgeRoutes = (issuer: Issuer): readonly Route[] => [
+  defineRoute({
+    method: 'POST',
+    path: '/v1/admin/agents/purge/preview',
+    listeners: ADMIN_LISTENERS,
+    summary: 'Which agents are dead',
+    access: { kind: 'admin', role: 'viewer' },
+    answers: [{ status: 200, description: 'Nothing was changed.', schema: Purged }],
+    refusals: ['unauthenticated', 'forbidden'],
+    handle: (context) =>
+      administer(issuer, context, async (admin) => ({ body: { agents: await deadAgents(issuer, admin, standAside) } })),
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/v1/admin/agents/purge',
+    listeners: ADMIN_LISTENERS,
+    summary: 'Take dead agents off the list',
+    description: 'Agents whose SVID has expired and whose node key, if they have one, brings them back no more.',
+    access: { kind: 'admin', role: 'registrar' },
+    bodyKind: 'json',
+    body: z.strictObject({ confirm: z.boolean().optional().describe('The preview was seen.') }),
+    answers: [{ status: 200, description: 'They are off the list.', schema: Purged }],
+    refusals: ['unauthenticated', 'forbidden', 'confirmation_required'],
+    handle: (context, { body }) =>
+      administer(issuer, context, async (admin) => {
+        requireConfirmation(body.confirm);
+        return { body: { agents: await purgeAgents(issuer, admin, standAside) } };
+      }),
+  }),
+];
+
 export const agentRoutes = (issuer: Issuer, presence: PresenceReader): readonly Route[] => [
   defineRoute({
     method: 'GET',
@@ -130,6 +166,7 @@ export const agentRoutes = (issuer: Issuer, presence: PresenceReader): readonly 
         return { body: seen.map(render)[0] ?? {} };
       }),
   }),
+  ...purgeRoutes(issuer),
   actionRoute(issuer, 'ban'),
   actionRoute(issuer, 'evict'),
   defineRoute({
