@@ -119,6 +119,27 @@ const checkOtherClients = async ({ folder, frontend, frontendSvid }: Services): 
   await check('no certificate is refused', async () => match(await tlsGet(road, undefined), /^refused/));
 };
 
+const checkWithdrawal = async ({ folder, addIdentity, withdraw }: Services, client: Envoy): Promise<void> => {
+  const statusOf = async (name: string): Promise<number> => (await ask(wayOut(folder, name))).status;
+  const byId = ['spiffe-ids', 'delta-spiffe-ids-all'];
+  await check('one of two identities is withdrawn: what is asked for by its name stays until it expires', async () => {
+    await addIdentity('frontend-too');
+    await withdraw('frontend');
+    // The default is now the other identity, whom the server does not let in.
+    for (const name of ['default-rootca', 'delta-default-rootca']) {
+      await until(`another default on ${name}`, async () => ((await statusOf(name)) === 503 ? true : undefined));
+    }
+    deepEqual(await Promise.all(byId.map(statusOf)), [200, 200]);
+  });
+  await check('every identity is withdrawn: the streams end, and certificates stay until they expire', async () => {
+    await withdraw('frontend-too');
+    await until('the end of the streams', async () =>
+      (await client.stat(/^sds\.default\.control_plane\.connected_state$/)) === 0 ? true : undefined,
+    );
+    deepEqual(await Promise.all(byId.map(statusOf)), [200, 200]);
+  });
+};
+
 /** Configurations on the page for users are such that Envoy takes them. */
 const checkPage = async (program: string, folder: string): Promise<void> => {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/workloads/envoy.md'), 'utf8');
@@ -190,13 +211,7 @@ await withServices(envoyProgram, async (services) => {
       await firstAnswer(folder, plain.name);
       deepEqual(await Promise.all([old, client].map(validationOf)), ['"trusted_ca"', 'SPIFFECertValidatorConfig']);
     });
-    await check('an identity that was withdrawn is used until it expires', async () => {
-      await services.withdraw();
-      await until('the end of the streams', async () =>
-        (await client.stat(/^sds\.default\.control_plane\.connected_state$/)) === 0 ? true : undefined,
-      );
-      equal((await ask(wayOut(folder, road.name))).status, 200);
-    });
+    await checkWithdrawal(services, client);
   } finally {
     for (const envoy of started) await envoy.stop();
     closeApplication();

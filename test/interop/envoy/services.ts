@@ -27,8 +27,10 @@ export interface Services {
   /** Lets the next root sign. */
   changeRoot(): Promise<void>;
   restartAgent(): Promise<void>;
-  /** Takes the frontend's identity away. */
-  withdraw(): Promise<void>;
+  /** Gives the frontend's Envoy one more identity. */
+  addIdentity(name: string): Promise<void>;
+  /** Takes an identity away, by its entry. */
+  withdraw(name: string): Promise<void>;
 }
 
 interface Authority {
@@ -126,7 +128,8 @@ export const withServices = async (envoy: string, story: (services: Services) =>
           await stopAgent();
           agent = await startAgent(file);
         },
-        withdraw: async () => void (await journey.administer('DELETE', '/v1/admin/entries/frontend')),
+        addIdentity: (name) => addEntry(journey, name, frontend.envoy),
+        withdraw: async (name) => void (await journey.administer('DELETE', `/v1/admin/entries/${name}`)),
       });
     } finally {
       await stopAgent();
