@@ -274,28 +274,3 @@ describe('DeltaSecrets', () => {
     expect(received.waiting).toBe(0);
   });
 });
-
-describe('FetchSecrets', () => {
-  // SDS-60
-  test('answers once, with neither version nor nonce', async () => {
-    const response = await wire.fetch({ resourceNames: ['default', 'ALL'], typeUrl: SECRET_TYPE_URL });
-    expect(namesOf(response)).toEqual(['default', 'ALL']);
-    expect([response.versionInfo, response.nonce, response.typeUrl]).toEqual(['', '', SECRET_TYPE_URL]);
-  });
-
-  test('gives everything to who names nothing', async () => {
-    expect(namesOf(await wire.fetch({}))).toContain(WEB);
-  });
-
-  test.each([
-    ['3 workload is not authorized for the requested identities ["x"]', { resourceNames: ['x'] }],
-    ['3 only secrets are served here', { typeUrl: 'x' }],
-  ])('refuses: %s', async (ending, request) => {
-    await expect(wire.fetch(request)).rejects.toThrow(ending);
-  });
-
-  test('does not wait', async () => {
-    session.refuse(new Refusal('unavailable', 'not synchronised'));
-    await expect(wire.fetch({})).rejects.toThrow('14 not synchronised');
-  });
-});
