@@ -23,7 +23,9 @@ export const cacheOf = ({ trustDomain, agent }: AgentConfig, entropy: Entropy, l
         cache: sealedFile({
           path: join(agent.stateDir, 'holdings.sealed'),
           key: readSealKey(agent.cacheKey),
-          ...{ trustDomain, entropy, logger },
+          trustDomain,
+          entropy,
+          logger,
         }),
       };
 
@@ -50,7 +52,14 @@ export const openIdentity = (
   });
   const evidence = evidenceOf(config);
   const identity: IdentityKeeper = new IdentityKeeper({
-    ...{ trustDomain, server, state, trust, clock, timers, entropy, logger },
+    trustDomain,
+    server,
+    state,
+    trust,
+    clock,
+    timers,
+    entropy,
+    logger,
     ...(evidence && { evidence }),
   });
   return { state, trust, server, identity, entropy };

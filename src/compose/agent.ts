@@ -89,13 +89,24 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     say: (message) => follower.say(message),
     hold: holdWorkload,
     attest,
-    ...{ clock, delays: timers, entropy, logger },
+    clock,
+    delays: timers,
+    entropy,
+    logger,
     maxSvids: agent.preSigned,
     ...(agent.maxOffline !== undefined && { maxOffline: agent.maxOffline }),
     ...cacheOf(config, entropy, logger),
   });
   const follower: ServerFollower = new ServerFollower({
-    ...{ server, identity, state, trust, sink: holdings, clock, delays: timers, entropy, logger },
+    server,
+    identity,
+    state,
+    trust,
+    sink: holdings,
+    clock,
+    delays: timers,
+    entropy,
+    logger,
   });
   identity.watch({
     identity: (svid) => {
@@ -115,7 +126,9 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
   const workloadApi = createWorkloadApi({
     sessions: holdings.sessions,
     peerUid: (descriptor) => peerCredentials(descriptor).uid,
-    ...{ entropy, delays: timers, logger },
+    entropy,
+    delays: timers,
+    logger,
     services: [secrets],
     limits: { connections: agent.connections },
     socketMode: agent.socketMode,

@@ -11,15 +11,12 @@ import type { RunningServer } from './running-server.ts';
 const PATIENCE_MS = 10_000;
 const NAME = 'dev';
 
-/** One that serves, as far as anyone can tell, by then. */
-const settled = (ready: Promise<void>): Promise<void> => {
+/** When it serves, or has had time enough to. */
+const settled = async (ready: Promise<void>): Promise<void> => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = systemTimers.after(PATIENCE_MS, resolve);
-  void ready.then(() => {
-    stop();
-    resolve();
-  });
-  return promise;
+  await Promise.race([ready, promise]);
+  stop();
 };
 
 /** A token of minutes, for the first start in this folder. */
