@@ -120,8 +120,8 @@ const checkTrust = async (trust: ServerTrust): Promise<string> => {
   return `${count} ${count === 1 ? 'authority' : 'authorities'}`;
 };
 
-const checkEvidence = async (config: AgentConfig, { svid }: Pick<AgentState, 'svid'>): Promise<string> => {
-  if (svid() !== undefined) return 'not needed: there is an identity';
+const checkEvidence = async (config: AgentConfig, state: Pick<AgentState, 'svid'>): Promise<string> => {
+  if (state.svid() !== undefined) return 'not needed: there is an identity';
   const source = evidenceOf(config);
   if (source === undefined) return wrong('nothing is configured to get an identity with: see agent.evidence');
   await source.collect(new Uint8Array(32));

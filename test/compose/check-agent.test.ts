@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkAgent } from '../../src/compose/check-agent.ts';
+import { configSchema } from '../../src/compose/config-schema.ts';
+import type { AgentConfig } from '../../src/compose/config.ts';
+import { Journey } from '../support/journey.ts';
+import { Node } from '../support/node-journey.ts';
+
+let journey: Journey;
+let folder: string;
+
+beforeAll(async () => {
+  journey = await Journey.start();
+});
+afterAll(() => journey.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mayfly-check-agent-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const configOf = (agent: object): AgentConfig =>
+  configSchema({ folder }).parse({
+    trustDomain: 'example.org',
+    agent: {
+      server: journey.server.ready.api,
+      stateDir: join(folder, 'state'),
+      socket: join(folder, 'w.sock'),
+      trust: { bundleFile: journey.server.ready.bundleFile },
+      metrics: { port: 1 },
+      ...agent,
+    },
+  }) as AgentConfig;
+
+const tokenFile = async (): Promise<string> => {
+  const file = join(folder, 'token');
+  writeFileSync(file, await journey.joinToken({ agent: true }), { mode: 0o600 });
+  return file;
+};
+
+/** What of `agent` is found wrong, and why. */
+const wrongIn = async (agent: object): Promise<readonly string[]> =>
+  (await checkAgent(configOf(agent))).filter(({ ok }) => !ok).map(({ what, detail }) => `${what}: ${detail}`);
+
+test('a node that is prepared has nothing wrong, and nothing is made by looking', async () => {
+  const config = configOf({ evidence: { joinTokenFile: await tokenFile() } });
+  const findings = await checkAgent(config);
+  expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+  expect(findings.map(({ what }) => what)).toEqual(
+    expect.arrayContaining(['state folder', 'trust', 'server', 'clock', 'evidence', 'socket', 'callers are held']),
+  );
+  expect(findings.find(({ what }) => what === 'state folder')?.detail).toContain('is not there yet');
+});
+
+test('an agent that runs is seen to, with the identity that it has', async () => {
+  const node = new Node();
+  await node.prepare({ server: journey.server, joinToken: (purpose) => journey.joinToken(purpose) });
+  await node.start();
+  const state = { stateDir: join(node.folder, 'state'), socket: join(node.folder, 'w.sock') };
+  const running = await checkAgent(configOf(state));
+  expect(running.find(({ what }) => what === 'state folder')?.detail).toContain('in use by an agent that is running');
+  expect(running.find(({ what }) => what === 'socket')?.detail).toContain('an agent answers');
+  await node.agent.stop();
+  const ended = await checkAgent(configOf(state));
+  expect(ended.find(({ what }) => what === 'state folder')?.detail).toMatch(/\/mayfly\/agent\/.*, good until 20/);
+  expect(ended.find(({ what }) => what === 'evidence')?.detail).toBe('not needed: there is an identity');
+  await node.remove();
+});
+
+// DEC-18: never "trust whoever answers"
+test('a server under another root is wrong, whoever it says it is', async () => {
+  const other = await Journey.start();
+  const wrong = await wrongIn({
+    trust: { bundleFile: other.server.ready.bundleFile },
+    evidence: { joinTokenFile: await tokenFile() },
+  });
+  await other.stop();
+  expect(wrong).toEqual([expect.stringMatching(/^server: /), expect.stringMatching(/^clock: /)]);
+});
+
+test.each([
+  ['no way to know the server', { trust: {} }, /^trust: nothing says which server to trust/],
+  ['a fingerprint of nothing', { trust: { rootSha256: 'ab'.repeat(32) } }, /^trust: .*no root with the fingerprint/],
+  [
+    'no server',
+    { server: 'https://127.0.0.1:1' },
+    /^server: cannot reach the server at 127.0.0.1:1: nobody listens there/,
+  ],
+  ['no evidence', {}, /^evidence: nothing is configured/],
+])('%s is said', async (_, agent, text) => {
+  expect(await wrongIn(agent)).toEqual(expect.arrayContaining([expect.stringMatching(text)]));
+});
+
+test('a state folder that others may open is said, and so is a token that others may read', async () => {
+  mkdirSync(join(folder, 'state'), { mode: 0o755 });
+  writeFileSync(join(folder, 'open'), 'token', { mode: 0o644 });
+  const wrong = await wrongIn({ evidence: { joinTokenFile: join(folder, 'open') } });
+  expect(wrong).toEqual([
+    expect.stringMatching(/^state folder: .*chmod 0700/),
+    expect.stringMatching(/^evidence: .*\/open/),
+  ]);
+});
