@@ -10,7 +10,10 @@ import { encodeAnswer } from './workload-definition.ts';
 
 const keyOf = ({ trustDomain }: TrustBundle): string => `spiffe://${trustDomain}`;
 
-/** Trust domains that have nothing to give now stay out: clients refuse everything because of one empty value (WLAPI-28). */
+/**
+ * Trust domains that have nothing to give now stay out: clients refuse everything because of one empty value
+ * (WLAPI-28).
+ */
 const authorities = (bundles: readonly TrustBundle[]): Record<string, Buffer> =>
   Object.fromEntries(
     bundles

@@ -12,7 +12,9 @@ export interface CallerLimits {
 
 const NAME_BYTES = 16;
 
-/** Who is connected, by the name that each connection was given. The name cannot be guessed, and never leaves the agent. */
+/**
+ * Who is connected, by the name that each connection was given. The name cannot be guessed, and never leaves the agent.
+ */
 export class Callers {
   readonly #limits: CallerLimits;
   readonly #entropy: Entropy;

@@ -20,8 +20,8 @@ export interface ConnectionParts {
 }
 
 /**
- * Reads what a client says first, and hands the connection on once that is HTTP/2: until then it costs little. A client that breaks the rules
- * of HTTP/2 is told by GOAWAY and loses the connection.
+ * Reads what a client says first, and hands the connection on once that is HTTP/2: until then it costs little. A client
+ * that breaks the rules of HTTP/2 is told by GOAWAY and loses the connection.
  */
 export const openConnection = (socket: Socket, parts: ConnectionParts): void => {
   const { caller, prefaceMs, delays, logger, serve } = parts;

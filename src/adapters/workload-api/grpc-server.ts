@@ -5,14 +5,15 @@ import { logVerbosity, Server, setLogVerbosity } from '@grpc/grpc-js';
 const MAX_REQUEST_BYTES = 1024 * 1024;
 const MAX_STREAMS_PER_CONNECTION = 128;
 /**
- * Streams that a client may take back, at once and a second. The runtime gives 1,000 and 33: a workload that fetches once, again and
- * again, would lose its connection every thousand calls. Each of them costs as much as a call, so calls are what is to be limited.
+ * Streams that a client may take back, at once and a second. The runtime gives 1,000 and 33: a workload that fetches
+ * once, again and again, would lose its connection every thousand calls. Each of them costs as much as a call, so calls
+ * are what is to be limited.
  */
 const STREAM_RESETS = { streamResetBurst: 100_000, streamResetRate: 100_000 };
 
 /**
- * A gRPC server for connections that are handed to it. `grpc-timeout` is kept to; its own log stays silent, since it tells of what
- * clients do wrong on the standard error.
+ * A gRPC server for connections that are handed to it. `grpc-timeout` is kept to; its own log stays silent, since it
+ * tells of what clients do wrong on the standard error.
  */
 export const createGrpcServer = (): Server => {
   setLogVerbosity(logVerbosity.NONE);

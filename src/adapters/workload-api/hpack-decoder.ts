@@ -19,8 +19,8 @@ export interface HpackLimits {
 const broken = (what: string): ConnectionError => new ConnectionError(ERROR_CODE.compression, what);
 
 /**
- * Reads blocks of headers (RFC 7541). The blocks of one direction of a connection have to come here in order, all of them. Throws
- * `ConnectionError`, after which the table is worth nothing.
+ * Reads blocks of headers (RFC 7541). The blocks of one direction of a connection have to come here in order, all of
+ * them. Throws `ConnectionError`, after which the table is worth nothing.
  */
 export class HpackDecoder {
   readonly #limits: HpackLimits;

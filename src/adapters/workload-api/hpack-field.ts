@@ -39,8 +39,8 @@ const writeLength = (output: Buffer, at: number, length: number): number => {
 };
 
 /**
- * Copies name and value; `placeOf` looks at the name. A field that `isKept` has octets of its own: one cut from the pool of the
- * runtime would keep 8 KiB alive.
+ * Copies name and value; `placeOf` looks at the name. A field that `isKept` has octets of its own: one cut from the
+ * pool of the runtime would keep 8 KiB alive.
  */
 export const createField = (
   name: Uint8Array,

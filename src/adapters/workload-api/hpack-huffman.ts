@@ -1,6 +1,6 @@
 /**
- * How many bits each octet takes (RFC 7541 Appendix B). The code is canonical: of two codes the shorter is the smaller one, and
- * among those of one length they go up with the octet, so the lengths alone give all of it.
+ * How many bits each octet takes (RFC 7541 Appendix B). The code is canonical: of two codes the shorter is the smaller
+ * one, and among those of one length they go up with the octet, so the lengths alone give all of it.
  */
 // biome-ignore format: sixteen in a row, as the octets go
 const CODE_LENGTHS = [
@@ -80,7 +80,9 @@ const buildSteps = (tree: Tree): Int32Array => {
   return steps;
 };
 
-/** Where a text may end: at the root, or on the way to the end symbol, at most seven bits from the root (RFC 7541 §5.2). */
+/**
+ * Where a text may end: at the root, or on the way to the end symbol, at most seven bits from the root (RFC 7541 §5.2).
+ */
 const buildEnds = (tree: Tree): Uint8Array => {
   const ends = new Uint8Array(tree.length / 2);
   let node = 0;
@@ -95,12 +97,13 @@ const TREE = buildTree();
 const STEPS = buildSteps(TREE);
 const ENDS = buildEnds(TREE);
 
-/** Fills octets from `at` on; how many there can be at most: eight for each five octets. */
+/** How many octets some may decode to: no code is shorter than five bits. */
 export const mostHuffmanOctets = (encodedLength: number): number => Math.ceil((encodedLength * 8) / 5);
 
 /**
- * Decodes `encoded[start, end)` into `output`, which has room for `mostHuffmanOctets`. Returns how many octets there are, or -1
- * where the code is none: the end symbol inside, more than seven bits of padding, or padding that is not all ones.
+ * Decodes `encoded[start, end)` into `output`, which has room for `mostHuffmanOctets`. Returns how many octets there
+ * are, or -1 where the code is none: the end symbol inside, more than seven bits of padding, or padding that is not all
+ * ones.
  */
 export const decodeHuffman = (encoded: Uint8Array, start: number, end: number, output: Uint8Array): number => {
   let node = 0;

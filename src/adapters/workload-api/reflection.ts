@@ -18,8 +18,8 @@ const METHOD = 'ServerReflectionInfo';
 const withoutPeriod = (name: string): string => (name.startsWith('.') ? name.slice(1) : name);
 
 /**
- * gRPC server reflection, v1 and v1alpha (WLE-16). The library knows what has no package under a name with a leading period, which
- * no client asks for: the Workload API has none. Names are put right on the way in and out.
+ * gRPC server reflection, v1 and v1alpha (WLE-16). The library knows what has no package under a name with a leading
+ * period, which no client asks for: the Workload API has none. Names are put right on the way in and out.
  */
 export const addReflection = (server: Server, known: PackageDefinition): void => {
   const withPeriod = (symbol: string): string => {

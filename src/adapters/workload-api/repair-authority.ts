@@ -69,10 +69,11 @@ const trailerParts = (fields: readonly Field[]): readonly Buffer[] =>
   fields.filter(({ place }) => place !== 'nowhere').map(({ literal }) => literal);
 
 /**
- * What a client of HTTP/2 sends, changed so that the server behind takes it whatever its `:authority` is (WLE-17): some clients
- * put the path of the socket there, or nothing. Blocks of headers are read and written anew, without any table; requests
- * get `:authority` localhost and a header with the name of their connection, which no client can send. All other frames
- * pass as they are. Give it what comes, in order; what it throws is a `ConnectionError`, after which the connection is over.
+ * What a client of HTTP/2 sends, changed so that the server behind takes it whatever its `:authority` is (WLE-17): some
+ * clients put the path of the socket there, or nothing. Blocks of headers are read and written anew, without any table;
+ * requests get `:authority` localhost and a header with the name of their connection, which no client can send. All
+ * other frames pass as they are. Give it what comes, in order; what it throws is a `ConnectionError`, after which the
+ * connection is over.
  */
 export class AuthorityRepair {
   readonly #decoder = new HpackDecoder(

@@ -10,9 +10,9 @@ type Written = (error?: Error | null) => void;
 const MOST_UNREAD_BYTES = 64 * 1024;
 
 /**
- * A socket as the HTTP/2 of the runtime sees it: what is read from it was changed first, what is written to it goes as it is.
- * It is a Duplex by name, for the runtime, which wraps it once more and only listens for `data`, stops, goes on, writes and ends;
- * the queues of a real one would cost a third of all calls.
+ * A socket as the HTTP/2 of the runtime sees it: what is read from it was changed first, what is written to it goes as
+ * it is. It is a Duplex by name, for the runtime, which wraps it once more and only listens for `data`, stops, goes on,
+ * writes and ends; the queues of a real one would cost a third of all calls.
  */
 export class RepairedStream extends Duplex {
   readonly #socket: Socket;
@@ -68,15 +68,17 @@ export class RepairedStream extends Duplex {
     return this;
   }
 
+  /** Last words go out, as far as the kernel takes them at once. */
   override destroy(): this {
+    this.#send();
     this.#socket.destroy();
     return this;
   }
 
   /**
-   * The runtime hears that its octets are written before they are, and gives what it has held back: after what it answers while it reads
-   * (to PING, which Go clients send with each call) that comes one turn of the event loop later. So answer and reply go out in
-   * one system call.
+   * The runtime hears that its octets are written before they are, and so gives what it has held back. After what it
+   * answers while it reads (to PING, which Go clients send with each call) that comes one turn of the event loop later:
+   * both then go out in one system call.
    */
   #sendSoon(): void {
     if (this.#isSendDue) return;

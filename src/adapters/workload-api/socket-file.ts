@@ -4,7 +4,9 @@ import { dirname, isAbsolute } from 'node:path';
 
 /** What `sockaddr_un` has room for on every system, the final zero left out. */
 export const MAX_SOCKET_PATH_BYTES = 103;
-/** Connections that wait to be accepted: those of all workloads of a node that starts. A full queue fails them at once. */
+/**
+ * Connections that wait to be accepted: those of all workloads of a node that starts. A full queue fails them at once.
+ */
 const BACKLOG = 4096;
 const FOLDER_MODE = 0o755;
 const OTHERS_MAY_WRITE = 0o002;
@@ -37,7 +39,9 @@ const clearStaleSocket = async (path: string): Promise<void> => {
   await unlink(path);
 };
 
-/** Whoever may write into the folder could put another socket in the place of ours, and hand out identities of its own. */
+/**
+ * Whoever may write into the folder could put another socket in the place of ours, and hand out identities of its own.
+ */
 const prepareFolder = async (folder: string): Promise<void> => {
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   const found = await lstat(folder);
@@ -54,9 +58,9 @@ const checkPath = (path: string): void => {
 };
 
 /**
- * Lets `server` listen on a Unix socket. Its folder is made if needed (0755); a socket that was left behind is replaced, but
- * not one on which somebody answers, nor anything else of that name. Rejects with one sentence for the operator. The
- * socket is gone when the server closes.
+ * Lets `server` listen on a Unix socket. Its folder is made if needed (0755); a socket that was left behind is
+ * replaced, but not one on which somebody answers, nor anything else of that name. Rejects with one sentence for the
+ * operator. The socket is gone when the server closes.
  */
 export const listenOnSocket = async (server: Server, path: string, mode: number): Promise<void> => {
   checkPath(path);

@@ -56,8 +56,8 @@ export const HEADER_MISSING: CallStatus = {
 export const CLOSING: CallStatus = { code: status.UNAVAILABLE, details: 'the agent is shutting down' };
 
 /**
- * How a call ends that failed with `error`. A refusal is told with the id of its decision, so that `mayfly explain` can be asked; anything else is a bug, which the
- * log hears of and the caller does not: it may try again.
+ * How a call ends that failed with `error`. A refusal is told with the id of its decision, so that `mayfly explain` can
+ * be asked; anything else is a bug, which the log hears of and the caller does not: it may try again.
  */
 export const statusOf = (error: unknown, logger: Logger): CallStatus => {
   if (!(error instanceof Refusal)) {

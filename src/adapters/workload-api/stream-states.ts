@@ -8,8 +8,8 @@ import { type CallStatus, CLOSING, statusOf } from './status.ts';
 export type StateStream = Pick<ServerWritableStream<unknown, Buffer>, 'write' | 'emit' | 'on'>;
 
 /**
- * Sends the newest answer, one at a time: while the client does not read the last one, only the newest waits, whatever came
- * between. One that equals the last is left out (WLAPI-5).
+ * Sends the newest answer, one at a time: while the client does not read the last one, only the newest waits, whatever
+ * came between. One that equals the last is left out (WLAPI-5).
  */
 const newestOnly = (call: StateStream): ((answer: Buffer) => void) => {
   let last: Buffer | undefined;
@@ -34,7 +34,10 @@ const newestOnly = (call: StateStream): ((answer: Buffer) => void) => {
   return send;
 };
 
-/** Why a watch is called off. An abort without a reason makes an error with a stack, at a tenth of the price of the call. */
+/**
+ * Why a watch is called off. An abort without a reason makes an error with a stack, at a tenth of the price of the
+ * call.
+ */
 const OVER = 'the call is over';
 
 /** Answers a call with every state of its caller, until one of them leaves or the agent closes. */

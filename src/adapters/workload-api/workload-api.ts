@@ -26,7 +26,10 @@ import { workloadService } from './workload-service.ts';
 export interface ServiceContext {
   /** Who made a call; undefined when the connection has closed in the meantime. */
   readonly sessionOf: (call: { readonly metadata: Metadata }) => WorkloadSession | undefined;
-  /** Has `end` called when the agent closes, so that the call ends with Unavailable (WLE-18). The function returned takes it back. */
+  /**
+   * Has `end` called when the agent closes, so that the call ends with Unavailable (WLE-18). The function returned
+   * takes it back.
+   */
   readonly whenClosing: (end: () => void) => () => void;
 }
 
@@ -103,8 +106,8 @@ const addServices = (
 };
 
 /**
- * The agent's socket: the SPIFFE Workload API, gRPC health and reflection, and what else is given. Whoever connects is looked at once by
- * its descriptor, before it says a word; each call is then made in the name of that connection.
+ * The agent's socket: the SPIFFE Workload API, gRPC health and reflection, and what else is given. Whoever connects is
+ * looked at once by its descriptor, before it says a word; each call is then made in the name of that connection.
  */
 export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
   const { sessions, peerUid, delays, logger } = options;

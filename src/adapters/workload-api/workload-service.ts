@@ -49,8 +49,8 @@ const audiencesOf = ({ audience }: JwtSvidRequest): readonly string[] => {
 };
 
 /**
- * The Workload API (spec family WLAPI). Every call has to carry the security header exactly once, before anything is done for
- * it (WLE-5). The methods of the WIT profile are left out, and so answered with Unimplemented.
+ * The Workload API (spec family WLAPI). Every call has to carry the security header exactly once, before anything is
+ * done for it (WLE-5). The methods of the WIT profile are left out, and so answered with Unimplemented.
  */
 export const workloadService = (parts: WorkloadServiceParts): UntypedServiceImplementation => {
   const { logger } = parts;
