@@ -1,19 +1,8 @@
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import {
-  credentials,
-  type handleUnaryCall,
-  loadPackageDefinition,
-  type ServiceClientConstructor,
-  status,
-} from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { service as healthDefinition } from 'grpc-health-check';
-import { fileURLToPath } from 'node:url';
-import { dirname, join } from 'node:path';
+import { credentials, type ServiceClientConstructor, status } from '@grpc/grpc-js';
 import type { WorkloadState } from '../../../src/agent/workload-session.ts';
-import { workloadDefinition } from '../../../src/adapters/workload-api/workload-definition.ts';
 import { systemEntropy } from '../../../src/adapters/system/entropy.ts';
 import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
 import {
@@ -31,7 +20,6 @@ import {
   callOnce,
   connectWorkload,
   openStream,
-  secured,
   startWorkloadApi,
   type WorkloadClient,
   type WorkloadWorld,
@@ -230,79 +218,6 @@ describe('connections', () => {
     });
     await openStream(connectTo(world), 'FetchX509SVID').next();
     expect(seen).toEqual([{ uid: process.getuid?.(), pid: process.pid }]);
-  });
-});
-
-describe('beside the workload API, without its header (WLE-5, WLE-16)', () => {
-  const Health = loadPackageDefinition({ 'grpc.health.v1.Health': healthDefinition }) as never as {
-    readonly grpc: { readonly health: { readonly v1: { readonly Health: ServiceClientConstructor } } };
-  };
-  const check = (client: WorkloadClient, service: string): Promise<unknown> =>
-    callOnce(client, 'check', { service }, secured());
-
-  test('health tells whether the agent serves', async () => {
-    const world = await start();
-    const client = connectTo(world, Health.grpc.health.v1.Health);
-    for (const service of ['', 'SpiffeWorkloadAPI']) {
-      expect(await check(client, service)).toMatchObject({ status: 'NOT_SERVING' });
-      world.api.setServing(true);
-      expect(await check(client, service)).toMatchObject({ status: 'SERVING' });
-      world.api.setServing(false);
-    }
-    await expect(check(client, 'other')).rejects.toMatchObject({ code: status.NOT_FOUND });
-  });
-
-  test.each(['v1', 'v1alpha'])('reflection %s names the services', async (version) => {
-    const folder = join(dirname(fileURLToPath(import.meta.resolve('@grpc/reflection'))), '../proto/grpc/reflection');
-    const definition = loadSync(join(folder, version, 'reflection.proto'));
-    const Reflection = (
-      loadPackageDefinition(definition) as never as {
-        grpc: { reflection: Record<string, { ServerReflection: ServiceClientConstructor }> };
-      }
-    ).grpc.reflection[version]!.ServerReflection;
-    const client = connectTo(await start(), Reflection) as never as Record<string, () => import('node:stream').Duplex>;
-    const call = client['serverReflectionInfo']!();
-    call.write({ listServices: '*' });
-    const [answer] = (await once(call, 'data')) as [{ listServicesResponse: { service: readonly { name: string }[] } }];
-    expect(answer.listServicesResponse.service.map(({ name }) => name)).toContain('SpiffeWorkloadAPI');
-    call.write({ fileContainingSymbol: 'SpiffeWorkloadAPI' });
-    const [file] = (await once(call, 'data')) as [
-      { fileDescriptorResponse: { fileDescriptorProto: readonly Buffer[] } },
-    ];
-    expect(file.fileDescriptorResponse.fileDescriptorProto.length).toBeGreaterThan(0);
-    for (const symbol of ['SpiffeWorkloadAPI.FetchX509SVID', 'X509SVID', 'google.protobuf.Struct']) {
-      call.write({ fileContainingSymbol: symbol });
-      expect((await once(call, 'data'))[0]).toHaveProperty('fileDescriptorResponse');
-    }
-    call.write({ fileContainingSymbol: 'Nothing' });
-    expect((await once(call, 'data'))[0]).toMatchObject({ errorResponse: { errorCode: status.NOT_FOUND } });
-    call.end();
-  });
-
-  test('a further service finds its caller, and hears of the end', async () => {
-    const ends: string[] = [];
-    const world = await start({
-      services: [
-        {
-          definition: { Fetch: { ...workloadDefinition['FetchJWTSVID']!, path: '/other.Service/Fetch' } },
-          implement: ({ sessionOf, whenClosing }) => {
-            whenClosing(() => ends.push('kept'));
-            whenClosing(() => ends.push('taken back'))();
-            const Fetch: handleUnaryCall<unknown, unknown> = (call, respond) => {
-              respond(null, { svids: [{ spiffeId: sessionOf(call) === undefined ? 'nobody' : 'somebody' }] });
-            };
-            return { Fetch };
-          },
-        },
-      ],
-    });
-    const { Other } = loadPackageDefinition({
-      Other: { fetch: { ...workloadDefinition['FetchJWTSVID']!, path: '/other.Service/Fetch' } },
-    });
-    const client = connectTo(world, Other as ServiceClientConstructor);
-    expect(await callOnce(client, 'fetch', {})).toMatchObject({ svids: [{ spiffeId: 'somebody' }] });
-    await world.api.close();
-    expect(ends).toEqual(['kept']);
   });
 });
 

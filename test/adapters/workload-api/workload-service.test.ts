@@ -232,6 +232,14 @@ describe('JWT-SVIDs', () => {
   });
 });
 
+test('requests of a MiB are read, larger ones refused', async () => {
+  const validate = (bytes: number): Promise<unknown> =>
+    callOnce(client, 'ValidateJWTSVID', { audience: 'a', svid: 'x'.repeat(bytes) });
+  expect(await validate(1024 * 1024 - 100)).toHaveProperty('claims');
+  await expect(validate(1024 * 1024)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(await validate(10)).toHaveProperty('claims');
+});
+
 test.each(['FetchWITSVID', 'FetchWITBundles'])('%s is not offered (WLE-14, WLAPI-60)', async (method) => {
   expect(await openStream(client, method).ended()).toMatchObject({ code: status.UNIMPLEMENTED });
 });
