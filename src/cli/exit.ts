@@ -74,6 +74,12 @@ const WORKLOAD_EXITS = {
   closed: EXIT.unknown,
 } satisfies Record<WorkloadErrorCode, ExitCode>;
 
+/** An agent of ours names the decision in its message. */
+const decisionHints = ({ message }: WorkloadError): readonly string[] => {
+  const decision = /\(decision ([0-9a-f]{32})\)/.exec(message)?.[1];
+  return decision === undefined ? [] : [`on record: mayfly explain ${decision}`];
+};
+
 /** How an expected failure is told; undefined for one that nobody expected. */
 export interface Failure {
   readonly exit: ExitCode;
@@ -98,7 +104,7 @@ export const failureOf = (error: unknown): Failure | undefined => {
   if (error instanceof Unreachable)
     return { exit: EXIT.unknown, code: 'unreachable', message: error.message, hints: [] };
   if (error instanceof WorkloadError)
-    return { exit: WORKLOAD_EXITS[error.code], code: error.code, message: error.message, hints: [] };
+    return { exit: WORKLOAD_EXITS[error.code], code: error.code, message: error.message, hints: decisionHints(error) };
   if (error instanceof UsageError) return { exit: EXIT.usage, code: 'usage', message: error.message, hints: [] };
   if (error instanceof CommandRefused) return { exit: EXIT.no, code: 'refused', message: error.message, hints: [] };
   if (error instanceof Refusal) {

@@ -54,16 +54,21 @@ export interface NamedFile {
   readonly secret: boolean;
 }
 
-/** What takes files and tells whom they concern; undefined without `--write`. Refuses options that need it. */
-export const publisherOf = (options: FileOptions): ((files: readonly NamedFile[]) => Promise<void>) | undefined => {
+export interface Publisher {
+  write(files: readonly NamedFile[]): void;
+  /** Tells whom the files concern, as the options say. */
+  tell(): Promise<void>;
+}
+
+/** What takes files; undefined without `--write`. Refuses options that need it. */
+export const publisherOf = (options: FileOptions): Publisher | undefined => {
   const { write, mode, publicMode, owner } = options;
   if (write === undefined) {
     if (options.exec ?? options.signal ?? options.owner)
       throw new UsageError('--exec, --signal and --owner need --write');
     return undefined;
   }
-  const hook = hookOf(options);
-  return async (files) => {
+  const writeFiles = (files: readonly NamedFile[]): void => {
     if (new Set(files.map(({ name }) => name)).size !== files.length) throw new UsageError('two files with one name');
     const published: PublishedFile[] = files.map(({ name, content, secret }) => ({
       name,
@@ -73,10 +78,10 @@ export const publisherOf = (options: FileOptions): ((files: readonly NamedFile[]
     try {
       publishFiles({ folder: resolve(write), files: published, owner });
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === undefined && (error as Error).name !== 'Error') throw error;
+      const { name, code, message } = error as NodeJS.ErrnoException;
+      if (name !== 'Error') throw error;
       throw new CommandRefused(code === undefined ? message : `cannot write into ${write} (${code})`);
     }
-    await hook();
   };
+  return { write: writeFiles, tell: hookOf(options) };
 };

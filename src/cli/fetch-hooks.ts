@@ -31,7 +31,8 @@ const runCommand = (command: string): Promise<void> =>
 const signalProcess = (file: string, signal: NodeJS.Signals): void => {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8').trim();
+    // PostgreSQL writes more than the id into its file, below it.
+    text = (readFileSync(file, 'utf8').split('\n', 1)[0] ?? '').trim();
   } catch (error) {
     throw new CommandRefused(`cannot read ${file} (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
   }

@@ -39,20 +39,19 @@ export interface Following<Options, Answer> {
 const PATIENCE_SECONDS = 30;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** Until somebody asks the process to end. */
-const untilStopped = async (work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
-  const stop = new AbortController();
+/** Until somebody asks the process to end, or the work does by its own controller. */
+const untilStopped = async (stop: AbortController, work: Promise<void>): Promise<void> => {
   const asked = (): void => stop.abort();
   for (const name of SIGNALS) process.on(name, asked);
   try {
-    await work(stop.signal);
+    await work;
   } finally {
     for (const name of SIGNALS) process.off(name, asked);
   }
 };
 
-/** Handles one thing after the other; of those that came meanwhile only the newest. */
-const oneByOne = <Thing>(handle: (thing: Thing) => Promise<void>) => {
+/** Handles one thing after the other; of those that came meanwhile only the newest. What fails ends it, and rejects `idle`. */
+const oneByOne = <Thing>(handle: (thing: Thing) => Promise<void>, failed: () => void) => {
   let waiting: { readonly thing: Thing } | undefined;
   let running: Promise<void> | undefined;
   const run = async (): Promise<void> => {
@@ -66,7 +65,9 @@ const oneByOne = <Thing>(handle: (thing: Thing) => Promise<void>) => {
   return {
     add(thing: Thing): void {
       waiting = { thing };
-      running ??= run();
+      if (running !== undefined) return;
+      running = run();
+      running.catch(failed);
     },
     idle: async (): Promise<void> => running,
   };
@@ -101,11 +102,13 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
     );
   return verb<Options>(cli, withFiles(command), async ({ options, output, terminal }): Promise<ExitCode | void> => {
     const address = workloadAddress(options.socket, terminal);
-    const publish = publisherOf(options);
+    const publisher = publisherOf(options);
     const fetching = await load();
     const deliver = async (answer: Answer): Promise<void> => {
+      publisher?.write(fetching.files(answer, options));
+      // Whoever reads the line finds the files there.
       output.result(fetching.json(answer, options), () => fetching.text(answer, options));
-      await publish?.(fetching.files(answer, options));
+      await publisher?.tell();
     };
     if (options.watch !== true) {
       const timeoutSeconds = options.timeout ?? PATIENCE_SECONDS;
@@ -115,16 +118,19 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
     if (options.timeout !== undefined) {
       await patiently(fetching.ask(address, options), { timeoutSeconds: options.timeout });
     }
-    const deliveries = oneByOne<Answer>((answer) => telling(() => deliver(answer), output));
-    await untilStopped((signal) =>
-      fetching.follow({
-        address,
-        options,
-        signal,
-        next: (answer) => deliveries.add(answer),
-        problem: ({ code, message }) => output.note(`${message} (${code})`),
-      }),
+    const stop = new AbortController();
+    const deliveries = oneByOne<Answer>(
+      (answer) => telling(() => deliver(answer), output),
+      () => stop.abort(),
     );
+    const following = fetching.follow({
+      address,
+      options,
+      signal: stop.signal,
+      next: (answer) => deliveries.add(answer),
+      problem: ({ code, message }) => output.note(`${message} (${code})`),
+    });
+    await untilStopped(stop, following);
     await deliveries.idle();
     return EXIT.yes;
   });

@@ -252,6 +252,12 @@ describe('mayfly fetch --watch', () => {
     expect(leaf.checkPrivateKey(createPrivateKey(readFileSync(join(at, 'svid_key.pem'))))).toBe(true);
   });
 
+  test('a bug or a wrong name ends it', async () => {
+    const names = ['--cert-name', 'a', '--key-name', 'a'];
+    const args = [mayfly, 'fetch', 'x509', '--watch', '--socket', api.address, '--write', join(folder, 'twice')];
+    expect(await runCommand(process.execPath, [...args, ...names])).toMatchObject({ code: 2, stdout: '' });
+  });
+
   test('tokens and bundles too', async () => {
     for (const what of [['jwt', '--audience', 'db'], ['bundle']]) {
       const ended = await runCommand(
