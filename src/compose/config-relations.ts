@@ -141,13 +141,20 @@ const agent = ({ agent: section }: Config): readonly RelationProblem[] => {
   const add = (key: string, reason: string, right: string, other?: string): void => {
     problems.push({ path: ['agent', ...key.split('.')], reason, right, ...(other !== undefined && { with: other }) });
   };
-  const { trust, evidence, socket, metrics, cacheKey, stateDir } = section;
+  const { trust, evidence, socket, metrics, cacheKey, stateDir, sds } = section;
   if (trust.bundleFile !== undefined && trust.rootSha256 !== undefined) {
     add('trust.rootSha256', 'stands beside agent.trust.bundleFile', 'one of the two', 'agent.trust.bundleFile');
   }
   const given = Object.entries(evidence).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   for (const name of given.slice(1)) {
     add(`evidence.${name}`, `stands beside agent.evidence.${given[0]}`, 'one of them', `agent.evidence.${given[0]}`);
+  }
+  const names = ['svidName', 'bundleName', 'allBundlesName'] as const;
+  for (const [at, name] of names.entries()) {
+    const earlier = names.slice(0, at).find((other) => sds[other] === sds[name]);
+    if (earlier !== undefined)
+      add(`sds.${name}`, `is agent.sds.${earlier} too`, 'a name of its own', `agent.sds.${earlier}`);
+    if (sds[name].startsWith('spiffe://')) add(`sds.${name}`, 'is a SPIFFE ID', 'a name that no identity has');
   }
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     add('socket', 'is too long for a Unix socket', `a path of at most ${MAX_SOCKET_PATH} bytes`);

@@ -73,6 +73,16 @@ describe('the section of the agent', () => {
       `{${SERVER}, socket: /${'x'.repeat(103)}}`,
       'agent.socket is too long for a Unix socket',
     ],
+    [
+      'one name for two secrets',
+      `{${SERVER}, sds: {bundleName: ALL}}`,
+      'agent.sds.allBundlesName is agent.sds.bundleName too',
+    ],
+    [
+      'an identity as a name',
+      `{${SERVER}, sds: {svidName: "spiffe://example.org/a"}}`,
+      'agent.sds.svidName is a SPIFFE ID',
+    ],
     ['a mode that is none', `{${SERVER}, socketMode: "0999"}`, 'is not a mode'],
     ['metrics for the world', `{${SERVER}, metrics: {address: 0.0.0.0}}`, 'is reachable from other machines'],
     [
