@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { csrOf, heldFrom, type Held } from '../support/journey.ts';
 import { type NotUpgraded, SyncClient, type SyncOptions } from '../support/sync-client.ts';
+import { rawConnection } from '../support/raw-connection.ts';
 import { followedFleet } from '../support/sync-fleet.ts';
 
 /** How `GET /v1/sync` (DEC-35) begins and ends, over real TLS. */
@@ -66,6 +68,16 @@ describe('who is let in', () => {
     const { status, body } = await refusal(fleet.agent, { after: { epoch: 1, index: -1 } });
     expect(status).toBe(400);
     expect(JSON.parse(body)).toMatchObject({ code: 'invalid_request' });
+  });
+
+  test('no request that does not wait for the answer before it', async () => {
+    const { api } = fleet.journey.server.ready;
+    const upgrade = 'GET /v1/sync HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: mayfly-sync\r\n\r\n';
+    for (const before of ['GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n', upgrade]) {
+      const socket = await rawConnection(api, fleet.agent, before + upgrade);
+      await once(socket.resume(), 'close');
+    }
+    expect((await fleet.journey.api().ask('/livez')).status).toBe(200);
   });
 
   test('with the metrics of any other request', async () => {

@@ -97,6 +97,11 @@ export class Connections {
     return true;
   }
 
+  /** Whether the connection of a socket waits for answers. */
+  isOwed(socket: Socket): boolean {
+    return (this.#of(socket)?.owed ?? 0) > 0;
+  }
+
   /** The connection of this answer speaks another protocol from here on. */
   taken(response: ServerResponse): void {
     const connection = this.#responses.get(response);

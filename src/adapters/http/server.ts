@@ -154,12 +154,19 @@ const boundPort = (server: Server): number => {
   return address !== null && typeof address === 'object' ? address.port : 0;
 };
 
-/** Answers as any other request, on a connection that ends with its answer unless it is taken over. */
+/**
+ * Answers as any other request, on a connection that ends with its answer unless it is taken over. A peer that asks before it
+ * had the answers to what it asked earlier is cut off: those answers have the connection.
+ */
 const answerUpgrade = (
   app: RequestListener,
   connections: Connections,
   { request, socket, first }: { request: ExpressRequest; socket: Socket; first: Buffer },
 ): void => {
+  if (connections.isOwed(socket)) {
+    socket.destroy();
+    return;
+  }
   const response = new ExpressResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
