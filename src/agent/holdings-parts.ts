@@ -33,8 +33,6 @@ export interface HoldingsStatus {
   readonly cursor?: SyncPlace;
   /** Unix milliseconds at which the server last said that what is held holds. */
   readonly lastWord?: number;
-  /** Whether callers are served: it was synchronised, and has not been without word from the server for too long. */
-  readonly mayServe: boolean;
   readonly entries: number;
   readonly svids: number;
   /** Unix seconds at which the first of these ends. */

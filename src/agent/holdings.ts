@@ -190,6 +190,11 @@ export class Holdings implements SyncSink {
     return this.#view.entries.hasKind(kind);
   }
 
+  /** Whether callers are served: it was synchronised, and has not been without word from the server for too long. */
+  get mayServe(): boolean {
+    return this.#lastWord.mayServe;
+  }
+
   status(): HoldingsStatus {
     const { cursor } = this.#view;
     const lastWord = this.#lastWord.at;
@@ -197,7 +202,6 @@ export class Holdings implements SyncSink {
     return {
       ...(cursor !== undefined && { cursor }),
       ...(lastWord !== undefined && { lastWord }),
-      mayServe: this.#lastWord.mayServe,
       entries: this.#view.entries.size,
       svids: svids.length,
       ...(svids.length > 0 && { soonestExpiry: Math.min(...svids.map(({ notAfter }) => notAfter)) }),

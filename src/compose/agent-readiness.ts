@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 
 export interface AgentReadinessParts {
   readonly identity: AgentIdentity;
-  readonly holdings: Pick<Holdings, 'status'>;
+  readonly holdings: Pick<Holdings, 'status' | 'mayServe'>;
   readonly follower: Pick<ServerFollower, 'isCurrent' | 'lastHeard'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly connections: () => number;
@@ -33,9 +33,8 @@ export const agentReadiness = (parts: AgentReadinessParts): AgentReadiness => {
   const { identity, holdings, follower, clock, connections } = parts;
   return {
     reasons: () => {
-      const { mayServe } = holdings.status();
       // What stands in its own way counts only once that keeps it from serving: workloads outlive the server (P5).
-      if (mayServe) return [];
+      if (holdings.mayServe) return [];
       const { state, problem } = identity.status();
       const own = STATES[state];
       const told = problem === undefined ? [] : [problem];

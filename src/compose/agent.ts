@@ -45,6 +45,8 @@ export interface RunningAgent {
 }
 
 const HEALTH_MS = 1000;
+/** Until it is ready for the first time: who waits for that waits no longer than this beyond. */
+const EAGER_MS = 50;
 
 /** Only what callers of this machine can be told by is served, so this is for Linux. */
 const checkPlatform = (): void => {
@@ -151,13 +153,18 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
   const metricsPort = await operations.listen({ host: address, port });
 
   const ready = Promise.withResolvers<void>();
-  const stopLooking = timers.repeat(HEALTH_MS, () => look());
   const look = (): void => {
     const reasons = readiness.reasons();
     workloadApi.setServing(reasons.length === 0);
     if (reasons.length === 0) ready.resolve();
     overrides.onHealth?.(reasons);
   };
+  const stopEager = timers.repeat(EAGER_MS, () => {
+    if (readiness.reasons().length > 0) return;
+    stopEager();
+    look();
+  });
+  const stopLooking = timers.repeat(HEALTH_MS, look);
 
   const ending = new AbortController();
   identity.start();
@@ -166,6 +173,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    stopEager();
     stopLooking();
     await workloadApi.close();
     ending.abort();
