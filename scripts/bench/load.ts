@@ -61,13 +61,16 @@ const goCommand = (): string => {
   );
 };
 
-/** Builds the generator into `folder` and gives its path. Throws `MissingTool` without Go. */
-export const buildLoad = (folder: string): string => {
-  const program = join(folder, 'load');
-  const built = spawnSync(goCommand(), ['build', '-o', program, '.'], { cwd: SOURCE, encoding: 'utf8' });
+/** Builds a program of ours in Go into `folder` and gives its path. Throws `MissingTool` without Go. */
+export const buildGo = (source: string, folder: string, name: string): string => {
+  const program = join(folder, name);
+  const built = spawnSync(goCommand(), ['build', '-o', program, '.'], { cwd: source, encoding: 'utf8' });
   if (built.status !== 0) throw new Error(`the load generator does not build: ${built.stderr}`);
   return program;
 };
+
+/** The load generator. */
+export const buildLoad = (folder: string): string => buildGo(SOURCE, folder, 'load');
 
 /** Puts load on the server and waits for the figures. Rejects when it could not connect or some answers were not 200. */
 export const runLoad = async (generator: string, job: LoadJob): Promise<LoadResult> => {

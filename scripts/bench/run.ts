@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AGENT_USAGE, readAgentOptions } from './agent/options.ts';
+import { measureAgent } from './agent/run.ts';
 import { measureAgents } from './agents/run.ts';
 import { AGENTS_USAGE, readAgentsOptions } from './agents/options.ts';
 import { measureFloor } from './floors.ts';
@@ -12,7 +14,7 @@ import { prepare } from './prepare.ts';
 import { measureOverload } from './overload.ts';
 import { overloadText } from './overload-report.ts';
 import { makeReport, reportText } from './report.ts';
-import { barsText } from './scale/bars.ts';
+import { type Bar, barsText } from './scale/bars.ts';
 import { readScaleOptions, SCALE_USAGE } from './scale/options.ts';
 import { runScale, scaleText } from './scale/run.ts';
 import { startBenchServer } from './server.ts';
@@ -51,17 +53,18 @@ const bench = async (options: BenchOptions, folder: string): Promise<Printable> 
   }
 };
 
+const shown = (bars: readonly Bar[]): Printable => ({ value: { bars }, text: barsText(bars) });
+
 const main = async (): Promise<void> => {
   const args = process.argv.slice(2);
+  const agent = readAgentOptions(args);
   const agents = readAgentsOptions(args);
   const scale = readScaleOptions(args);
-  const options = agents ?? scale ?? readOptions(args);
+  const options = agent ?? agents ?? scale ?? readOptions(args);
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
   const measure = async (): Promise<Printable> => {
-    if (agents) {
-      const bars = await measureAgents(agents, folder, progress);
-      return { value: { bars }, text: barsText(bars) };
-    }
+    if (agent) return shown(await measureAgent(agent, folder, progress));
+    if (agents) return shown(await measureAgents(agents, folder, progress));
     if (!scale) return bench(readOptions(args), folder);
     const report = await runScale(scale, folder, progress);
     return { value: report, text: scaleText(report) };
@@ -78,7 +81,7 @@ try {
   await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${AGENTS_USAGE}\n${SCALE_USAGE}\n`);
+    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${AGENT_USAGE}\n${AGENTS_USAGE}\n${SCALE_USAGE}\n`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof MissingTool) {
     process.stderr.write(`bench: ${error.message}\n`);
