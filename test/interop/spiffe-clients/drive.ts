@@ -44,6 +44,7 @@ const group = async (name: string, run: () => Promise<void>): Promise<void> => {
 try {
   await admitLanguages(suite);
   await agent.start();
+  await agent.serving();
   const watchingSince = Date.now();
   const watchers = await startWatching(suite);
   const { token, exp } = await shortToken(suite);

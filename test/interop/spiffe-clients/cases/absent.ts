@@ -32,12 +32,6 @@ export const absentCases = async (suite: Suite): Promise<void> => {
     const error = await go?.program.next('an error', is('error', { call: 'x509' }));
     equal(error?.['code'], PERMISSION_DENIED);
   });
-  await check(ROW, 'java', 'gives up, and its source has nothing', async () => {
-    const java = watchers.find(({ language }) => language === 'java')?.program;
-    const end = await java?.next('an end', is('ended', { call: 'x509' }));
-    equal(end?.['code'], PERMISSION_DENIED);
-    await java?.next('a source without material', is('error', { call: 'source' }));
-  });
   const idOf = (language: string): string => `spiffe://${TRUST_DOMAIN}/late/${language}`;
   await suite.server.entries(
     LANGUAGES.map((language) =>
@@ -46,12 +40,10 @@ export const absentCases = async (suite: Suite): Promise<void> => {
   );
   await Promise.all(
     watchers.map(async ({ language, program }) => {
-      if (language !== 'java') {
-        await check(ROW, language, 'recovers once there is an entry', async () => {
-          const event = await program.next('an SVID', is('x509'), { within: RECOVERY_MS });
-          equal(svidsOf(event)[0]?.id, idOf(language));
-        });
-      }
+      await check(ROW, language, 'recovers once there is an entry', async () => {
+        const event = await program.next('an SVID', is('x509'), { within: RECOVERY_MS });
+        equal(svidsOf(event)[0]?.id, idOf(language));
+      });
       await program.stop();
     }),
   );

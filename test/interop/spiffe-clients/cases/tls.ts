@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { LANGUAGES, type Language } from '../driver/languages.ts';
+import { LANGUAGES, type Language, uidOf } from '../driver/languages.ts';
 import type { Program } from '../driver/program.ts';
 import { check } from '../driver/table.ts';
 import { is } from './material.ts';
@@ -13,12 +13,17 @@ export interface Listener {
   readonly port: number;
 }
 
-/** A server in each language, up and listening. */
-export const listeners = async (suite: Suite, authorize: string): Promise<ReadonlyMap<Language, Listener>> => {
+/** A server in each language, up and listening; its user is the language's own unless told. */
+export const listeners = async (
+  suite: Suite,
+  row: string,
+  authorize: string,
+  uidFor: (language: Language) => number = uidOf,
+): Promise<ReadonlyMap<Language, Listener>> => {
   const found = new Map<Language, Listener>();
   await forAll(async (language) => {
-    const program = clientOf(suite, language, ['serve', authorize]);
-    await check(ROW, language, `listens for ${authorize}`, async () => {
+    const program = clientOf(suite, language, ['serve', authorize], { uid: uidFor(language) });
+    await check(row, language, `listens for ${authorize}`, async () => {
       const { port } = (await program.next('a port', is('listening'), { within: 20_000 })) as unknown as Listener;
       found.set(language, { program, port });
     });
@@ -61,7 +66,7 @@ const checkPair = async (client: Language, server: Language, dialer: Program, se
 
 /** M7: every language to every other and to itself, and both ways to be turned away. */
 export const tlsCases = async (suite: Suite): Promise<void> => {
-  const servers = { open: await listeners(suite, 'any'), closed: await listeners(suite, NOBODY) };
+  const servers = { open: await listeners(suite, ROW, 'any'), closed: await listeners(suite, ROW, NOBODY) };
   const portOf = (among: Servers['open'], language: Language): number => among.get(language)?.port ?? 0;
   await forAll(async (client) => {
     const targets = LANGUAGES.flatMap((server) => [

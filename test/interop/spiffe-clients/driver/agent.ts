@@ -46,6 +46,13 @@ export class Agent {
     }
   }
 
+  /** Waits until it has heard of its server, and serves workloads. */
+  async serving(): Promise<void> {
+    await this.#process?.next('the line that says that it serves', (event) => 'workloadSocket' in event, {
+      within: 20_000,
+    });
+  }
+
   /** What it logs. */
   get said(): string {
     return this.#process?.said ?? '';

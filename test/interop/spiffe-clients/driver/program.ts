@@ -90,8 +90,8 @@ export class Program {
   }
 
   #last(): string {
-    const lines = this.events.slice(-4).map((event) => JSON.stringify(event).slice(0, 300));
-    return [...lines, this.said.slice(-600)].join(' | ');
+    const lines = this.events.slice(-4).map((event) => JSON.stringify(event).slice(0, 200));
+    return [...lines, this.said.slice(-200)].join(' | ');
   }
 
   say(...words: readonly string[]): void {

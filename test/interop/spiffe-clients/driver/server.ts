@@ -19,6 +19,8 @@ export interface Authority {
   readonly purpose: string;
   readonly state: string;
   readonly certificate?: string;
+  /** The id of the root above an issuing CA. */
+  readonly issuer?: string;
 }
 
 /** A server of one trust domain, worked by its administrator's commands. */

@@ -10,7 +10,6 @@ interface Cell {
 }
 
 const rows = new Map<string, Map<Column, Cell>>();
-const problems: string[] = [];
 
 const cellOf = (row: string, column: Column): Cell => {
   const cells = rows.get(row) ?? new Map<Column, Cell>();
@@ -28,9 +27,7 @@ export const check = async (row: string, column: Column, name: string, run: () =
     return true;
   } catch (error) {
     cell.failed += 1;
-    const line = `FAILED ${row} ${column}: ${name}: ${(error as Error).message}`;
-    problems.push(line);
-    console.log(line);
+    console.log(`FAILED ${row} ${column}: ${name}: ${(error as Error).message}`);
     return false;
   }
 };
@@ -40,7 +37,7 @@ const text = (cell: Cell | undefined): string => {
   return cell.failed === 0 ? `${cell.passed} ok` : `${cell.failed} of ${cell.passed + cell.failed} FAILED`;
 };
 
-/** Prints who passed what, what failed again, and the sum. */
+/** Prints who passed what, and the sum. */
 export const finish = (): void => {
   const names = [...rows.keys()];
   const width = Math.max(...names.map((name) => name.length));
@@ -49,7 +46,6 @@ export const finish = (): void => {
     const cells = COLUMNS.map((column) => text(rows.get(name)?.get(column)).padEnd(15)).join('');
     console.log(`${name.padEnd(width)}  ${cells}`.trimEnd());
   }
-  for (const problem of problems) console.log(problem);
   const all = [...rows.values()].flatMap((cells) => [...cells.values()]);
   const sum = (of: keyof Cell): number => all.reduce((total, cell) => total + cell[of], 0);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);

@@ -98,4 +98,5 @@ if (run === undefined) {
   process.exit(2);
 }
 await run();
-process.exit(0);
+// A pipe may not have taken everything yet.
+process.stdout.write('', () => process.exit(0));

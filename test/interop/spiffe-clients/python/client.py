@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import socket
 import sys
 import threading
 import time
@@ -9,15 +11,16 @@ import warnings
 
 import grpc
 import jwt as pyjwt
+from OpenSSL import SSL
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import SubjectAlternativeName
 from spiffe import JwtSvid, SpiffeId, WorkloadApiClient, X509Source
-from spiffetls import ListenOptions, dial, listen
-from spiffetls.mode import ServerTlsMode
+from spiffetls import create_ssl_context, dial
 from spiffetls.tlsconfig.authorize import authorize_any, authorize_id
 
-# The library's own TLS code still uses what the library deprecates.
+# The library's own TLS code uses what the library deprecates, and complains of contexts that it may not change any more.
 warnings.simplefilter("ignore", DeprecationWarning)
+logging.disable()
 
 output = threading.Lock()
 
@@ -170,16 +173,24 @@ def serve(args):
     source = attempt("source", X509Source)
     if source is None:
         return
-    options = ListenOptions(tls_mode=ServerTlsMode.MTLS, authorize_fn=authorizer(args[0]), backlog=100)
-    listener = listen("127.0.0.1:0", source, options)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
     emit("listening", port=listener.getsockname()[1])
-    threading.Thread(target=accept, args=(listener,), daemon=True).start()
+    threading.Thread(target=accept, args=(listener, source, authorizer(args[0])), daemon=True).start()
     sys.stdin.read()
 
 
-def accept(listener):
+def accept(listener, source, authorize):
+    """
+    The library's `listen` has one context for ever and changes it at every update, which pyOpenSSL 26 does not allow once it was
+    used: its servers keep the first certificate. So each update gets a context of its own.
+    """
+    make = lambda: create_ssl_context(SSL.TLS_SERVER_METHOD, source, authorize)
+    newest = [make()]
+    source.subscribe_for_updates(lambda: newest.append(make()))
     while True:
-        connection, _ = listener.accept()
+        tcp, _ = listener.accept()
+        connection = SSL.Connection(newest[-1], tcp)
+        connection.set_accept_state()
         threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
 
