@@ -154,6 +154,11 @@ const boundPort = (server: Server): number => {
   return address !== null && typeof address === 'object' ? address.port : 0;
 };
 
+/** Shared by all, since some of these connections stay for days. */
+function destroyIt(this: Socket): void {
+  this.destroy();
+}
+
 /**
  * Answers as any other request, on a connection that ends with its answer unless it is taken over. A peer that asks before it
  * had the answers to what it asked earlier is cut off: those answers have the connection.
@@ -171,7 +176,7 @@ const answerUpgrade = (
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   response.once('finish', () => socket.destroySoon());
-  socket.once('error', () => socket.destroy());
+  socket.on('error', destroyIt);
   if (!connections.began(socket, response)) return;
   offerUpgrade(request, { socket, first, taken: () => connections.taken(response) });
   app(request, response);

@@ -45,5 +45,10 @@ export const switchProtocols = (response: ServerResponse, takeOver: TakeOver): v
   // Whoever took it over looks after it.
   socket.setTimeout(0);
   socket.write(SWITCHING);
-  takeOver(socket, first);
+  try {
+    takeOver(socket, first);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 };

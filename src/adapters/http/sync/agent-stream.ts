@@ -52,10 +52,10 @@ function onClose(this: Socket): void {
   stream.owner.closed(stream);
 }
 
-/** The error is followed by `close`, which says all that matters. */
-const onError = (): void => undefined;
-
-/** One open connection of an agent. There are thousands, so that each holds little and makes no function of its own. */
+/**
+ * One open connection of an agent; an error on it is followed by `close`, which says all that matters. There are thousands, so
+ * that each holds little and makes no function of its own.
+ */
 export class AgentStream implements AgentScope {
   readonly owner: StreamOwner;
   readonly socket: Socket;
@@ -104,8 +104,6 @@ export class AgentStream implements AgentScope {
     this.since = now;
     this.seen = now;
     (socket as StreamSocket)[STREAM] = this;
-    socket.removeAllListeners('error');
-    socket.on('error', onError);
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
