@@ -9,6 +9,7 @@ import type { Delays } from '../ports/timers.ts';
 import type { GroupedCalls } from './grouped-calls.ts';
 import { acceptSvid, basisOf, type HeldSvid } from './held-svid.ts';
 import type { InForce } from './in-force.ts';
+import { between } from './jitter.ts';
 import { Pace } from './pace.ts';
 import { svidRequests, type SvidOutcome } from './request-svids.ts';
 import { Schedule } from './schedule.ts';
@@ -117,8 +118,9 @@ export class FreshSvids {
         ids.push(slot.id);
       }
     }
-    this.#fill();
+    // First those that are gone make room.
     this.#look(ids);
+    this.#fill();
   }
 
   all(): readonly HeldSvid[] {
@@ -151,7 +153,7 @@ export class FreshSvids {
   /** Entries that nobody asked for yet, as far as there is room. */
   #fill(): void {
     const { view, maxHeld } = this.#parts;
-    if (this.#slots.size >= Math.min(maxHeld, view.entries.size)) return;
+    if (this.#slots.size >= maxHeld) return;
     for (const entry of view.entries.all()) {
       if (this.#slots.size >= maxHeld) return;
       if (!this.#slots.has(entry.id) && this.#inForce.gives(entry)) this.#add(entry.id);
@@ -190,7 +192,7 @@ export class FreshSvids {
 
   /** From 0 up to 1. */
   #random(): number {
-    return (this.#parts.entropy.bytes(1)[0] ?? 0) / 256;
+    return between(this.#parts.entropy, 0, 1);
   }
 
   /** Looks whether something is to be done for these entries, and says which of them changed. */
@@ -215,8 +217,9 @@ export class FreshSvids {
       else this.#schedule.set(slot.id, slot.endsAt(known.expiresAt));
       return isGone || known === undefined;
     }
-    const dueAt = Math.max(this.#wantedAt(slot, entry), slot.retryAt);
-    if (!slot.isAsked && dueAt <= this.#parts.clock.now()) {
+    const now = this.#parts.clock.now();
+    const dueAt = Math.max(this.#wantedAt(slot, entry), slot.retryAtLatest(now));
+    if (!slot.isAsked && dueAt <= now) {
       slot.isAsked = true;
       slot.askedAs = { basis: basisOf(entry), agent: this.#parts.agent() };
       this.#requests.add(slot.id, slot.held === undefined);

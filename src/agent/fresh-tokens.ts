@@ -154,8 +154,9 @@ export class FreshTokens {
     return held.revision !== entry.revision || view.tainted.includes(held.kid) || inForce.isOfThePast(held);
   }
 
-  #ageOf({ receivedAt, notAfter }: HeldToken): number {
-    return (this.#parts.clock.now() - receivedAt) / (notAfter * 1000 - receivedAt);
+  /** From 0 at its beginning to 1 at its end. */
+  #ageOf({ receivedAt, notAfter, life }: HeldToken): number {
+    return (this.#parts.clock.now() - receivedAt) / Math.min(life * 1000, notAfter * 1000 - receivedAt);
   }
 
   /** The new one if it comes soon, otherwise the old one while it is good. */

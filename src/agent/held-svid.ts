@@ -18,6 +18,8 @@ export interface HeldSvid extends Holding {
   readonly key: Uint8Array;
   /** Unix milliseconds at which it came: its life is counted from here. */
   readonly receivedAt: number;
+  /** Seconds from its beginning to its end, by the server's clock. */
+  readonly life: number;
   /** What of the entry it was made from. */
   readonly basis: string;
   /** Hexadecimal key identifiers of the authorities above it, the root's among them. */
@@ -84,6 +86,7 @@ export const acceptSvid = ({ entry, basis, issued, key, csr, agent, at, anchors 
     key,
     receivedAt: at,
     notAfter: svid.leaf.notAfter,
+    life: svid.leaf.notAfter - svid.leaf.notBefore,
     ledger: issued.ledger,
     agent,
     basis,

@@ -13,6 +13,8 @@ export interface HeldToken extends Holding {
   readonly token: string;
   /** The key that signed it. */
   readonly kid: string;
+  /** Seconds, by the server's clock. */
+  readonly life: number;
   /** Of the entry that it was made for. */
   readonly revision: number;
   /** Unix milliseconds at which it came: its life is counted from here. */
@@ -48,6 +50,7 @@ export const acceptToken = ({ entry, key, issued, agent, at }: ReceivedToken): H
     credential: issued.jti,
     ledger: issued.ledger,
     notAfter: issued.expiresAt,
+    life: issued.expiresAt - issued.issuedAt,
     token: issued.token,
     kid: jws.kid,
     revision: entry.revision,

@@ -32,7 +32,8 @@ export class SvidSlot {
 
   hold(held: HeldSvid, random: number): void {
     this.held = held;
-    const life = Math.max(0, held.notAfter * 1000 - held.receivedAt);
+    // Whichever clock is wrong, ours or the server's, this is not too late.
+    const life = Math.max(0, Math.min(held.life * 1000, held.notAfter * 1000 - held.receivedAt));
     this.renewAt = held.receivedAt + life * (LATEST_RENEWAL - RENEWAL_SPREAD * random);
   }
 
@@ -54,6 +55,11 @@ export class SvidSlot {
     this.isRefused = false;
     this.retryAt = 0;
     this.#failures = 0;
+  }
+
+  /** Before which it is not asked for again. A pause longer than any that is made comes from a clock that was set back. */
+  retryAtLatest(now: number): number {
+    return this.retryAt - now > 2 * REFUSED_RETRY_MS ? 0 : this.retryAt;
   }
 
   /** When what is held ends by itself. */

@@ -58,15 +58,22 @@ const read = (bundle: SyncBundle): ReadTrustBundle | undefined => {
   };
 };
 
-/** Bundles that were read once stay the same objects, so that what is made from them can be kept. */
+/** What workloads see of it; a sequence may grow without that this changes. */
+const contentOf = ({ x509Authorities, jwtKeys }: SyncBundle): string => JSON.stringify([x509Authorities, jwtKeys]);
+
+/** One content of a trust domain's bundle is one object, so that what is made from it can be kept. */
 export class TrustBundles {
   readonly #read = new WeakMap<SyncBundle, { readonly bundle: ReadTrustBundle | undefined }>();
+  readonly #last = new Map<string, { readonly content: string; readonly bundle: ReadTrustBundle | undefined }>();
 
   /** What is malformed in it is left out; nothing at all when it names no trust domain. */
   of(bundle: SyncBundle): ReadTrustBundle | undefined {
     const known = this.#read.get(bundle);
     if (known) return known.bundle;
-    const made = { bundle: read(bundle) };
+    const content = contentOf(bundle);
+    const last = this.#last.get(bundle.trustDomain);
+    const made = last?.content === content ? last : { content, bundle: read(bundle) };
+    this.#last.set(bundle.trustDomain, made);
     this.#read.set(bundle, made);
     return made.bundle;
   }

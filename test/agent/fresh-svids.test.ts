@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import type { Instant } from '../../src/domain/instant.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
 import type { AgentServer } from '../../src/ports/agent-server.ts';
 import { runAuthorityOperation } from '../../src/usecases/manage-authorities.ts';
@@ -65,6 +66,18 @@ describe('at sync', () => {
     await agent.come(second ?? '');
     expect(agent.svids.all()).toHaveLength(2);
     expect(agent.svids.get(first ?? '')).toBeUndefined();
+  });
+
+  test('an entry that comes as another goes gets its SVID', async () => {
+    const [one, two] = [freshId(), freshId()];
+    await world.entry(one);
+    const agent = newSvidAgent(world, time);
+    agent.sync();
+    await agent.come(one);
+    await world.remove(one);
+    await world.entry(two);
+    agent.sync();
+    await agent.come(two);
   });
 
   test('nothing is asked for before the agent has an identity, nor for an entry that has expired', async () => {
@@ -240,5 +253,24 @@ describe('authorities', () => {
     agent.sync();
     await eventually(() => agent.held(id) !== before);
     expect(agent.held(id).issuers.some((issuer) => before.issuers.includes(issuer))).toBe(false);
+  });
+});
+
+describe('clocks that differ', () => {
+  test.each([
+    ['an hour behind', -3_600_000, 1_806_000],
+    ['half an hour ahead', 1_800_000, 901_000],
+  ])('an agent whose clock is %s renews in time', async (_what, step, half) => {
+    const id = freshId();
+    await world.entry(id, { x509Ttl: 3600 });
+    const { clock } = world.it.ledger;
+    // The ledger goes by its own clock.
+    const own = { now: () => (clock.now() + step) as Instant, monotonic: clock.monotonic };
+    const agent = newSvidAgent(world, { ...time, clock: { ...clock, ...own } });
+    agent.sync();
+    await agent.come(id);
+    const first = agent.held(id).credential;
+    time.pass(half);
+    await eventually(() => agent.held(id).credential !== first);
   });
 });

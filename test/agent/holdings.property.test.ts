@@ -118,7 +118,7 @@ test('no SVID is shown that is dead, and in the end every entry that gives one h
       sync();
       const wanted = told.entries.filter((entry) => !isBarred(entry, told)).map(({ id }) => id);
       for (let round = 0; round < 10 && !wanted.every((id) => agent.svids.get(id)); round += 1) {
-        await eventually(() => wanted.every((id) => agent.svids.get(id)), 300).catch(() => time.pass(30_000));
+        await eventually(() => wanted.every((id) => agent.svids.get(id)), 20_000).catch(() => time.pass(30_000));
         checkAll(agent, told, time.clock.now());
       }
       expect(wanted.filter((id) => !agent.svids.get(id))).toEqual([]);

@@ -38,7 +38,7 @@ export const manualTime = (clock: TestClock = testClock()): ManualTime => {
 };
 
 /** Lets everything go on that is under way, until `isTrue`; at most so many turns of the event loop. */
-export const eventually = async (isTrue: () => boolean, turns = 20_000): Promise<void> => {
+export const eventually = async (isTrue: () => boolean, turns = 200_000): Promise<void> => {
   for (let turn = 0; turn < turns; turn += 1) {
     if (isTrue()) return;
     await new Promise((resolve) => setImmediate(resolve));
