@@ -89,7 +89,8 @@ export const connectTls = async (policy: TlsPolicy, { signal, ...options }: Conn
 
 /**
  * An agent for `https.request` (and everything that takes one): each connection that it opens has the identity of that moment, and
- * goes to a server that was checked. Options of a request cannot weaken the check.
+ * goes to a server that was checked. Options of a request cannot weaken the check. After a rotation requests take new
+ * connections, so that none outlives for long what it was checked by.
  */
 export class WorkloadAgent extends Agent {
   readonly #policy: TlsPolicy;
@@ -99,10 +100,16 @@ export class WorkloadAgent extends Agent {
     this.#policy = policy;
   }
 
+  /** By this an agent finds a connection to take again: one of an earlier rotation is none. */
+  override getName(options?: RequestOptions): string {
+    return `${super.getName(options)}:${this.#rotation()}`;
+  }
+
   override createConnection(
     options: RequestOptions,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
+    this.#dropOld();
     try {
       return open(this.#policy, options as ConnectionOptions);
     } catch (error) {
@@ -110,6 +117,23 @@ export class WorkloadAgent extends Agent {
       // Without a stream: nothing was opened.
       callback(error as Error, undefined as unknown as Duplex);
       return undefined;
+    }
+  }
+
+  #rotation(): string {
+    try {
+      return `spiffe-${clientContext(this.#policy.source).id}`;
+    } catch {
+      // Connecting says what is wrong.
+      return 'spiffe-none';
+    }
+  }
+
+  /** Connections that wait for a request that cannot come. */
+  #dropOld(): void {
+    const current = `:${this.#rotation()}`;
+    for (const [name, sockets] of Object.entries(this.freeSockets)) {
+      if (!name.endsWith(current)) for (const socket of sockets ?? []) socket.destroy();
     }
   }
 }

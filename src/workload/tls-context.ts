@@ -27,14 +27,19 @@ export interface ClientContext {
   readonly id: number;
 }
 
-let contexts = 0;
-const known = new WeakMap<object, ClientContext>();
+interface Known extends ClientContext {
+  readonly bundles: object;
+}
 
-/** What a client shows and believes now; made once for each rotation. */
+let contexts = 0;
+const known = new WeakMap<object, Known>();
+
+/** What a client shows and believes now; made once for each rotation. Throws `no_identity` when the source has none. */
 export const clientContext = (source: TlsSource): ClientContext => {
+  const svid = source.svid();
   const bundles = source.bundles();
-  const held = known.get(bundles);
-  if (held) return held;
+  const held = known.get(svid);
+  if (held?.bundles === bundles) return held;
   const context = createSecureContext({
     ...identityOptions(source),
     ca: authoritiesOf(source),
@@ -42,7 +47,7 @@ export const clientContext = (source: TlsSource): ClientContext => {
     allowPartialTrustChain: true,
   });
   contexts += 1;
-  const made = { context, id: contexts };
-  known.set(bundles, made);
+  const made = { context, id: contexts, bundles };
+  known.set(svid, made);
   return made;
 };

@@ -205,6 +205,29 @@ describe('a client of https', () => {
     agent.destroy();
   });
 
+  test('the agent of this library keeps connections until the next rotation', async () => {
+    const ports: (number | undefined)[] = [];
+    const good = createHttpsServer(policyOf(new TestSource(server, domain)), {}, (incoming, outgoing) => {
+      ports.push(incoming.socket.remotePort);
+      outgoing.end('ok');
+    });
+    servers.push(good);
+    const port = await listen(good);
+    const source = newClient();
+    const agent = new WorkloadAgent(policyOf(source), { keepAlive: true });
+    const closed: Promise<unknown>[] = [];
+    good.on('secureConnection', (socket) => closed.push(once(socket, 'close')));
+    for (const _ of [1, 2]) expect(await get({ host, port, agent })).toBe('ok');
+    expect(new Set(ports).size).toBe(1);
+    source.rotate(client, domain);
+    expect(await get({ host, port, agent })).toBe('ok');
+    expect(new Set(ports).size).toBe(2);
+    await closed[0];
+    source.withdraw();
+    expect(await codeOf(get({ host, port, agent }))).toBe('no_identity');
+    agent.destroy();
+  });
+
   test('the agent of this library: who answered is known, and options of a request weaken nothing', async () => {
     const { port, got } = await startGreedy(await lax.identity({}));
     const agent = new WorkloadAgent(policyOf(newClient()));
