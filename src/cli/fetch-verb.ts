@@ -103,6 +103,7 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
   return verb<Options>(cli, withFiles(command), async ({ options, output, terminal }): Promise<ExitCode | void> => {
     const address = workloadAddress(options.socket, terminal);
     const publisher = publisherOf(options);
+    const note = (message: string): void => output.note(message);
     const fetching = await load();
     const deliver = async (answer: Answer): Promise<void> => {
       publisher?.write(fetching.files(answer, options));
@@ -112,11 +113,11 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
     };
     if (options.watch !== true) {
       const timeoutSeconds = options.timeout ?? PATIENCE_SECONDS;
-      await deliver(await patiently(fetching.ask(address, options), { timeoutSeconds }));
+      await deliver(await patiently(fetching.ask(address, options), { timeoutSeconds, note }));
       return;
     }
     if (options.timeout !== undefined) {
-      await patiently(fetching.ask(address, options), { timeoutSeconds: options.timeout });
+      await patiently(fetching.ask(address, options), { timeoutSeconds: options.timeout, note });
     }
     const stop = new AbortController();
     const deliveries = oneByOne<Answer>(

@@ -4,15 +4,14 @@ import { WorkloadError } from '../workload/errors.ts';
 import { isUnavailable, type Ask } from './workload-socket.ts';
 
 /**
- * Asks again while the agent cannot be reached or is not ready, for as long as `timeoutSeconds`, or the signal, allow. The last
- * problem is what it rejects with then. Every other answer is one.
+ * Asks again while the agent cannot be reached or is not ready, for `timeoutSeconds`; the last problem is what it rejects with
+ * then. Every other answer is one. `note` is told once that it waits.
  */
 export const patiently = async <Answer>(
   ask: Ask<Answer>,
-  { timeoutSeconds, signal }: { readonly timeoutSeconds: number; readonly signal?: AbortSignal | undefined },
+  { timeoutSeconds, note }: { readonly timeoutSeconds: number; readonly note: (message: string) => void },
 ): Promise<Answer> => {
-  const late = AbortSignal.timeout(timeoutSeconds * 1000);
-  const enough = signal === undefined ? late : AbortSignal.any([late, signal]);
+  const enough = AbortSignal.timeout(timeoutSeconds * 1000);
   let latest = new WorkloadError('unavailable', `the agent gave no answer within ${timeoutSeconds} s`);
   for (let failures = 0; ; failures += 1) {
     try {
@@ -20,6 +19,7 @@ export const patiently = async <Answer>(
     } catch (error) {
       if (enough.aborted) throw latest;
       if (!isUnavailable(error)) throw error;
+      if (failures === 0) note(`${error.message}; waiting for up to ${timeoutSeconds} s`);
       latest = error;
       // Given up while it waits, the reason is the problem and not the clock.
       await pause(retryDelay(error, failures), enough).catch(() => undefined);

@@ -78,6 +78,7 @@ const askAgent = async (invocation: Invocation<JwtOptions>, audience: string): P
   try {
     const valid = await patiently((signal) => validateJwtSvid({ address, token, audience, signal }), {
       timeoutSeconds: AGENT_SECONDS,
+      note: (message) => output.note(message),
     });
     output.result({ status: 'valid', ...valid }, () => agentText(valid));
     return EXIT.yes;

@@ -114,10 +114,12 @@ describe('mayfly fetch x509', () => {
 
 describe('an agent that does not give', () => {
   test('no identity is a no, at once', async () => {
-    api.x509.refuse(status.PERMISSION_DENIED, 'no identity issued');
+    const decision = '01'.repeat(16);
+    api.x509.refuse(status.PERMISSION_DENIED, `no identity issued (decision ${decision})`);
     const answer = await fetchCli('x509');
     expect(answer.exit).toBe(1);
     expect(answer.err).toContain('no identity issued');
+    expect(answer.err).toContain(`  on record: mayfly explain ${decision}\n`);
   });
 
   test.each([
