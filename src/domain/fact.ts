@@ -1,10 +1,13 @@
-import type { Authority, KeyId } from './authority.ts';
+import type { AuthorityChanged, AuthorityInstalled, AuthorityPrepared, KeysResealed } from './authority-facts.ts';
+import type { KeyId } from './authority.ts';
 import type { Entry } from './entry.ts';
 import type { RecordId } from './record-id.ts';
 import type { RefusalCode } from './refusal.ts';
 import type { Resource } from './resource.ts';
 import type { Predicate, RevocationTarget } from './revocation.ts';
 import type { SpiffeId } from './spiffe-id.ts';
+
+export type { AuthorityChanged, AuthorityInstalled, AuthorityPrepared, KeysResealed } from './authority-facts.ts';
 
 /**
  * A fact is one thing that happened and matters. Facts are the only thing that is ever written; every table, bundle and
@@ -257,42 +260,6 @@ export interface AgentPurged {
   readonly kind: 'agent-purged';
   readonly agent: SpiffeId;
   readonly attestation: RecordId;
-  readonly by: string;
-}
-
-export interface AuthorityPrepared {
-  readonly kind: 'authority-prepared';
-  readonly authority: Authority;
-  readonly by: string;
-}
-
-/** An offline root's signature came back: the waiting issuing CA has its certificate. */
-export interface AuthorityInstalled {
-  readonly kind: 'authority-installed';
-  readonly id: KeyId;
-  readonly certificate: string;
-  readonly issuer: KeyId;
-  readonly notBefore: number;
-  readonly notAfter: number;
-  readonly by: string;
-}
-
-/** At most one authority of a purpose is active: activating one makes the active one old, in the same fact. */
-export interface AuthorityChanged {
-  readonly kind: 'authority-activated' | 'authority-tainted' | 'authority-revoked' | 'authority-gone';
-  readonly id: KeyId;
-  readonly purpose: string;
-  /** Activation: who was active until now. */
-  readonly replaces?: KeyId;
-  readonly reason?: string;
-  readonly by: string;
-}
-
-/** The private keys in the store are sealed under another seal key from here on (DEC-26): all of them in one fact. */
-export interface KeysResealed {
-  readonly kind: 'keys-resealed';
-  /** The log holds the ids alone, never a sealed key. */
-  readonly keys: readonly { readonly id: KeyId; readonly blob: string }[];
   readonly by: string;
 }
 
