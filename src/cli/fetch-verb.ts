@@ -120,6 +120,7 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
       await patiently(fetching.ask(address, options), { timeoutSeconds: options.timeout, note });
     }
     const stop = new AbortController();
+    let told: string | undefined;
     const deliveries = oneByOne<Answer>(
       (answer) => telling(() => deliver(answer), output),
       () => stop.abort(),
@@ -128,8 +129,15 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
       address,
       options,
       signal: stop.signal,
-      next: (answer) => deliveries.add(answer),
-      problem: ({ code, message }) => output.note(`${message} (${code})`),
+      next: (answer) => {
+        told = undefined;
+        deliveries.add(answer);
+      },
+      // An agent that stays away is asked every few seconds, and told of once.
+      problem: ({ code, message }) => {
+        if (code !== told) output.note(`${message} (${code})`);
+        told = code;
+      },
     });
     await untilStopped(stop, following);
     await deliveries.idle();
