@@ -32,7 +32,8 @@ const check = (socket: TLSSocket, policy: TlsPolicy): void => {
   // We never offer resumption. Should a server be made to, what was checked back then says nothing of now.
   if (socket.isSessionReused()) throw new WorkloadError('peer_not_trusted', 'the peer resumes a session');
   markPeer(socket, verifyPeer(presentedChain(socket), policy));
-  socket.authorized = true;
+  // What OpenSSL thinks of a chain without CAs to hold it against is of no interest any more.
+  Object.assign(socket, { authorized: true, authorizationError: null });
 };
 
 /** Members that `tls.Server` has of its options. */
