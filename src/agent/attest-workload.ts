@@ -20,12 +20,19 @@ export interface WorkloadAttestation {
   readonly timeLimitMs?: number;
 }
 
+/** What is known of a process. */
+export interface AttestedWorkload {
+  /** Sorted, none twice, all well-formed, 4096 at most. */
+  readonly selectors: readonly string[];
+  /** Types of the attestors that failed or were late: the process may have selectors of theirs. */
+  readonly untold: readonly string[];
+}
+
 /**
- * The selectors of a process: sorted, none twice, all well-formed, 4096 at most. An attestor that fails or is late only lacks
- * its own. Refuses with `unavailable` when all of them failed or the signal aborted, and with `unauthenticated` when the process
+ * Asks who a process is. An attestor that fails or is late only lacks its own selectors. Refuses with `unavailable` when all of them failed or the signal aborted, and with `unauthenticated` when the process
  * ended, changed its user, or runs another program than at connect (WLAPI-10).
  */
-export type AttestWorkload = (process: WorkloadProcess, signal: AbortSignal) => Promise<readonly string[]>;
+export type AttestWorkload = (process: WorkloadProcess, signal: AbortSignal) => Promise<AttestedWorkload>;
 
 const reasonOf = (error: unknown): string => {
   const { message } = error as { readonly message?: unknown };
@@ -130,8 +137,9 @@ export const workloadAttestation = (options: WorkloadAttestation): AttestWorkloa
     // After the answers: what they read of a process id is worth nothing unless it was the caller's all along.
     checkSame(process);
     const selectors = selectorsOf(answers);
-    if (!answers.some(({ status }) => status === 'fulfilled')) throw unavailable('all workload attestors failed');
+    const untold = attestors.filter((_, at) => answers[at]?.status !== 'fulfilled').map(({ type }) => type);
+    if (untold.length === attestors.length) throw unavailable('all workload attestors failed');
     if (selectors.length > MOST_SELECTORS) throw unavailable(`the caller has more than ${MOST_SELECTORS} selectors`);
-    return selectors;
+    return { selectors, untold };
   };
 };

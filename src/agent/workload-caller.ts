@@ -2,7 +2,7 @@ import { Refusal } from '../domain/refusal.ts';
 import type { SyncDenial } from '../formats/sync-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WorkloadProcess } from '../ports/workload-attestor.ts';
-import type { AttestWorkload } from './attest-workload.ts';
+import type { AttestedWorkload, AttestWorkload } from './attest-workload.ts';
 import type { Denials } from './denials.ts';
 
 export interface WorkloadCallerParts {
@@ -13,12 +13,11 @@ export interface WorkloadCallerParts {
 
 /** How long selectors count for further calls on the same connection, while the process is the same. Milliseconds. */
 const REUSED_FOR_MS = 5000;
-/** How often selectors of a kind that a process had, and suddenly has none of, are asked for again before that is believed. */
+/** How often in a row the selectors of an attestor that cannot tell are taken to be those of before. */
 const DOUBTS = 3;
 
 /** `unix`, of `unix:uid:1000`. */
-const typesOf = (selectors: readonly string[]): ReadonlySet<string> =>
-  new Set(selectors.map((selector) => selector.slice(0, selector.indexOf(':'))));
+const typeOf = (selector: string): string => selector.slice(0, selector.indexOf(':'));
 
 /** The process at the other end of one connection, and what was proven of it. */
 export class WorkloadCaller {
@@ -26,6 +25,7 @@ export class WorkloadCaller {
   readonly #process: WorkloadProcess;
   readonly #closed = new AbortController();
   #selectors: readonly string[] = [];
+  #untold: readonly string[] = [];
   #attestedAt = -Infinity;
   #doubts = 0;
   #flight: Promise<readonly string[]> | undefined;
@@ -75,38 +75,42 @@ export class WorkloadCaller {
     if (!this.#process.isSame()) throw this.#gone(operation);
   }
 
-  /** The refusal of a caller that gets nothing, under an id that the server will have on record (P7). */
+  /**
+   * The refusal of a caller that gets nothing, under an id that the server will have on record (P7). While an attestor cannot tell it
+   * is `unavailable`: no client is to take for final what may be another answer in a moment (WLE-13).
+   */
   denied(denial: Omit<SyncDenial, 'id' | 'selectors'>): Refusal {
-    const decisionId = this.#parts.denials.note({ ...denial, selectors: this.#selectors });
-    return new Refusal('no_identity', 'no identity issued', { decisionId, reason: denial.reason });
+    if (this.#untold.length === 0) return this.#nothing(denial);
+    const reason = `attestors that could not tell: ${this.#untold.join(', ')}`;
+    return new Refusal('unavailable', 'it cannot be told now who is calling', { reason, retryAfter: 1 });
   }
 
   async #attest(operation: string): Promise<readonly string[]> {
     if (this.closed.aborted) throw new Refusal('unavailable', 'the connection is closed');
     try {
-      const selectors = await this.#parts.attest(this.#process, this.closed);
-      return this.#believe(selectors);
+      return this.#believe(await this.#parts.attest(this.#process, this.closed));
     } catch (error) {
       if (error instanceof Refusal && error.code === 'unauthenticated') throw this.#gone(operation);
       throw error;
     }
   }
 
-  /** An attestor that fails lacks its selectors without a word, and a workload must not lose its identity over that at once. */
-  #believe(selectors: readonly string[]): readonly string[] {
-    const types = typesOf(selectors);
-    const lacks = [...typesOf(this.#selectors)].some((type) => !types.has(type));
+  /** A workload must not lose its identity because an attestor that told of it before cannot tell now. */
+  #believe({ selectors, untold }: AttestedWorkload): readonly string[] {
     this.#attestedAt = this.#parts.clock.monotonic();
-    if (lacks && this.#doubts < DOUBTS) {
-      this.#doubts += 1;
-      return this.#selectors;
-    }
-    this.#doubts = 0;
-    this.#selectors = selectors;
-    return selectors;
+    this.#untold = untold;
+    const before = this.#selectors.filter((selector) => untold.includes(typeOf(selector)));
+    this.#doubts = before.length === 0 ? 0 : this.#doubts + 1;
+    this.#selectors = before.length === 0 || this.#doubts > DOUBTS ? selectors : [...selectors, ...before].sort();
+    return this.#selectors;
+  }
+
+  #nothing(denial: Omit<SyncDenial, 'id' | 'selectors'>): Refusal {
+    const decisionId = this.#parts.denials.note({ ...denial, selectors: this.#selectors });
+    return new Refusal('no_identity', 'no identity issued', { decisionId, reason: denial.reason });
   }
 
   #gone(operation: string): Refusal {
-    return this.denied({ operation, reason: 'the process that connected ended, or is not the same any more' });
+    return this.#nothing({ operation, reason: 'the process that connected ended, or is not the same any more' });
   }
 }

@@ -119,6 +119,19 @@ describe('the state of a caller', () => {
     agent.holdings.recorded([refused.decisionId ?? '']);
     expect(agent.holdings.status().denials).toBe(0);
   });
+
+  // WLE-13: some clients take PermissionDenied for final
+  test('a caller that an attestor cannot tell of is told to come again, and nobody hears of a denial', async () => {
+    await world.entry(freshId(), { selectors: ['docker:label:app:web'] });
+    agent.sync();
+    const { session, process } = agent.open(UID);
+    process.untold = ['docker'];
+    await expect(session.state()).rejects.toMatchObject({
+      code: 'unavailable',
+      reason: 'attestors that could not tell: docker',
+    });
+    expect(agent.holdings.status().denials).toBe(0);
+  });
 });
 
 describe('the process behind a connection', () => {

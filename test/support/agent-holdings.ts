@@ -10,6 +10,8 @@ import { silentLogger } from './silent-logger.ts';
 /** What stands for a local process: who it is said to be, and whether it still is. */
 export interface TestProcess {
   selectors: readonly string[];
+  /** Types of attestors that cannot tell. */
+  untold: readonly string[];
   isSame: boolean;
   isClosed: boolean;
   /** Asked for how often. */
@@ -64,7 +66,7 @@ export const startHoldings = (
       if (!process) throw new Error('no such process');
       process.attested += 1;
       if (process.failure) throw process.failure;
-      return process.selectors;
+      return { selectors: process.selectors, untold: process.untold };
     },
     clock: time.clock,
     delays: time.delays,
@@ -87,7 +89,7 @@ export const startHoldings = (
       holdings.commit(cursor);
     },
     open: (...selectors) => {
-      const process = { selectors, isSame: true, isClosed: false, attested: 0, failure: undefined };
+      const process = { selectors, untold: [], isSame: true, isClosed: false, attested: 0, failure: undefined };
       const descriptor = processes.push(process) - 1;
       return { session: holdings.sessions.open(descriptor), process };
     },

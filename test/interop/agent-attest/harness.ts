@@ -175,7 +175,7 @@ export const patience = (): AbortSignal => AbortSignal.timeout(5_000);
 /** The selectors of a process, or the code of the refusal. */
 export const verdict = async (held: WorkloadProcess): Promise<readonly string[] | string> => {
   try {
-    return await attest(held, patience());
+    return (await attest(held, patience())).selectors;
   } catch (error) {
     return String((error as { readonly code?: unknown }).code);
   }
