@@ -82,6 +82,7 @@ export class AgentTales {
   readonly expiring = new ExpiringEntries();
   readonly #issuer: Reader;
   readonly #groups = new Map<SpiffeId, UnderParent>();
+  #reached = -1;
   #epoch: number | undefined;
   #bundle: Buffer | undefined;
   #cursor: { readonly index: number; readonly line: Buffer } | undefined;
@@ -117,13 +118,21 @@ export class AgentTales {
     return this.#epoch;
   }
 
-  /** How far the log is known here. */
+  /** Catches up with the log. */
+  advance(): void {
+    // Its end first: all changes before it are known after the refresh.
+    const end = this.#issuer.views.log.head().size - 1;
+    this.#issuer.follower.refresh();
+    this.#reached = Math.max(this.#reached, end);
+  }
+
+  /** How far the log is known here: to the newest change, and beyond it as far as none is known to have come. */
   place(): SyncPlace {
-    return { epoch: this.epoch, index: this.#issuer.follower.cursor };
+    return { epoch: this.epoch, index: Math.max(this.#reached, this.#issuer.follower.cursor) };
   }
 
   cursor(): { readonly index: number; readonly line: Buffer } {
-    const { cursor: index } = this.#issuer.follower;
+    const { index } = this.place();
     if (this.#cursor?.index !== index) {
       this.#cursor = { index, line: syncLine({ type: 'cursor', cursor: this.place() }) };
     }
@@ -140,7 +149,7 @@ export class AgentTales {
 
   /** Everything, up to its cursor. */
   whole(scope: AgentScope): Tale {
-    this.#issuer.follower.refresh();
+    this.advance();
     const { index, line } = this.cursor();
     const under = parentIdsOf(scope).map((parent) => this.#under(parent, scope));
     const known = this.revocations.of(
@@ -153,10 +162,11 @@ export class AgentTales {
 
   /** Only what changed since; undefined when that cannot be told, and everything has to be. */
   since(scope: AgentScope, after: SyncPlace): Tale | undefined {
-    const { views, follower } = this.#issuer;
-    follower.refresh();
+    const { views } = this.#issuer;
+    this.advance();
     const place = this.place();
     if (after.epoch !== place.epoch || after.index > place.index) return undefined;
+    if (this.#mayHaveLeftGroups(scope, after.index)) return undefined;
     const { index, line } = this.cursor();
     const changes = views.changes.after(after.index, MOST_CHANGES + 1);
     if (changes.length > MOST_CHANGES) return undefined;
@@ -209,6 +219,16 @@ export class AgentTales {
       else if ([...before].some((parent) => parents.has(parent))) removed.push(id);
     }
     return [...removalLines(removed), ...this.linesAbout(mine)];
+  }
+
+  /** No change says that an agent attested anew, as something else perhaps, or that the entry of a group expired. */
+  #mayHaveLeftGroups({ row }: AgentScope, since: number): boolean {
+    const { views, clock, policy } = this.#issuer;
+    const attestation = row.attestation && views.attestations.get(row.attestation);
+    if (!attestation || attestation.index > since) return true;
+    const now = clock.now();
+    const groups = views.entries.matching(serverId(policy.trustDomain), attestation.selectors);
+    return groups.some((group) => !isLiveEntry(group, now));
   }
 
   #revocationsSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] {

@@ -127,6 +127,24 @@ describe('coming again', () => {
     expect(client.all('reset')).toHaveLength(1);
   });
 
+  test('everything when a group that it was in has expired meanwhile', async () => {
+    const path = `/v1/admin/agents/${encodeURIComponent(fleet.agent.spiffeId)}`;
+    const { selectors } = await fleet.journey.administer<{ selectors: string[] }>('GET', path);
+    const group = 'spiffe://example.org/group';
+    const expiresAt = Math.floor(Date.now() / 1000) + 2;
+    await fleet.journey.entry('group', { spiffeId: group, selectors, expiresAt });
+    await fleet.journey.entry('in-group', { parentId: group });
+    const first = await follow();
+    await first.told();
+    expect(first.entries()).toEqual(['in-group']);
+    const before = first.cursor;
+    await first.until('the end of the group', () => first.entries().length === 0);
+    const again = await follow(fleet.agent, before && { after: before });
+    await again.told();
+    expect(again.all('reset')).toHaveLength(1);
+    expect(again.entries()).toEqual([]);
+  });
+
   test('everything when it is asked for, but not again and again', async () => {
     await under('web');
     const client = await follow();

@@ -227,7 +227,7 @@ export class AgentFeed implements StreamOwner {
 
   #tick(): void {
     this.#ticks += 1;
-    this.#refresh();
+    this.#tales.advance();
     const now = this.#parts.issuer.clock.now();
     this.#endExpired(unixSeconds(now));
     this.#tell(this.#expired(unixSeconds(now)));
