@@ -52,6 +52,9 @@ export interface PreparedSizes {
   readonly workloads: number;
   /** Path of a SPIFFE ID for which each agent has one more entry. */
   readonly shared?: string;
+  /** Lives in seconds, where they are not the usual ones: of the agents' own SVIDs, and of those of their entries. */
+  readonly agentTtl?: number;
+  readonly x509Ttl?: number;
 }
 
 /** Enough that nobody asks more often than the default limits let an agent (500/s) or a workload (50/s). */
@@ -71,11 +74,20 @@ const attestHolder = async (issuer: Attesting, purpose: JoinTokenRequest['purpos
   return { spiffeId, chain: pemChain(chain), key: request.key };
 };
 
-const prepareAgent = async (issuer: Attesting, name: string, entryCount: number): Promise<BenchAgent> => {
+const prepareAgent = async (
+  issuer: Attesting,
+  name: string,
+  { entriesPerAgent, x509Ttl }: PreparedSizes,
+): Promise<BenchAgent> => {
   const parentId = agentId(issuer.policy.trustDomain, 'join_token', name);
-  const drafts = Array.from({ length: entryCount }, async (_, at) => {
+  const drafts = Array.from({ length: entriesPerAgent }, async (_, at) => {
     const spiffeId = `spiffe://${TRUST_DOMAIN}/${name}/workload-${at}`;
-    const { id } = await createEntry(issuer, ADMIN, { spiffeId, parentId, selectors: [`unix:uid:${1000 + at}`] });
+    const { id } = await createEntry(issuer, ADMIN, {
+      spiffeId,
+      parentId,
+      selectors: [`unix:uid:${1000 + at}`],
+      ...(x509Ttl !== undefined && { x509Ttl }),
+    });
     return { id, spiffeId, ...makeRequest() };
   });
   const entries = await Promise.all(drafts);
@@ -98,7 +110,7 @@ const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> 
     Promise.all(Array.from({ length: count }, (_, at) => make(`${name}-${at}`)));
   return {
     trustDomain: TRUST_DOMAIN,
-    agents: await numbered(sizes.agents, 'agent', (name) => prepareAgent(issuer, name, sizes.entriesPerAgent)),
+    agents: await numbered(sizes.agents, 'agent', (name) => prepareAgent(issuer, name, sizes)),
     workloads: await numbered(sizes.workloads, 'client', (name) => prepareWorkload(issuer, name)),
     resource: RESOURCE,
     scope: SCOPE,
@@ -112,7 +124,11 @@ const share = async (issuer: Attesting, agents: readonly BenchAgent[], path: str
 };
 
 /** Opens the folder as a server does, but for its listeners, and founds the trust domain where there is none. */
-const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promise<T>): Promise<T> => {
+const withIssuer = async <T>(
+  dataDir: string,
+  work: (issuer: Attesting) => Promise<T>,
+  agentTtl?: number,
+): Promise<T> => {
   const config = devConfig({
     trustDomain: TRUST_DOMAIN,
     dataDir,
@@ -129,9 +145,10 @@ const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promi
   const store = await openStore(config, true, { clock: systemClock, entropy, onFatal });
   const opened = store.connect();
   try {
-    const built = buildIssuer({ config, clock: systemClock, entropy, opened, sealKey });
+    const built = buildIssuer({ config, dev: true, clock: systemClock, entropy, opened, sealKey });
     await bootstrapAuthorities(authorityKeeper(config, built));
-    const { issuer } = built;
+    const { policy, ...rest } = built.issuer;
+    const issuer = { ...rest, policy: { ...policy, ...(agentTtl !== undefined && { agentTtl }) } };
     return await work({ ...issuer, challengeKey: entropy.bytes(32), attestors: attestorsOf(config, issuer) });
   } finally {
     opened.close();
@@ -143,12 +160,14 @@ const withIssuer = async <T>(dataDir: string, work: (issuer: Attesting) => Promi
  * Founds a trust domain in an empty folder and fills it through the same use cases that the server calls, before the server
  * starts: so set-up takes no part in its rates, which stay as they are by default.
  */
-export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> =>
-  withIssuer(dataDir, async (issuer) => {
+export const prepare = async (dataDir: string, sizes: PreparedSizes = SIZES): Promise<Prepared> => {
+  const work = async (issuer: Attesting): Promise<Prepared> => {
     const prepared = await fill(issuer, sizes);
     if (sizes.shared !== undefined) await share(issuer, prepared.agents, sizes.shared);
     return prepared;
-  });
+  };
+  return withIssuer(dataDir, work, sizes.agentTtl);
+};
 
 const agentAgain = async (issuer: Attesting, agent: BenchAgent): Promise<BenchAgent> => ({
   ...(await attestHolder(issuer, { agent: agent.spiffeId.split('/').at(-1) ?? '' })),

@@ -7,6 +7,8 @@ import { measureAgent } from './agent/run.ts';
 import { measureAgents } from './agents/run.ts';
 import { AGENTS_USAGE, readAgentsOptions } from './agents/options.ts';
 import { measureFloor } from './floors.ts';
+import { HERD_USAGE, readHerdOptions } from './herd/options.ts';
+import { measureHerd } from './herd/run.ts';
 import { buildLoad, MissingTool } from './load.ts';
 import { measureAll } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE, UsageError } from './options.ts';
@@ -59,12 +61,14 @@ const main = async (): Promise<void> => {
   const args = process.argv.slice(2);
   const agent = readAgentOptions(args);
   const agents = readAgentsOptions(args);
+  const herd = readHerdOptions(args);
   const scale = readScaleOptions(args);
-  const options = agent ?? agents ?? scale ?? readOptions(args);
+  const options = agent ?? agents ?? herd ?? scale ?? readOptions(args);
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-bench-'));
   const measure = async (): Promise<Printable> => {
     if (agent) return shown(await measureAgent(agent, folder, progress));
     if (agents) return shown(await measureAgents(agents, folder, progress));
+    if (herd) return shown(await measureHerd(herd, folder, progress));
     if (!scale) return bench(readOptions(args), folder);
     const report = await runScale(scale, folder, progress);
     return { value: report, text: scaleText(report) };
@@ -81,7 +85,8 @@ try {
   await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`bench: ${error.message}\n${USAGE}\n${AGENT_USAGE}\n${AGENTS_USAGE}\n${SCALE_USAGE}\n`);
+    const usage = [USAGE, AGENT_USAGE, AGENTS_USAGE, HERD_USAGE, SCALE_USAGE].join('\n');
+    process.stderr.write(`bench: ${error.message}\n${usage}\n`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof MissingTool) {
     process.stderr.write(`bench: ${error.message}\n`);
