@@ -141,9 +141,13 @@ test('the ready line is the only line on stdout, and names every address', async
     'bundleFile',
     'dataDir',
     'pid',
+    'agent',
   ];
   expect(Object.keys(line)).toEqual(members); // DEC-33
-  expect(line).toMatchObject({ ready: true, trustDomain: 'example.org', workloadSocket: null, dataDir });
+  expect(line).toMatchObject({ ready: true, trustDomain: 'example.org', dataDir });
+  const isHere = process.platform === 'linux';
+  expect(line.workloadSocket).toEqual(isHere ? expect.stringMatching(/\.sock$/) : null);
+  expect(line.agent).toEqual(isHere ? 'spiffe://example.org/mayfly/agent/join_token/dev' : null);
   expect([line.api, line.public].every((url) => /^https:\/\/127\.0\.0\.1:\d+$/.test(url))).toBe(true);
   expect((await journey.api().ask('/readyz')).json()).toMatchObject({ ready: true });
   expect(readFileSync(line.bundleFile, 'utf8')).toContain('BEGIN CERTIFICATE');

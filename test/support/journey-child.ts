@@ -9,7 +9,8 @@ export interface ReadyLine {
   readonly api: string;
   readonly public: string;
   readonly adminSocket: string;
-  readonly workloadSocket: null;
+  readonly workloadSocket: string | null;
+  readonly agent: string | null;
   readonly bundleFile: string;
   readonly dataDir: string;
   readonly pid: number;
