@@ -66,9 +66,11 @@ try {
   await group('roots', () => rootCases(suite, watchers));
   await group('succession', () => successionCases(watchers));
   await Promise.all([...watchers.values()].map((watcher) => watcher.stop()));
-  await check('all', 'raw', 'the agent runs to the end', () => {
-    if (!agent.isRunning) throw new Error(agent.said);
-  });
+  for (const [name, process] of Object.entries({ agent, server })) {
+    await check('all', 'raw', `the ${name} runs to the end`, () => {
+      if (!process.isRunning) throw new Error(process.said.slice(-2000));
+    });
+  }
 } finally {
   await agent.stop();
   await server.stop();

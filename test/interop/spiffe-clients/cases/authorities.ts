@@ -8,6 +8,7 @@ import { check } from '../driver/table.ts';
 import { bundleOf, is, serialsOf } from './material.ts';
 import type { Watchers } from './rotation.ts';
 import { clientOf, entryFor, finished, forAll, type Suite, TRUST_DOMAIN } from './suite.ts';
+import { pushedCases, startSubscribing } from './sds.ts';
 import { type Listener, listeners } from './tls.ts';
 import { tokenFrom, verdicts } from './tokens.ts';
 
@@ -168,11 +169,20 @@ export const rootCases = async (suite: Suite, watchers: Watchers): Promise<void>
         deepEqual(dialer.of('refused', from), []);
       });
     }
+    const subscriber = await startSubscribing(suite);
+    const from = subscriber.mark();
     await taint(suite, watchers, dialers, old);
+    await pushedCases(subscriber, from);
     await taint(suite, watchers, dialers, await server.authority('x509-root', 'active'));
   } finally {
     await stop();
   }
+};
+
+/** The longest time without a connection after `from`. Milliseconds. */
+const gapOf = (dialer: Program, from: number): number => {
+  const times = dialer.of('connected', from).map(({ ts }) => ts);
+  return Math.max(0, ...times.map((time, at) => time - (times[at - 1] ?? time)));
 };
 
 /** What a tainted root signed is replaced at once, and nobody trusts it any more. */
@@ -184,7 +194,7 @@ const taint = async (
 ): Promise<void> => {
   const row = 'M4 tainted root';
   const { server } = suite;
-  const marks = marksOf(watchers);
+  const [marks, before] = [marksOf(watchers), marksOf(dialers)];
   await server.admin('authority', 'taint', tainted.id, '--force', '--yes');
   const active = await server.authority('x509-root', 'active');
   await allReissued(row, watchers, marks, { holds: hashOf(active), lacks: hashOf(tainted) });
@@ -192,6 +202,8 @@ const taint = async (
   await sleep(1000);
   const after = marksOf(dialers);
   await sleep(2000);
+  const gaps = [...dialers].map(([language, dialer]) => `${language} ${gapOf(dialer, before.get(language) ?? 0)} ms`);
+  console.log(`no handshake while the root changed: ${gaps.join(', ')}`);
   for (const [language, dialer] of dialers) {
     await check(row, language, 'handshakes work under the next root', () => {
       const from = after.get(language) ?? 0;

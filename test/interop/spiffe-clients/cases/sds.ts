@@ -107,6 +107,32 @@ const increments = async (suite: Suite): Promise<void> => {
   await program.stop();
 };
 
+/** Both kinds of stream, subscribed to the default certificate and the roots. */
+export const startSubscribing = async (suite: Suite): Promise<Program> => {
+  const program = clientOf(suite, 'go', ['sds']);
+  await check(ROW, 'go', 'subscribes', () => ask(program, 'ask', 'default,ROOTCA'));
+  await check(ROW, 'go', 'increments: subscribes', () => ask(program, 'delta', '+default,+ROOTCA'));
+  return program;
+};
+
+/** M17: what a change of root brought to subscribers. Each answer is acknowledged but for those of the stream of the whole state. */
+export const pushedCases = async (program: Program, from: number): Promise<void> => {
+  for (const call of ['stream', 'delta']) {
+    await check(ROW, 'go', `${call}: a new certificate and new roots are pushed, and nothing is pushed twice`, () => {
+      const told = program.of('secrets', from).filter((event) => event['call'] === call);
+      for (const name of ['default', 'ROOTCA']) {
+        const versions = told.flatMap((event) => secretsOf(event).filter((secret) => secret.name === name));
+        ok(versions.length > 0, `no ${name}`);
+        if (call === 'stream') continue;
+        const texts = versions.map((version) => JSON.stringify(version));
+        equal(new Set(texts).size, texts.length, `${name} twice`);
+      }
+      ok(told.length <= 8, `${told.length} answers`);
+    });
+  }
+  await program.stop();
+};
+
 /** M17: with Envoy's own messages, out of its Go library. */
 export const sdsCases = async (suite: Suite): Promise<void> => {
   await wholeState(suite);

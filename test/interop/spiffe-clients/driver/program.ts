@@ -28,7 +28,7 @@ export class Program {
     this.#child = spawn(file, args, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
     const { stdin, stdout, stderr } = this.#child;
     stdin?.on('error', () => {});
-    stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-4000)));
+    stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-20_000)));
     if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#take(line));
     const closed = Promise.withResolvers<void>();
     this.#child.once('error', (error) => (this.#said += String(error)));

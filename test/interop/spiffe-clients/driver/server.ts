@@ -48,6 +48,15 @@ export class Server {
     return new Server(process, folder, line);
   }
 
+  /** What it logs. */
+  get said(): string {
+    return this.#process.said;
+  }
+
+  get isRunning(): boolean {
+    return this.#process.isRunning;
+  }
+
   async stop(): Promise<void> {
     await this.#process.stop('SIGTERM');
   }
