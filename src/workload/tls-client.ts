@@ -94,15 +94,27 @@ export const connectTls = async (policy: TlsPolicy, { signal, ...options }: Conn
  */
 export class WorkloadAgent extends Agent {
   readonly #policy: TlsPolicy;
+  /** Of connections that are open, by the options that each was opened with: an agent shows them whenever it asks for a name. */
+  readonly #names = new WeakMap<object, string>();
+  readonly #rotations = new WeakMap<Duplex, string>();
 
   constructor(policy: TlsPolicy, options: HttpsAgentOptions = {}) {
     super({ ...options, maxCachedSessions: 0 });
     this.#policy = policy;
   }
 
-  /** By this an agent finds a connection to take again: one of an earlier rotation is none. */
+  /**
+   * By this an agent finds a connection to take again: one of an earlier rotation is none. A connection keeps its name, however
+   * much was rotated while a request was under way on it.
+   */
   override getName(options?: RequestOptions): string {
-    return `${super.getName(options)}:${this.#rotation()}`;
+    const known = options && this.#names.get(options);
+    return known ?? `${super.getName(options)}:${this.#rotation()}`;
+  }
+
+  /** Called when a request is over: a connection of an earlier rotation waits for no other. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.#rotations.get(socket) === this.#rotation() && super.keepSocketAlive(socket);
   }
 
   override createConnection(
@@ -111,7 +123,11 @@ export class WorkloadAgent extends Agent {
   ): Duplex | null | undefined {
     this.#dropOld();
     try {
-      return open(this.#policy, options as ConnectionOptions);
+      const name = this.getName(options);
+      const socket = open(this.#policy, options as ConnectionOptions);
+      this.#names.set(options, name);
+      this.#rotations.set(socket, this.#rotation());
+      return socket;
     } catch (error) {
       if (callback === undefined) throw error;
       // Without a stream: nothing was opened.

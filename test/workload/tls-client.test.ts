@@ -228,6 +228,36 @@ describe('a client of https', () => {
     agent.destroy();
   });
 
+  test('the agent of this library: a connection that is in use while identities rotate is not taken again', async () => {
+    const ports: (number | undefined)[] = [];
+    const answers: (() => void)[] = [];
+    const good = createHttpsServer(policyOf(new TestSource(server, domain)), {}, (incoming, outgoing) => {
+      ports.push(incoming.socket.remotePort);
+      answers.push(() => outgoing.end('ok'));
+      good.emit('asked');
+    });
+    servers.push(good);
+    const port = await listen(good);
+    const source = newClient();
+    const agent = new WorkloadAgent(policyOf(source), { keepAlive: true });
+    const ask = async (meanwhile: () => void): Promise<string> => {
+      const asked = once(good, 'asked');
+      const answer = get({ host, port, agent });
+      await asked;
+      meanwhile();
+      answers.at(-1)?.();
+      return answer;
+    };
+    expect(await ask(() => source.rotate(client, domain))).toBe('ok');
+    expect(await ask(() => undefined)).toBe('ok');
+    expect(new Set(ports).size).toBe(2);
+    expect(await ask(() => source.withdraw())).toBe('ok');
+    source.rotate(client, domain);
+    expect(await ask(() => undefined)).toBe('ok');
+    expect(new Set(ports).size).toBe(3);
+    agent.destroy();
+  });
+
   test('the agent of this library: who answered is known, and options of a request weaken nothing', async () => {
     const { port, got } = await startGreedy(await lax.identity({}));
     const agent = new WorkloadAgent(policyOf(newClient()));
