@@ -114,7 +114,10 @@ export class WorkloadAgent extends Agent {
 
   /** Called when a request is over: a connection of an earlier rotation waits for no other. */
   override keepSocketAlive(socket: Duplex): boolean {
-    return this.#rotations.get(socket) === this.#rotation() && super.keepSocketAlive(socket);
+    if (this.#rotations.get(socket) !== this.#rotation()) return false;
+    // The types leave out what it returns: false for a connection that the server will close.
+    const isKept: unknown = super.keepSocketAlive(socket);
+    return isKept === true;
   }
 
   override createConnection(
