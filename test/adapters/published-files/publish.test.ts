@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -103,6 +104,43 @@ describe('published files', () => {
     chmodSync(folder, 0o777);
     expect(() => publish(folder, '1')).toThrow('written to by everybody');
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('not below a folder that everybody may write to, unless it is sticky', () => {
+    const above = newFolder();
+    const folder = join(above, 'certs');
+    mkdirSync(folder, { recursive: true });
+    chmodSync(above, 0o777);
+    expect(() => publish(folder, '1')).toThrow(`${realpathSync(above)} can be written to by everybody`);
+    chmodSync(above, 0o1777);
+    publish(folder, '1');
+    expect(readFileSync(join(folder, 'key'), 'utf8')).toBe('1');
+  });
+
+  // Nobody else may give folders away.
+  const asRoot = process.geteuid?.() === 0 ? test : (): void => undefined;
+
+  describe.each([
+    ['another user', 12_345, 0, 0o755, 'belongs to another user'],
+    ['another group that may write', 0, 12_345, 0o775, 'written to by another group'],
+  ])('not into a folder of %s', (_who, uid, gid, mode, refusal) => {
+    asRoot('itself, nor below it', () => {
+      const folder = newFolder();
+      mkdirSync(join(folder, 'below'), { recursive: true });
+      chmodSync(folder, mode);
+      chownSync(folder, uid, gid);
+      expect(() => publish(folder, '1')).toThrow(refusal);
+      expect(() => publish(join(folder, 'below'), '1')).toThrow(refusal);
+      expect(readdirSync(folder)).toEqual(['below']);
+    });
+  });
+
+  asRoot('with an owner, who gets the files and nothing that we go through', () => {
+    const folder = newFolder();
+    const files = [{ name: 'key', content: '1', mode: 0o600 }];
+    publishFiles({ folder, files, owner: { uid: 12_345, gid: 12_346 } });
+    expect(statSync(join(folder, 'key'))).toMatchObject({ uid: 12_345, gid: 12_346 });
+    expect(statSync(join(folder, '..data'))).toMatchObject({ uid: 0, gid: 0 });
   });
 
   test('a folder that cannot be made is an error of the file system', () => {
