@@ -56,14 +56,19 @@ class Watch {
 
   async run(signal: AbortSignal): Promise<never> {
     const ring = (): void => this.#bell.ring();
-    const stopped = AbortSignal.any([signal, this.#caller.closed]);
-    stopped.addEventListener('abort', ring, { once: true });
+    // Two listeners: a signal made of both would cost more than all the rest of a call that fetches once.
+    const stops = [signal, this.#caller.closed];
+    for (const stop of stops) stop.addEventListener('abort', ring);
     const unsilence = this.#parts.whenSilenced((why) => {
       this.#isRevoked ||= why === 'revoked';
       ring();
     });
     try {
-      await this.#follow(await this.#caller.selectors(this.#operation));
+      signal.throwIfAborted();
+      this.#parts.lastWord.check();
+      const selectors = await this.#caller.selectors(this.#operation);
+      this.#parts.lastWord.check();
+      await this.#follow(selectors);
       for (;;) {
         await this.#bell.heard();
         this.#check(signal);
@@ -72,7 +77,7 @@ class Watch {
         this.#tell();
       }
     } finally {
-      stopped.removeEventListener('abort', ring);
+      for (const stop of stops) stop.removeEventListener('abort', ring);
       unsilence();
       this.#unlisten?.();
       this.#cancelAttestation?.();

@@ -51,13 +51,14 @@ export class WorkloadCaller {
   }
 
   /**
-   * Its selectors, not older than five seconds. Refuses with `no_identity` a process that is not the one that connected any more,
-   * with `unavailable` when attestation fails or the connection is closed.
+   * Its selectors, not older than five seconds. Refuses with `no_identity` a process that was not the one that connected any more
+   * when they were proven, with `unavailable` when attestation fails or the connection is closed. Whoever gives it something
+   * on the strength of them calls `checkSame` right before.
    */
   async selectors(operation: string): Promise<readonly string[]> {
     const age = this.#parts.clock.monotonic() - this.#attestedAt;
     if (age > REUSED_FOR_MS) return this.attest(operation);
-    this.checkSame(operation);
+    this.#checkOpen();
     return this.#selectors;
   }
 
@@ -71,7 +72,7 @@ export class WorkloadCaller {
 
   /** Refuses as `selectors` when the process that connected is gone, or is another program by now (WLAPI-10). */
   checkSame(operation: string): void {
-    if (this.closed.aborted) throw new Refusal('unavailable', 'the connection is closed');
+    this.#checkOpen();
     if (!this.#process.isSame()) throw this.#gone(operation);
   }
 
@@ -85,8 +86,12 @@ export class WorkloadCaller {
     return new Refusal('unavailable', 'it cannot be told now who is calling', { reason, retryAfter: 1 });
   }
 
-  async #attest(operation: string): Promise<readonly string[]> {
+  #checkOpen(): void {
     if (this.closed.aborted) throw new Refusal('unavailable', 'the connection is closed');
+  }
+
+  async #attest(operation: string): Promise<readonly string[]> {
+    this.#checkOpen();
     try {
       return this.#believe(await this.#parts.attest(this.#process, this.closed));
     } catch (error) {

@@ -38,7 +38,6 @@ class Session implements WorkloadSession {
   }
 
   async watch(next: (state: WorkloadState) => void, signal: AbortSignal): Promise<never> {
-    await this.#shared(X509);
     return watchState(this.#parts, this.#caller, X509, next, signal);
   }
 
@@ -59,6 +58,7 @@ class Session implements WorkloadSession {
     const own = states.ownBundle();
     if (own === undefined) throw new Refusal('unavailable', 'the agent has no bundle yet', { retryAfter: 1 });
     const federated = states.federatedOf(shared.identities);
+    this.#caller.checkSame(VALIDATION);
     return validateToken({ audience, token, now: clock.now(), own, federated, revocations: view.revocations });
   }
 
