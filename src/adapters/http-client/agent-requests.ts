@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
 import { parseJson, type JsonValue } from '../../formats/json.ts';
@@ -58,6 +59,9 @@ export const refusalOf = (answer: IncomingMessage, body: JsonValue): Refusal => 
   });
 };
 
+/** The server's end of an upgraded connection answers at once: it takes it over, or refuses. */
+const UPGRADE_MS = 30_000;
+
 type Opened = (error: Error | null, socket: Duplex) => void;
 
 class VerifyingAgent extends Agent {
@@ -90,6 +94,10 @@ class VerifyingAgent extends Agent {
   }
 }
 
+/** The server may close an idle connection in the moment in which we take it; asking twice is safe (DEC-12). */
+const wasClosedIdle = ({ reusedSocket }: ClientRequest, error: unknown): boolean =>
+  reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+
 /** Requests over kept connections. A new identity or other authorities mean new connections. */
 export class Requests {
   readonly #addresses: ServerAddresses;
@@ -113,8 +121,54 @@ export class Requests {
     });
   }
 
+  /**
+   * A connection taken over for another protocol: one that just answered a request, if there is one, since a handshake costs the
+   * server more than all that is said on it at first. Refuses as `AgentServer` says.
+   */
+  upgrade(path: string, protocol: string, signal: AbortSignal): Promise<TLSSocket> {
+    return this.#upgrade(path, protocol, signal, true);
+  }
+
   close(): void {
     this.#agent?.destroy();
+  }
+
+  async #upgrade(path: string, protocol: string, signal: AbortSignal, mayRepeat: boolean): Promise<TLSSocket> {
+    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+    const { host } = this.#addresses;
+    const request = httpsRequest({
+      host,
+      path,
+      agent: this.#currentAgent(),
+      headers: { host, connection: 'Upgrade', upgrade: protocol },
+      signal,
+    });
+    const stop = this.#connecting.delays.after(UPGRADE_MS, () => request.destroy(new Error('no answer in time')));
+    request.on('error', reject);
+    request.once('upgrade', (answer: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const taken = socket as TLSSocket;
+      if (answer.headers.upgrade?.toLowerCase() !== protocol) {
+        taken.destroy();
+        reject(new Error('it speaks another protocol'));
+        return;
+      }
+      // It had one while it was idle.
+      taken.setTimeout(0);
+      if (head.length > 0) taken.unshift(head);
+      resolve(taken);
+    });
+    request.once('response', (answer: IncomingMessage) => {
+      readAnswer(answer).then((body) => reject(refusalOf(answer, body)), reject);
+    });
+    request.end();
+    try {
+      return await promise;
+    } catch (error) {
+      if (mayRepeat && wasClosedIdle(request, error)) return await this.#upgrade(path, protocol, signal, false);
+      throw unreachable(host, error);
+    } finally {
+      stop();
+    }
   }
 
   #currentAgent(): VerifyingAgent {
@@ -154,10 +208,7 @@ export class Requests {
       if (statusCode >= 200 && statusCode < 300) return read;
       throw refusalOf(answer, read);
     } catch (error) {
-      // The server may close an idle connection in the moment in which we take it; asking twice is safe (DEC-12).
-      if (mayRepeat && request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
-        return await this.#exchange(path, body, false);
-      }
+      if (mayRepeat && wasClosedIdle(request, error)) return await this.#exchange(path, body, false);
       throw unreachable(host, error);
     } finally {
       stop();

@@ -1,5 +1,3 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { Refusal } from '../../domain/refusal.ts';
 import type { SyncPlace } from '../../formats/sync-message.ts';
@@ -15,14 +13,16 @@ import type {
   X509Item,
 } from '../../ports/agent-server.ts';
 import { ChallengeAnswer, HelloAnswer, IdentityAnswer, itemsOf, JwtAnswer, X509Answer } from './agent-answers.ts';
-import { isRefusedItem, Requests, refusalOf, readAnswer } from './agent-requests.ts';
+import { isRefusedItem, Requests } from './agent-requests.ts';
 import { TlsSyncStream } from './sync-stream.ts';
-import { type Connecting, ServerAddresses, unreachable } from './verified-connection.ts';
+import { type Connecting, ServerAddresses } from './verified-connection.ts';
 
 export interface AgentServerOptions extends Connecting {
   /** `https://host:port` of `api` listeners, tried in turn. */
   readonly urls: readonly URL[];
 }
+
+const SYNC_PROTOCOL = 'mayfly-sync';
 
 const base64 = (octets: Uint8Array): string => Buffer.from(octets).toString('base64');
 
@@ -111,10 +111,9 @@ export class HttpAgentServer implements AgentServer {
 
   async sync(after: SyncPlace | undefined, signal: AbortSignal): Promise<SyncStream> {
     const path = after === undefined ? '/v1/sync' : `/v1/sync?after=${after.epoch}.${after.index}`;
-    const connection = await this.#addresses.open(this.#options, signal);
+    const socket = await this.#identified.upgrade(path, SYNC_PROTOCOL, signal);
     const where = this.#addresses.host;
     const { delays } = this.#options;
-    const socket = await this.#upgrade(connection, path, where, signal);
     return new TlsSyncStream({ socket, where, delays, signal });
   }
 
@@ -135,37 +134,4 @@ export class HttpAgentServer implements AgentServer {
       return [{ refused: { code, detail, ...(decisionId !== undefined && { decision: decisionId }) } }];
     }
   }
-
-  #upgrade(connection: TLSSocket, path: string, host: string, signal: AbortSignal): Promise<TLSSocket> {
-    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-    const request = httpRequest({
-      path,
-      headers: { host, connection: 'Upgrade', upgrade: 'mayfly-sync' },
-      createConnection: () => connection,
-      signal,
-    });
-    const stop = this.#options.delays.after(UPGRADE_MS, () => request.destroy(new Error('no answer in time')));
-    const fail = (error: unknown): void => {
-      connection.destroy();
-      reject(unreachable(host, error));
-    };
-    request.once('error', fail);
-    request.once('close', stop);
-    request.once('upgrade', (answer: IncomingMessage, socket, head: Buffer) => {
-      stop();
-      if (answer.headers.upgrade?.toLowerCase() !== 'mayfly-sync') {
-        fail(new Error('it speaks another protocol'));
-        return;
-      }
-      if (head.length > 0) socket.unshift(head);
-      resolve(socket as TLSSocket);
-    });
-    request.once('response', (answer: IncomingMessage) => {
-      readAnswer(answer).then((body) => fail(refusalOf(answer, body)), fail);
-    });
-    request.end();
-    return promise;
-  }
 }
-
-const UPGRADE_MS = 30_000;
