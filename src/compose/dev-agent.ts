@@ -19,7 +19,7 @@ const settled = async (ready: Promise<void>): Promise<void> => {
   stop();
 };
 
-/** A token of minutes, for the first start in this folder. */
+/** A token of minutes, for a folder that holds no identity: the first start, or one after a start that was cut short. */
 const writeJoinToken = async (adminSocket: string, file: string): Promise<void> => {
   const request = { method: 'POST', path: '/v1/admin/join-tokens', body: { agent: NAME } } as const;
   const { token } = (await localAdminApi(adminSocket).call(request)).body as { readonly token: string };
@@ -33,7 +33,7 @@ const writeJoinToken = async (adminSocket: string, file: string): Promise<void> 
 export const startDevAgent = async ({ ready }: RunningServer, socket: string): Promise<RunningAgent> => {
   const stateDir = join(ready.dataDir, 'agent');
   const joinTokenFile = join(ready.dataDir, 'agent.join-token');
-  if (!existsSync(stateDir)) await writeJoinToken(ready.adminSocket, joinTokenFile);
+  if (!existsSync(join(stateDir, 'svid.json'))) await writeJoinToken(ready.adminSocket, joinTokenFile);
   const config = configSchema({ folder: ready.dataDir }).parse({
     trustDomain: ready.trustDomain,
     agent: {
