@@ -7,6 +7,9 @@ const SO_PEERPIDFD = 77;
 /** The same number on every architecture that Node.js runs on. */
 const PIDFD_OPEN = 434;
 
+/** PIDFD_GET_INFO, _IOWR(0xff, 11, struct pidfd_info), which comes out the same on all of them. */
+const PIDFD_GET_INFO = 0xc040ff0b;
+
 const POLLIN = 1;
 /** struct pollfd of poll(2): descriptor with 32 bits, what is asked and what is so with 16 bits each. */
 const POLLFD_BYTES = 8;
@@ -47,6 +50,12 @@ const bind = () => {
       descriptors: Buffer,
       count: number,
       timeout: number,
+    ) => number,
+    // The C library takes anything after the second; here it is always this.
+    ioctl: library.func('int ioctl(int descriptor, unsigned long request, _Inout_ uint8_t *value)') as (
+      descriptor: number,
+      request: number,
+      value: Buffer,
     ) => number,
     statx: library.func(
       'int statx(int folder, const char *path, int flags, unsigned int mask, _Out_ uint8_t *value)',
@@ -93,33 +102,47 @@ export const openPidfd = (pid: number): number => {
   return descriptor;
 };
 
+/** struct pollfd, with what is asked each time filled in. */
+const asked = Buffer.alloc(POLLFD_BYTES);
+
 /**
  * Has the process come to an end, a zombie too? By poll(2), which asks for no right over the process. pidfd_send_signal(2) would:
  * with signal 0 it fails on processes of other users, and takes a zombie for alive.
  */
 export const hasExited = (pidfd: number): boolean => {
-  const asked = Buffer.alloc(POLLFD_BYTES);
   asked.writeInt32LE(pidfd, 0);
-  asked.writeInt16LE(POLLIN, 4);
+  asked.writeInt32LE(POLLIN, 4);
   // Anything but a plain "nothing happened" counts as an end: an error must not keep a dead process alive.
   return libc().poll(asked, 1, 0) !== 0;
+};
+
+/**
+ * Fills in a struct pidfd_info, whose mask says what is asked (Linux 6.13). Nothing is told of a process that is gone; a kernel to
+ * which the call is unknown always says so.
+ */
+export const pidfdGetInfo = (pidfd: number, value: Buffer): 'told' | 'nothing' | 'unknown' => {
+  if (libc().ioctl(pidfd, PIDFD_GET_INFO, value) === 0) return 'told';
+  const { ENOTTY, EINVAL } = koffi.os.errno;
+  const errno = koffi.errno();
+  return errno === ENOTTY || errno === EINVAL ? 'unknown' : 'nothing';
 };
 
 /** As makedev(3) of the C library puts them together, and `fs.stat` shows them. */
 const deviceOf = (major: bigint, minor: bigint): bigint =>
   ((major & 0xfffff000n) << 32n) | ((major & 0xfffn) << 8n) | ((minor & 0xffffff00n) << 12n) | (minor & 0xffn);
 
+const found = Buffer.alloc(STATX_BYTES);
+
 /**
  * Device and inode of the file that a link of `/proc` leads to, as far as the kernel knows them by itself: no file server is asked,
  * so that one which hangs does not hang us. Throws a `SystemCallError`.
  */
 export const fileBehind = (link: string): ProgramFile => {
-  const value = Buffer.alloc(STATX_BYTES);
-  if (libc().statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_WANT_INODE, value) !== 0) {
+  if (libc().statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_WANT_INODE, found) !== 0) {
     throw new SystemCallError('statx', koffi.errno());
   }
-  const device = deviceOf(BigInt(value.readUInt32LE(STATX_DEVICE)), BigInt(value.readUInt32LE(STATX_DEVICE + 4)));
-  return { device, inode: value.readBigUInt64LE(STATX_INODE) };
+  const device = deviceOf(BigInt(found.readUInt32LE(STATX_DEVICE)), BigInt(found.readUInt32LE(STATX_DEVICE + 4)));
+  return { device, inode: found.readBigUInt64LE(STATX_INODE) };
 };
 
 const AF_UNIX = 1;

@@ -1,16 +1,13 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ProgramFile } from '../../ports/workload-attestor.ts';
 import { fileBehind, isForbidden } from './linux-calls.ts';
+import { idsOfPidfd, type ProcessIds } from './pidfd-info.ts';
 
 /** More than the auxiliary vector has, and more than stands before the ids in `status`. */
 const HEAD_BYTES = 4096;
 
 /** What may change under a process that stays the same process. */
-export interface ProcessState {
-  /** Real, effective, saved and file-system ids, as `/proc/PID/status` writes them. */
-  readonly ids: string;
-  readonly euid: number;
-  readonly egid: number;
+export interface ProcessState extends ProcessIds {
   /** Both absent where the kernel does not let us look. */
   readonly program?: ProgramFile;
   /** Addresses of the program's start, its loader and its stack: chosen anew at each exec(). */
@@ -46,14 +43,21 @@ const runningProgram = (folder: string): Pick<ProcessState, 'program' | 'auxv'> 
   }
 };
 
-/** Reads `/proc/PID`. Throws when there is no such process, when it is not shown to us, and when it has no program left. */
-export const processState = (pid: number): ProcessState => {
-  const folder = `/proc/${pid}`;
-  // Read last: a change of user between the two would otherwise lie before what is compared.
-  const program = runningProgram(folder);
+const idsInStatus = (folder: string): ProcessIds => {
   const match = IDS.exec(head(`${folder}/status`));
   if (!match) throw new Error('/proc tells no user of the process');
-  return { ids: match[0], euid: Number(match[1]), egid: Number(match[2]), ...program };
+  return { ids: match[0], euid: Number(match[1]), egid: Number(match[2]) };
+};
+
+/**
+ * Reads `/proc/PID`, and what the pidfd of the same process tells where there is one and the kernel does. Throws when there is no such process,
+ * when it is not shown to us, and when it has no program left.
+ */
+export const processState = (pid: number, pidfd: number | undefined): ProcessState => {
+  const folder = `/proc/${pid}`;
+  // Ids last: a change of user between the two would otherwise lie before what is compared.
+  const program = runningProgram(folder);
+  return { ...((pidfd !== undefined && idsOfPidfd(pidfd)) || idsInStatus(folder)), ...program };
 };
 
 export const isSameState = (left: ProcessState, right: ProcessState): boolean =>

@@ -6,7 +6,7 @@ import { peerCredentials } from './peer-credentials.ts';
 import { isNoSuchFile, isSameState, overflowIds, type ProcessState, processState, startTime } from './process-files.ts';
 
 export interface HoldOptions {
-  /** False: as on kernels before 6.5, whose sockets do not give out the process. */
+  /** False: as on kernels before 6.5, whose sockets do not give out the process, and whose pidfds tell nothing of it. */
   readonly peerPidfd?: boolean;
 }
 
@@ -51,10 +51,10 @@ const pidfdOf = (descriptor: number, pid: number, options: HoldOptions): number 
   }
 };
 
-const isRunningAs = (pidfd: number, pid: number, first: ProcessState): boolean => {
+const isRunningAs = (pidfd: number, read: () => ProcessState, first: ProcessState): boolean => {
   try {
     // Only after reading: while the process had not ended, its id was its own, and so was all that was read under it.
-    return isSameState(processState(pid), first) && !hasExited(pidfd);
+    return isSameState(read(), first) && !hasExited(pidfd);
   } catch {
     return false;
   }
@@ -72,10 +72,15 @@ const checkNamed = (uid: number, gid: number): void => {
     throw unknown('its user has no id in the user namespace of the agent');
 };
 
-const stateAtStart = (pidfd: number, pid: number, uid: number, gid: number): ProcessState => {
+interface PeerIds {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const stateAtStart = (pidfd: number, read: () => ProcessState, { uid, gid }: PeerIds): ProcessState => {
   let state: ProcessState;
   try {
-    state = processState(pid);
+    state = read();
   } catch {
     throw unknown(hasExited(pidfd) ? 'the process is gone' : '/proc does not show the process');
   }
@@ -88,7 +93,8 @@ const stateAtStart = (pidfd: number, pid: number, uid: number, gid: number): Pro
 /**
  * Holds the process at the other end of an accepted Unix socket by a pidfd, one descriptor until `close()`. Refuses with
  * `unauthenticated` when the process is gone, is in a pid namespace that the agent does not see, or has another user than at
- * connect; throws where the system is none that can tell. Takes some 40 µs, `isSame()` 25 µs.
+ * connect; throws where the system is none that can tell. Takes some 40 µs, `isSame()` half
+ * of that.
  *
  * Who connected: user, groups and process are what the kernel recorded at connect(2). A socket that is inherited or passed on
  * (SCM_RIGHTS) still means the process that connected; once that one ends, it means nobody. Before Linux 6.5 the kernel records
@@ -110,9 +116,10 @@ export const holdWorkload = (descriptor: number, options: HoldOptions = {}): Wor
   checkNamed(uid, gid);
   const groups = peerGroups(descriptor);
   let pidfd: number | undefined = pidfdOf(descriptor, pid, options);
+  const read = (): ProcessState => processState(pid, options.peerPidfd === false ? undefined : pidfd);
   let state: ProcessState;
   try {
-    state = stateAtStart(pidfd, pid, uid, gid);
+    state = stateAtStart(pidfd, read, { uid, gid });
   } catch (error) {
     closeSync(pidfd);
     throw error;
@@ -123,7 +130,7 @@ export const holdWorkload = (descriptor: number, options: HoldOptions = {}): Wor
     gid,
     groups,
     ...(state.program !== undefined && { program: state.program }),
-    isSame: () => pidfd !== undefined && isRunningAs(pidfd, pid, state),
+    isSame: () => pidfd !== undefined && isRunningAs(pidfd, read, state),
     close: () => {
       if (pidfd === undefined) return;
       closeSync(pidfd);
