@@ -263,7 +263,7 @@ export class ServerFollower {
     const { identity, logger } = this.#parts;
     if (bye === 'revoked') identity.revoked(svid);
     // It came with the newest SVID that there is, and that has not ended.
-    else if (bye === 'expired' && identity.current() === svid) identity.refused(svid);
+    else if (bye === 'expired' && identity.current()?.serial === svid.serial) identity.refused(svid);
     else if (error instanceof Refusal && error.code === 'unauthenticated') identity.refused(svid);
     const problem = error === undefined ? undefined : (error as Error).message;
     const fields = { ...(bye && { bye }), ...(problem !== undefined && { problem }) };

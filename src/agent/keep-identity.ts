@@ -102,15 +102,15 @@ export class IdentityKeeper implements AgentIdentity {
 
   /** The server took this SVID: failures from before count no more. */
   accepted(svid: OwnSvid): void {
-    if (svid !== this.#svid || this.#doubted !== undefined) return;
+    if (!this.#isHeld(svid) || this.#doubted !== undefined) return;
     this.#failures = 0;
     this.#refusals = 0;
   }
 
   /** The server does not take this SVID, and did not say why: it may have been superseded, or taken back. */
   refused(svid: OwnSvid): void {
-    if (svid !== this.#svid || this.#doubted === svid) return;
-    this.#doubted = svid;
+    if (!this.#isHeld(svid) || this.#doubted === this.#svid) return;
+    this.#doubted = this.#svid;
     // A server that gives SVIDs and takes none is not to be asked for more at once.
     if (this.#refusals > 0) this.#pause(ASKING, undefined, this.#refusals);
     this.#refusals += 1;
@@ -119,7 +119,7 @@ export class IdentityKeeper implements AgentIdentity {
 
   /** The server said that what came with this SVID is void. */
   revoked(svid: OwnSvid): void {
-    if (svid !== this.#svid) return;
+    if (!this.#isHeld(svid)) return;
     this.#forget('the server took it back');
     void this.step();
   }
@@ -128,6 +128,11 @@ export class IdentityKeeper implements AgentIdentity {
   renewNow(): void {
     this.#renewAt = 0;
     void this.step();
+  }
+
+  /** By its serial: one that was locked meanwhile is another object, and still the SVID of connections that are open. */
+  #isHeld({ serial }: OwnSvid): boolean {
+    return serial === this.#svid?.serial;
   }
 
   async #step(): Promise<void> {

@@ -72,6 +72,25 @@ test('a clone is locked out of renewal, and so is the real one, until an operato
   expect(real.keeper.status()).toEqual({ state: 'identified' });
 });
 
+test('what is locked is the same SVID: a connection that was opened before hears that it is void', async () => {
+  const path = newPath();
+  const copy = newPath();
+  const first = await start({ path, evidence: await tokenFor(journey, 'watched') });
+  cpSync(path, copy, { recursive: true });
+  chmodSync(copy, 0o700);
+  stop(first);
+  const clone = await start({ path: copy });
+  const connected = clone.keeper.current();
+  const real = await start({ path });
+  real.keeper.renewNow();
+  await real.keeper.step();
+  clone.keeper.renewNow();
+  await clone.keeper.step();
+  expect([clone.keeper.status().state, clone.keeper.current() === connected]).toEqual(['locked', false]);
+  if (connected) clone.keeper.revoked(connected);
+  expect([clone.keeper.current(), clone.state.svid()]).toEqual([undefined, undefined]);
+});
+
 test('that renewal is locked outlives a restart, so that nothing locks it anew', async () => {
   const { real, clone, copy } = await cloned('locked');
   stop(real);
