@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
@@ -16,7 +16,7 @@ export interface InitAgentOptions {
 }
 
 /**
- * Makes what an agent needs before its first start: a state folder (0700), the key of its cache if one is wanted, and a
+ * Makes what an agent needs before its first start: a state folder (0700) unless there is one, the key of its cache if one is wanted, and a
  * configuration. Refuses with `conflict` to overwrite anything; the configuration is written last.
  */
 export const initAgent = (options: InitAgentOptions): void => {
@@ -25,8 +25,8 @@ export const initAgent = (options: InitAgentOptions): void => {
     (path) => path !== undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined,
   );
   if (taken !== undefined) throw alreadyThere(taken);
+  // One that is there keeps its mode: it may be a folder that others live in, named by mistake. The start says what is wrong.
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  chmodSync(stateDir, 0o700);
   if (cacheKey !== undefined) createSealKey(cacheKey, systemEntropy()).fill(0);
   const head = '# Mayfly, the agent. docs/configuration.md has every key; `mayfly agent check` says what is wrong.\n';
   writeNew(file, `${head}${stringify({ trustDomain, agent })}`);

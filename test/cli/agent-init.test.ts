@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -57,4 +57,16 @@ test('what is there is never overwritten', async () => {
   const { exit, err } = await init('mine.yaml', ['--root-sha256', FINGERPRINT]);
   expect([exit, err]).toEqual([1, `mayfly: there is a file at ${at('mine.yaml')} already\n`]);
   expect(readFileSync(at('mine.yaml'), 'utf8')).toBe('mine');
+});
+
+// `--state-dir /var/lib`, meant as the folder to put one into
+test('a state folder that is there keeps its mode', async () => {
+  mkdirSync(at('shared'), { mode: 0o755 });
+  const { exit } = await runCli([
+    ...['agent', 'init', '--trust-domain', 'example.org', '--server', 'https://mayfly:8443'],
+    ...['--config', at('shared.yaml'), '--state-dir', at('shared'), '--socket', at('w.sock')],
+    ...['--root-sha256', FINGERPRINT],
+  ]);
+  expect(exit).toBe(0);
+  expect(statSync(at('shared')).mode & 0o777).toBe(0o755);
 });
