@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Refusal } from '../domain/refusal.ts';
 
@@ -15,7 +15,8 @@ export const writeNew = (file: string, text: string): void => {
     throw alreadyThere(file);
   }
   try {
-    writeSync(descriptor, text);
+    // All of it, or an error: a disk that is nearly full takes a part of one write.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
