@@ -11,6 +11,7 @@ import { processSight } from '../adapters/system/process-sight.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import { checkEngine, checkKubelet } from '../adapters/workload-attestors/checks.ts';
 import { ServerTrust } from '../agent/server-trust.ts';
+import { Refusal } from '../domain/refusal.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import { evidenceOf } from './agent-evidence.ts';
 import { trustAnchor } from './agent-trust.ts';
@@ -22,23 +23,30 @@ import { kubeletOf } from './workload-attestors.ts';
 const MAX_CLOCK_SECONDS = 10;
 const ANSWER_MS = 5_000;
 
+type KnownState = Pick<AgentState, 'svid' | 'trust' | 'saveTrust'>;
+
 /** Nothing is known of the folder: an agent has it, or there is none. */
-const NO_STATE: Pick<AgentState, 'svid' | 'trust' | 'saveTrust'> = {
+const NO_STATE: KnownState = {
   svid: () => undefined,
   trust: () => undefined,
   saveTrust: () => undefined,
 };
 
 interface Opened {
-  readonly state: Pick<AgentState, 'svid' | 'trust' | 'saveTrust'>;
+  readonly state: KnownState;
+  /** An agent that is running has the folder: what it learned and was given is not seen from here. */
+  readonly isInUse: boolean;
   readonly finding: Finding;
 }
+
+const IN_USE = 'left to the agent that is running, which has the state folder';
 
 const until = ({ notAfter }: OwnSvid): string => new Date(notAfter * 1000).toISOString();
 
 /** What the folder holds; it is not made, and an agent that runs keeps it. */
 const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> => {
   let state = NO_STATE;
+  let isInUse = false;
   const finding = await look('state folder', () => {
     if (lstatSync(stateDir, { throwIfNoEntry: false }) === undefined) {
       return `${stateDir} is not there yet; the start makes it`;
@@ -47,9 +55,9 @@ const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> 
     try {
       folder = new StateFolder(stateDir);
     } catch (error) {
-      const { message } = error as Error;
-      if (message.includes('another one that is running')) return `${stateDir}, in use by an agent that is running`;
-      throw error;
+      if (!(error instanceof Refusal) || error.code !== 'conflict') throw error;
+      isInUse = true;
+      return `${stateDir}, in use by an agent that is running`;
     }
     try {
       state = new FolderAgentState(folder);
@@ -61,7 +69,7 @@ const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> 
     const ended = svid.notAfter * 1000 <= systemClock.now() ? 'ended' : 'good until';
     return `${stateDir}, ${svid.spiffeId}, ${ended} ${until(svid)}`;
   });
-  return { state, finding };
+  return { state, isInUse, finding };
 };
 
 const get = (options: RequestOptions): Promise<IncomingMessage> => {
@@ -120,7 +128,12 @@ const checkTrust = async (trust: ServerTrust): Promise<string> => {
   return `${count} ${count === 1 ? 'authority' : 'authorities'}`;
 };
 
-const checkEvidence = async (config: AgentConfig, state: Pick<AgentState, 'svid'>): Promise<string> => {
+const checkEvidence = async (
+  config: AgentConfig,
+  { state, isInUse }: Pick<Opened, 'state' | 'isInUse'>,
+): Promise<string> => {
+  // It may have shown what is spent and gone by now.
+  if (isInUse) return IN_USE;
   if (state.svid() !== undefined) return 'not needed: there is an identity';
   const source = evidenceOf(config);
   if (source === undefined) return wrong('nothing is configured to get an identity with: see agent.evidence');
@@ -165,26 +178,25 @@ const checkRunning = async ({ agent: { metrics } }: AgentConfig): Promise<readon
 /** Looks at all that a node needs, and goes on after what is wrong, so that one screen says everything. An agent may be running. */
 export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[]> => {
   const urls = config.agent.server.map((url) => new URL(url));
-  const { state, finding } = await openState(config);
-  const trust = await look('trust', () =>
-    checkTrust(
-      new ServerTrust({ trustDomain: config.trustDomain, state, anchor: trustAnchor(config, urls, systemTimers) }),
-    ),
-  );
-  const known = trust.ok
-    ? await checkServer(
-        config,
-        urls,
-        new ServerTrust({ trustDomain: config.trustDomain, state, anchor: trustAnchor(config, urls, systemTimers) }),
-      )
-    : [];
-  const { cacheKey } = config.agent;
+  const opened = await openState(config);
+  const { agent, trustDomain } = config;
+  const mayBeLearned = agent.trust.bundleFile === undefined && agent.trust.rootSha256 === undefined;
+  let known: readonly Finding[] = [];
+  const trust = await look('trust', async () => {
+    if (opened.isInUse && mayBeLearned) return IN_USE;
+    const anchor = trustAnchor(config, urls, systemTimers);
+    const held = new ServerTrust({ trustDomain, state: opened.state, anchor });
+    const found = await checkTrust(held);
+    known = await checkServer(config, urls, held);
+    return found;
+  });
+  const { cacheKey } = agent;
   return [
-    finding,
+    opened.finding,
     trust,
     ...known,
-    await look('evidence', () => checkEvidence(config, state)),
-    await look('socket', () => checkSocket(config.agent.socket)),
+    await look('evidence', () => checkEvidence(config, opened)),
+    await look('socket', () => checkSocket(agent.socket)),
     ...(cacheKey === undefined
       ? []
       : [

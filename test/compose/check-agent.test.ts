@@ -60,6 +60,9 @@ test('an agent that runs is seen to, with the identity that it has', async () =>
   const running = await checkAgent(configOf(state));
   expect(running.find(({ what }) => what === 'state folder')?.detail).toContain('in use by an agent that is running');
   expect(running.find(({ what }) => what === 'socket')?.detail).toContain('an agent answers');
+  // A join token is gone once it was shown, and trust that was learned needs no configuration.
+  expect(running.filter(({ ok }) => !ok)).toEqual([]);
+  expect(await wrongIn({ ...state, trust: {} })).toEqual([]);
   await node.agent.stop();
   const ended = await checkAgent(configOf(state));
   expect(ended.find(({ what }) => what === 'state folder')?.detail).toMatch(/\/mayfly\/agent\/.*, good until 20/);

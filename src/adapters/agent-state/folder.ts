@@ -63,14 +63,18 @@ export class StateFolder {
   readonly path: string;
   readonly #unlock: () => void;
 
-  /** Makes the folder if there is none. Refuses with `unavailable`, in one sentence that says what to do. */
+  /**
+   * Makes the folder if there is none. Refuses in one sentence that says what to do: with `conflict` when another process has
+   * it, with `unavailable` otherwise.
+   */
   constructor(path: string) {
     this.path = path;
     makeFolder(path);
     checkFolder(path);
     const unlock = lockFile(join(path, 'lock'));
     if (unlock === undefined) {
-      throw refuse(`a second agent cannot use the state folder ${path}: another one that is running has it`);
+      const detail = `a second agent cannot use the state folder ${path}: another one that is running has it`;
+      throw new Refusal('conflict', detail);
     }
     this.#unlock = unlock;
   }
