@@ -4,7 +4,6 @@ import { retryDelay } from '../workload/back-off.ts';
 import { isFinal, WorkloadError } from '../workload/errors.ts';
 import type { JwtSvid } from '../workload/jwt-svid.ts';
 import { fetchJwtSvids } from '../workload/one-shot.ts';
-
 import { CommandRefused, UsageError } from './exit.ts';
 import type { FetchOptions, Fetching } from './fetch-verb.ts';
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { trustDomainOf } from '../domain/spiffe-id.ts';
+import { WorkloadError } from '../workload/errors.ts';
 import { fetchX509Context } from '../workload/one-shot.ts';
 import { privateKeyPem, type X509Bundle, type X509Context, type X509Svid } from '../workload/x509-context.ts';
 import { X509Source } from '../workload/x509-source.ts';
@@ -96,6 +97,8 @@ export const x509Fetching: Fetching<X509Options, X509Context> = {
         next(context);
       } catch (error) {
         if (!(error instanceof CommandRefused)) throw error;
+        // Another one may come with the next rotation.
+        problem(new WorkloadError('no_identity', error.message));
       }
     };
     try {

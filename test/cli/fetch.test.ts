@@ -254,6 +254,20 @@ describe('mayfly fetch --watch', () => {
     expect(leaf.checkPrivateKey(createPrivateKey(readFileSync(join(at, 'svid_key.pem'))))).toBe(true);
   });
 
+  test('says that the identity asked for is not among those given, and waits for it', async () => {
+    const web = await newSvid(domain, 'spiffe://example.org/web');
+    const ended = await runCommand(
+      process.execPath,
+      [mayfly, 'fetch', 'x509', '--watch', '--json', '--socket', api.address, '--spiffe-id', web.spiffeId],
+      {
+        onError: () => api.x509.send(x509Message(web, domain)),
+        onLine: (_line, child) => void child.kill('SIGTERM'),
+      },
+    );
+    expect(ended).toMatchObject({ code: 0, stderr: 'mayfly: the agent gives no such identity (no_identity)\n' });
+    expect(JSON.parse(ended.stdout).svids).toMatchObject([{ spiffeId: web.spiffeId }]);
+  });
+
   test('a bug or a wrong name ends it', async () => {
     const names = ['--cert-name', 'a', '--key-name', 'a'];
     const args = [mayfly, 'fetch', 'x509', '--watch', '--socket', api.address, '--write', join(folder, 'twice')];

@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** Called once with what stdout holds so far, when it holds a whole line. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
+  /** Called once when stderr says something. */
+  readonly onError?: () => void;
 }
 
 /** Only what a child needs of our environment: jest and npm leave much in it. */
@@ -29,7 +31,7 @@ const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.Proces
 export const runCommand = (
   program: string,
   args: readonly string[],
-  { env, cwd, input, onLine }: CommandOptions = {},
+  { env, cwd, input, onLine, onError }: CommandOptions = {},
 ): Promise<CommandResult> =>
   new Promise((resolve, reject) => {
     const child = spawn(program, [...args], { env: environment(env), cwd, stdio: 'pipe' });
@@ -44,6 +46,7 @@ export const runCommand = (
       onLine?.(stdout.slice(0, end), child);
     });
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      if (stderr === '') onError?.();
       stderr += chunk;
     });
     child.on('error', reject);
