@@ -41,12 +41,16 @@ const howHeld = (descriptor: number): string => {
   }
 };
 
-/** Number of the capability in `linux/capability.h`. */
+/** Numbers of capabilities in `linux/capability.h`. */
+const CAP_DAC_OVERRIDE = 1n;
+const CAP_DAC_READ_SEARCH = 2n;
 const CAP_SYS_PTRACE = 19n;
 
+/** The program of a process of another user takes the one, and its `auxv`, a file that this user alone may read, one of the others. */
 const mayLookAtAll = (): boolean => {
   const effective = /^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_SYS_PTRACE) & 1n) === 1n;
+  const has = (capability: bigint): boolean => ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n;
+  return has(CAP_SYS_PTRACE) && (has(CAP_DAC_READ_SEARCH) || has(CAP_DAC_OVERRIDE));
 };
 
 const programs = (): string => {
@@ -59,7 +63,9 @@ const programs = (): string => {
     });
   }
   if (mayLookAtAll()) return 'of all users can be looked at';
-  throw new Error('those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE');
+  throw new Error(
+    'those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH',
+  );
 };
 
 /** Numbers that the kernel gives the first namespace of each kind (`include/linux/proc_ns.h`), and what another one costs. */
