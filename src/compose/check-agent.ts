@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
+import { z } from 'zod';
 import { FolderAgentState } from '../adapters/agent-state/agent-state.ts';
 import { StateFolder } from '../adapters/agent-state/folder.ts';
 import { readSealKey } from '../adapters/keys/seal-key.ts';
@@ -12,6 +13,7 @@ import { systemTimers } from '../adapters/system/timers.ts';
 import { checkEngine, checkKubelet } from '../adapters/workload-attestors/checks.ts';
 import { ServerTrust } from '../agent/server-trust.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { parseJson } from '../formats/json.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import { evidenceOf } from './agent-evidence.ts';
 import { trustAnchor } from './agent-trust.ts';
@@ -22,6 +24,7 @@ import { kubeletOf } from './workload-attestors.ts';
 /** Certificates of seconds ago are not valid yet to a clock that is further behind. */
 const MAX_CLOCK_SECONDS = 10;
 const ANSWER_MS = 5_000;
+const MAX_BODY_BYTES = 64 * 1024;
 
 type KnownState = Pick<AgentState, 'svid' | 'trust' | 'saveTrust'>;
 
@@ -72,17 +75,32 @@ const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> 
   return { state, isInUse, finding };
 };
 
-const get = (options: RequestOptions): Promise<IncomingMessage> => {
+interface Readiness {
+  readonly statusCode: number | undefined;
+  readonly date: string | undefined;
+  readonly body: string;
+}
+
+const readBody = async (answer: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) break;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+};
+
+const get = async (options: RequestOptions): Promise<Readiness> => {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = httpRequest({ ...options, path: '/readyz', timeout: ANSWER_MS });
   request.once('timeout', () => request.destroy(new Error('no answer in time')));
   request.once('error', reject);
-  request.once('response', (answer: IncomingMessage) => {
-    answer.resume();
-    resolve(answer);
-  });
+  request.once('response', resolve);
   request.end();
-  return promise;
+  const answer = await promise;
+  return { statusCode: answer.statusCode, date: answer.headers.date, body: await readBody(answer) };
 };
 
 /** Whether the server proves itself, and what it says of the time: both from one verified connection. */
@@ -102,12 +120,9 @@ const checkServer = async (
       delays: systemTimers,
     });
     try {
-      const { statusCode, headers } = await get({
-        createConnection: () => connection,
-        headers: { host: addresses.host },
-      });
-      date = headers.date;
-      if (statusCode !== 200) return wrong(`${addresses.host} is the server, and it is not ready`);
+      const answer = await get({ createConnection: () => connection, headers: { host: addresses.host } });
+      date = answer.date;
+      if (answer.statusCode !== 200) return wrong(`${addresses.host} is the server, and it is not ready`);
       return `${addresses.host} is spiffe://${config.trustDomain}/mayfly/server, and ready`;
     } finally {
       connection.destroy();
@@ -119,7 +134,8 @@ const checkServer = async (
     const text = `${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the server`;
     return Math.abs(seconds) > MAX_CLOCK_SECONDS ? wrong(`${text}: set it right`) : text;
   });
-  return [server, clock];
+  // Who was not reached said nothing of the time.
+  return date === undefined && !server.ok ? [server] : [server, clock];
 };
 
 const checkTrust = async (trust: ServerTrust): Promise<string> => {
@@ -165,11 +181,23 @@ const checkAttestors = ({ agent: { attestors } }: AgentConfig): readonly Promise
   ];
 };
 
+const Reasons = z.object({ reasons: z.array(z.string()) });
+
+/** Nothing when it is another program that has the port. */
+const reasonsIn = (body: string): readonly string[] => {
+  try {
+    return Reasons.parse(parseJson(body)).reasons;
+  } catch {
+    return [];
+  }
+};
+
 /** The agent that runs says itself how it is. */
 const checkRunning = async ({ agent: { metrics } }: AgentConfig): Promise<readonly Finding[]> => {
   try {
-    const { statusCode } = await get({ host: metrics.address, port: metrics.port });
-    return [{ what: 'running agent', ok: statusCode === 200, detail: statusCode === 200 ? 'ready' : 'not ready' }];
+    const { statusCode, body } = await get({ host: metrics.address, port: metrics.port });
+    const ok = statusCode === 200;
+    return [{ what: 'running agent', ok, detail: ok ? 'ready' : ['not ready', ...reasonsIn(body)].join('; ') }];
   } catch {
     return [];
   }
