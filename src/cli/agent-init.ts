@@ -44,7 +44,10 @@ export const agentInitVerb = (cli: Cli): Command =>
       .description('Make the state folder and the configuration of an agent. Overwrites nothing.')
       .requiredOption('--trust-domain <name>', 'the trust domain')
       .requiredOption('--server <urls>', 'where the server’s api is; several with commas between them')
-      .option('--root-sha256 <digits>', 'the fingerprint of its root, as `mayfly bundle` shows it')
+      .option(
+        '--root-sha256 <digits>',
+        'the fingerprint of its active root, as `mayfly bundle show --sha256` prints it',
+      )
       .option('--bundle-file <file>', 'the bundle instead')
       .option('--join-token-file <file>', 'a file with a join token')
       .option('--config <file>', 'where the configuration goes', DEFAULT_AGENT_CONFIG_FILE)

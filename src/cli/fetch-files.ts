@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseOwner } from '../adapters/published-files/owner.ts';
 import { publishFiles, type PublishedFile } from '../adapters/published-files/publish.ts';
 import { CommandRefused, UsageError } from './exit.ts';
@@ -17,6 +17,10 @@ const octalMode = (text: string): number => {
   if (/^0?[0-7]{3}$/.test(text) && (mode & 0o400) !== 0) return mode;
   throw new InvalidArgumentError('write a mode like 0600');
 };
+
+/** Shows its default as it is written. */
+const modeOption = (flags: string, description: string, mode: number): Option =>
+  new Option(flags, description).argParser(octalMode).default(mode, `0${mode.toString(8)}`);
 
 const ownerOption = (text: string): { readonly uid: number; readonly gid: number } => {
   try {
@@ -40,8 +44,8 @@ export const withFiles = (command: Command): Command =>
   command
     .optionsGroup('Files:')
     .option('--write <folder>', 'write them into this folder, all at once')
-    .option('--mode <mode>', 'of files that hold a secret', octalMode, 0o600)
-    .option('--public-mode <mode>', 'of all others', octalMode, 0o644)
+    .addOption(modeOption('--mode <mode>', 'of files that hold a secret', 0o600))
+    .addOption(modeOption('--public-mode <mode>', 'of all others', 0o644))
     .option('--owner <user[:group]>', 'to whom the files belong', ownerOption)
     .option('--exec <command>', 'run it by the shell each time that new files were written')
     .option('--signal <name>', 'send this signal each time, to the process of --pid-file', signalName)

@@ -32,7 +32,7 @@ const evidence = (place: ConfigPlace) =>
   z.strictObject({
     joinTokenFile: secretReference(place)
       .optional()
-      .describe('A file with a join token. Read once, at the first start.'),
+      .describe('A file with a join token. Read when the agent attests: at its first start, and after it was evicted.'),
     x509pop: z
       .strictObject({
         certFile: path(place).describe('The chain in PEM, leaf first.'),

@@ -20,7 +20,7 @@ export interface RootPin {
 const MAX_BUNDLE_BYTES = 1024 * 1024;
 const ANSWER_MS = 10_000;
 
-const HOW = 'take the SHA-256 of the root from the server’s own machine: openssl x509 -noout -fingerprint -sha256';
+const HOW = 'take the SHA-256 of the active root from the server’s own machine: mayfly bundle show --sha256';
 
 /** The fingerprint as 64 lower-case digits. Refuses with `invalid_request` what is none. */
 export const parseFingerprint = (text: string): string => {
