@@ -204,7 +204,7 @@ export class FreshTokens {
     const { server } = this.#parts;
     const items = group.map(({ entry, audience }) => ({ entryId: entry.id, audience }));
     try {
-      const answers = await answersOf(this.#pace, items.length, () => server.jwtSvids(items));
+      const answers = await answersOf(this.#pace, () => server.jwtSvids(items));
       for (const [at, wanted] of group.entries()) this.#answer(wanted, answers[at]);
     } catch (error) {
       const { retryAfter, message }: Partial<Refusal> = error instanceof Refusal ? error : {};

@@ -14,16 +14,6 @@ export interface GroupedCallsParts<Item> {
 const MAX_ITEMS = 100;
 const MAX_CALLS = 2;
 
-/** Codes that speak of the item. Of a call with one item they come as its error. */
-const ITEM_CODES: readonly string[] = [
-  'no_identity',
-  'revoked',
-  'forbidden',
-  'invalid_csr',
-  'unsupported_key',
-  'invalid_request',
-];
-
 /** As many items in one call as wait; two calls are under way at most, and the pace says when the next one may be. */
 export class GroupedCalls<Item> {
   readonly #parts: GroupedCallsParts<Item>;
@@ -89,22 +79,15 @@ export class GroupedCalls<Item> {
   }
 }
 
-/**
- * The answers to a call, item by item. A single item that was refused comes as an error of the call; here it stands in its place
- * like any other. Notes how long the server told to wait.
- */
+/** The answers to a call, item by item. Notes how long the server told to wait. */
 export const answersOf = async <T>(
   pace: Pace,
-  items: number,
   ask: () => Promise<readonly Answered<T>[]>,
 ): Promise<readonly Answered<T>[]> => {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    if (error.retryAfter !== undefined) pace.pause(error.retryAfter);
-    if (items > 1 || !ITEM_CODES.includes(error.code)) throw error;
-    const { code, message, decisionId } = error;
-    return [{ refused: { code, detail: message, ...(decisionId !== undefined && { decision: decisionId }) } }];
+    if (error instanceof Refusal && error.retryAfter !== undefined) pace.pause(error.retryAfter);
+    throw error;
   }
 };

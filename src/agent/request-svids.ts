@@ -25,7 +25,7 @@ export const svidRequests = ({ server, pace, delays, settle }: SvidRequestParts)
   const ask = async (entryIds: readonly string[]): Promise<void> => {
     const made = await Promise.all(entryIds.map(newKeyAndCsr));
     const items = entryIds.map((entryId, at) => ({ entryId, csr: made[at]?.csr ?? new Uint8Array() }));
-    const answers = await answersOf(pace, items.length, () => server.x509Svids(items));
+    const answers = await answersOf(pace, () => server.x509Svids(items));
     for (const [at, entryId] of entryIds.entries()) {
       const answer = answers[at];
       const own = made[at];

@@ -65,7 +65,7 @@ export interface JwtItem {
   readonly audience: readonly string[];
 }
 
-/** One item of several: its value, or why not. `code` is a refusal code. */
+/** One item: its value, or why not, also when it is the only one of a call. `code` is a refusal code. */
 export type Answered<T> =
   | { readonly value: T }
   | { readonly refused: { readonly code: string; readonly detail: string; readonly decision?: string } };

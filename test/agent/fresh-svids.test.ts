@@ -184,19 +184,6 @@ describe('refused', () => {
     expect(agent.svids.standing(id)).toBe('none');
   });
 
-  test('one that stands alone in its call is told by an error', async () => {
-    const id = freshId();
-    await world.entry(id);
-    const server: Pick<AgentServer, 'x509Svids'> = {
-      x509Svids: async () => {
-        throw new Refusal('no_identity', 'no entry gives this identity to the caller');
-      },
-    };
-    const agent = newSvidAgent(world, time, { server });
-    agent.sync();
-    await eventually(() => agent.svids.standing(id) === 'none');
-  });
-
   test('an answer for another key or another SPIFFE ID is not taken', async () => {
     const [id, other] = [freshId(), freshId()];
     await world.entry(id);

@@ -3,7 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
-import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
+import { Refusal } from '../../domain/refusal.ts';
 import { parseJson, type JsonValue } from '../../formats/json.ts';
 import { ServerRefusal } from './admin.ts';
 import { type ClientIdentity, type Connecting, type ServerAddresses, unreachable } from './verified-connection.ts';
@@ -16,18 +16,6 @@ const MAX_SOCKETS = 8;
 const MAX_IDLE_SOCKETS = 2;
 /** Shorter than the server keeps one, so that we are the ones who close. */
 const IDLE_MS = 45_000;
-
-/** What is said of an item and not of the call. */
-const ITEM_CODES: ReadonlySet<RefusalCode> = new Set([
-  'no_identity',
-  'revoked',
-  'invalid_csr',
-  'unsupported_key',
-  'forbidden',
-  'renewal_refused',
-]);
-
-export const isRefusedItem = ({ code }: Refusal): boolean => ITEM_CODES.has(code);
 
 export const readAnswer = async (answer: IncomingMessage): Promise<JsonValue> => {
   const chunks: Buffer[] = [];

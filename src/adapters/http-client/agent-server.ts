@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Refusal } from '../../domain/refusal.ts';
+import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
 import type { SyncPlace } from '../../formats/sync-message.ts';
 import type {
   AgentEvidence,
@@ -13,7 +13,7 @@ import type {
   X509Item,
 } from '../../ports/agent-server.ts';
 import { ChallengeAnswer, HelloAnswer, IdentityAnswer, itemsOf, JwtAnswer, X509Answer } from './agent-answers.ts';
-import { isRefusedItem, Requests } from './agent-requests.ts';
+import { Requests } from './agent-requests.ts';
 import { TlsSyncStream } from './sync-stream.ts';
 import { type Connecting, ServerAddresses } from './verified-connection.ts';
 
@@ -38,6 +38,16 @@ const bodyOf = ({ type, evidence, csr, challenge, nodeKey }: AgentEvidence): obj
   ...(challenge && { challenge: base64(challenge) }),
   ...(nodeKey && { nodeKey: { spki: base64(nodeKey.spki), signature: base64(nodeKey.signature) } }),
 });
+
+/** What is said of an item and not of the call. */
+const ITEM_CODES: ReadonlySet<RefusalCode> = new Set([
+  'no_identity',
+  'revoked',
+  'forbidden',
+  'invalid_csr',
+  'unsupported_key',
+  'invalid_request',
+]);
 
 const wrong = (): Refusal =>
   new Refusal('unavailable', 'the server gave another number of answers than it was asked for');
@@ -129,7 +139,7 @@ export class HttpAgentServer implements AgentServer {
     try {
       return await ask();
     } catch (error) {
-      if (count !== 1 || !(error instanceof Refusal) || !isRefusedItem(error)) throw error;
+      if (count !== 1 || !(error instanceof Refusal) || !ITEM_CODES.has(error.code)) throw error;
       const { code, message: detail, decisionId } = error;
       return [{ refused: { code, detail, ...(decisionId !== undefined && { decision: decisionId }) } }];
     }
