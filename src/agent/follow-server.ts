@@ -42,6 +42,9 @@ const BACK_OFF: Readonly<Record<SyncBye['reason'], BackOff>> = {
   revoked: RENEWED,
 };
 
+/** However many agents there are, none waits for longer than this because of that. */
+const LONGEST_SPREAD_MS = 60_000;
+
 /** A whole state, as a net against what both sides missed (design.md §10). */
 const RESYNC_MS = 300_000;
 
@@ -70,6 +73,8 @@ export class ServerFollower {
   #staged = false;
   #bundle: SyncBundleMessage | undefined;
   #current = false;
+  /** Over how many milliseconds the server wants its agents to come back. */
+  #spread = 0;
 
   constructor(parts: FollowServerParts) {
     this.#parts = parts;
@@ -206,6 +211,7 @@ export class ServerFollower {
           sink.recorded(message.ids);
           break;
         case 'bye':
+          this.#spread = Math.min((message.within ?? 0) * 1000, LONGEST_SPREAD_MS);
           return message.reason;
       }
     }
@@ -230,6 +236,7 @@ export class ServerFollower {
       this.#bundle = undefined;
     }
     this.#failures = 0;
+    this.#spread = 0;
     this.#current = true;
     this.#confirm();
     stream.say({ type: 'ack', cursor });
@@ -274,7 +281,8 @@ export class ServerFollower {
   #pauseFor(bye: SyncBye['reason'] | undefined, error: unknown): number {
     this.#failures += 1;
     const retryAfter = error instanceof Refusal ? error.retryAfter : undefined;
-    const backOff = bye === undefined ? RETURNING : BACK_OFF[bye];
+    const { least, first, most } = bye === undefined ? RETURNING : BACK_OFF[bye];
+    const backOff = { least, first: Math.max(first, this.#spread), most: Math.max(most, this.#spread) };
     return pauseAfter(this.#parts.entropy, backOff, this.#failures, retryAfter);
   }
 }

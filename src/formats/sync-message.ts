@@ -128,6 +128,11 @@ export interface SyncRecorded {
 export interface SyncBye {
   readonly type: 'bye';
   readonly reason: 'shutdown' | 'overload' | 'expired' | 'revoked';
+  /**
+   * Seconds over which those who are told this together are to come back, each at a moment of its own choice. Absent where they
+   * are few.
+   */
+  readonly within?: number;
 }
 
 /** The agent serves what holds at this place. */

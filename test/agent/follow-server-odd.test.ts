@@ -122,6 +122,27 @@ test.each([
   expect(new Set(pauses.map((ms) => Math.round(ms / 10))).size).toBeGreaterThan(5);
 });
 
+test('a server with many agents says over how long they are to come back, and they do', async () => {
+  const { pauses, synced } = await follow({
+    sync: (socket, _path, time) => {
+      say(socket, { type: 'reset' }, cursor(time), { type: 'bye', reason: 'shutdown', within: 40 });
+    },
+  });
+  await eventually(() => synced() > 12, MANY_TURNS);
+  expect(Math.max(...pauses)).toBeGreaterThan(10_000);
+  expect(pauses.every((ms) => ms >= 250 && ms <= 40_000)).toBe(true);
+});
+
+test('no server keeps its agents away for longer than a minute by that', async () => {
+  const { pauses, synced } = await follow({
+    sync: (socket, _path, time) => {
+      say(socket, { type: 'reset' }, cursor(time), { type: 'bye', reason: 'overload', within: 1_000_000 });
+    },
+  });
+  await eventually(() => synced() > 12, MANY_TURNS);
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(60_000);
+});
+
 test('when nothing comes of it, pauses grow, up to half a minute', async () => {
   const { pauses, greeted } = await follow({ hello: (_q, response) => json(response, 503, {}), sync: () => undefined });
   await eventually(() => greeted() > 20, MANY_TURNS);

@@ -66,7 +66,11 @@ const MESSAGES = {
   cursor: z.object({ type: z.literal('cursor'), cursor: Place }),
   heartbeat: z.object({ type: z.literal('heartbeat'), time: z.int() }),
   recorded: z.object({ type: z.literal('recorded'), ids: texts }),
-  bye: z.object({ type: z.literal('bye'), reason: z.enum(['shutdown', 'overload', 'expired', 'revoked']) }),
+  bye: z.object({
+    type: z.literal('bye'),
+    reason: z.enum(['shutdown', 'overload', 'expired', 'revoked']),
+    within: z.int().min(1).exactOptional(),
+  }),
 } satisfies { readonly [K in ServerMessage['type']]: z.ZodType<Extract<ServerMessage, { type: K }>> };
 
 const isKnown = (type: unknown): type is keyof typeof MESSAGES =>

@@ -41,6 +41,8 @@ export const helloRoutes = (issuer: Issuer, memory: FleetMemory): readonly Route
       'its store was rolled back or copied takes no more writes, and says who knows more (`read_only`). A head counts by its ' +
       '`mac`, whoever brings it; only agents are given one.',
     access: { kind: 'none' },
+    // Who cannot greet hears of no revocation.
+    admission: 'reserved',
     bodyKind: 'json',
     body: Hello,
     answers: [{ status: 200, description: 'The log is the one that the agent knows.', schema: HelloAnswer }],

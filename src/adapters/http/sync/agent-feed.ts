@@ -12,6 +12,7 @@ import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { AgentTales, SYNC_HEARTBEAT } from '../../../usecases/tell-agent.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
+import { goodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { Teller } from './teller.ts';
 
@@ -26,13 +27,6 @@ const STALLED_VISITS = 6;
 const STREAMS_PER_AGENT = 4;
 /** How long those who were told that it is over may take to go. */
 const LEAVE_MS = 1000;
-
-const BYES: Readonly<Record<SyncBye['reason'], Buffer>> = {
-  shutdown: syncLine({ type: 'bye', reason: 'shutdown' }),
-  overload: syncLine({ type: 'bye', reason: 'overload' }),
-  expired: syncLine({ type: 'bye', reason: 'expired' }),
-  revoked: syncLine({ type: 'bye', reason: 'revoked' }),
-};
 
 /** Who hears of streams: for numbers, presence and denials. */
 export interface FeedListener {
@@ -200,13 +194,14 @@ export class AgentFeed implements StreamOwner {
     if (oldest && others.length + 1 >= STREAMS_PER_AGENT) this.#end(oldest, 'overload');
   }
 
-  #end(stream: AgentStream, reason: SyncBye['reason']): void {
-    stream.end(reason, BYES[reason]);
+  #end(stream: AgentStream, reason: SyncBye['reason'], line = goodbye(reason)): void {
+    stream.end(reason, line);
     this.#touched.add(stream);
   }
 
   #endAll(reason: SyncBye['reason']): void {
-    for (const stream of this.#table.all()) this.#end(stream, reason);
+    const line = goodbye(reason, this.#table.size);
+    for (const stream of this.#table.all()) this.#end(stream, reason, line);
   }
 
   #tell(changes: readonly Change[]): void {
