@@ -54,6 +54,7 @@ export class FreshSvids {
   readonly #schedule: Schedule;
   /** Those used last stand last. */
   readonly #slots = new Map<string, SvidSlot>();
+  #isStopped = false;
 
   constructor(parts: FreshSvidsParts) {
     this.#parts = parts;
@@ -136,18 +137,23 @@ export class FreshSvids {
     }
   }
 
-  /** Nothing is renewed any more. */
+  /** Nothing is renewed any more, and what is under way changes nothing. */
   stop(): void {
-    this.#requests.clear();
-    this.#schedule.clear();
+    this.#isStopped = true;
+    this.#callOff();
   }
 
   /** Drops all SVIDs and keys. */
   clear(): void {
     const ids = new Set(this.#slots.keys());
-    this.stop();
+    this.#callOff();
     this.#slots.clear();
     this.#parts.changed(ids);
+  }
+
+  #callOff(): void {
+    this.#requests.clear();
+    this.#schedule.clear();
   }
 
   /** Entries that nobody asked for yet, as far as there is room. */
@@ -234,7 +240,7 @@ export class FreshSvids {
 
   #settle(id: string, outcome: SvidOutcome): void {
     const slot = this.#slots.get(id);
-    if (!slot?.isAsked) return;
+    if (!slot?.isAsked || this.#isStopped) return;
     slot.isAsked = false;
     const before = this.standing(id);
     const held = slot.held;

@@ -49,6 +49,8 @@ export class GroupedCalls<Item> {
     const dropped = [...this.#urgent, ...this.#waiting];
     this.#urgent.clear();
     this.#waiting.clear();
+    this.#cancel?.();
+    this.#cancel = undefined;
     return dropped;
   }
 

@@ -26,6 +26,7 @@ export class KeepHoldings {
   /** Saves and removals, one after another. */
   #work: Promise<void> = Promise.resolve();
   #isDirty = false;
+  #isStopped = false;
 
   constructor(parts: KeepHoldingsParts) {
     this.#parts = parts;
@@ -34,7 +35,7 @@ export class KeepHoldings {
   /** Something changed. */
   changed(): void {
     this.#isDirty = true;
-    if (this.#cancel) return;
+    if (this.#cancel || this.#isStopped) return;
     const since = this.#parts.clock.monotonic() - this.#savedAt;
     this.#cancel = this.#parts.delays.after(Math.max(SAVED_AFTER_MS, SAVED_EVERY_MS - since), () => {
       this.#cancel = undefined;
@@ -55,8 +56,9 @@ export class KeepHoldings {
     return this.#then(() => this.#parts.cache.clear());
   }
 
-  /** Saves what is not saved yet. */
+  /** Saves what is not saved yet, and nothing after that: another agent may have the place by then. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancel?.();
     this.#cancel = undefined;
     if (this.#isDirty) this.#save();
