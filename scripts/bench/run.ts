@@ -8,7 +8,7 @@ import { measureAgents } from './agents/run.ts';
 import { AGENTS_USAGE, readAgentsOptions } from './agents/options.ts';
 import { measureFloor } from './floors.ts';
 import { HERD_USAGE, readHerdOptions } from './herd/options.ts';
-import { measureHerd } from './herd/run.ts';
+import { HERD_PACE, measureHerd } from './herd/run.ts';
 import { buildLoad, MissingTool } from './load.ts';
 import { measureAll } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE, UsageError } from './options.ts';
@@ -68,7 +68,7 @@ const main = async (): Promise<void> => {
   const measure = async (): Promise<Printable> => {
     if (agent) return shown(await measureAgent(agent, folder, progress));
     if (agents) return shown(await measureAgents(agents, folder, progress));
-    if (herd) return shown(await measureHerd(herd, folder, progress));
+    if (herd) return shown(await measureHerd(herd, folder, HERD_PACE, progress));
     if (!scale) return bench(readOptions(args), folder);
     const report = await runScale(scale, folder, progress);
     return { value: report, text: scaleText(report) };

@@ -5,14 +5,10 @@ import { systemTimers } from '../../../src/adapters/system/timers.ts';
 import { bundleAnchor } from '../../../src/agent/server-trust.ts';
 import { parseTrustDomain } from '../../../src/domain/trust-domain.ts';
 import { herdAgent } from './agent.ts';
-import type { Counts, FleetSetup, Pulse } from './pulse.ts';
+import { type Counts, type FleetSetup, type Pulse, PULSE_MS } from './pulse.ts';
 
 const [, , file = ''] = process.argv;
 const setup = JSON.parse(readFileSync(file, 'utf8')) as FleetSetup;
-
-const PULSE_MS = 250;
-/** They were not all installed in one moment. */
-const START_MS = 5000;
 
 const counts: Counts = { connections: 0, calls: 0, items: 0, refused: {} };
 subscribe('net.client.socket', () => {
@@ -24,7 +20,8 @@ const anchor = bundleAnchor(setup.bundle, trustDomain);
 const api = new URL(setup.api);
 const agents = setup.agents.map((holder) => herdAgent({ trustDomain, api, anchor, counts, ...holder }));
 
-for (const [at, agent] of agents.entries()) systemTimers.after((at * START_MS) / agents.length, () => agent.start());
+for (const [at, agent] of agents.entries())
+  systemTimers.after((at * setup.startMs) / agents.length, () => agent.start());
 
 const count = (is: (agent: (typeof agents)[number]) => boolean): number => agents.filter(is).length;
 

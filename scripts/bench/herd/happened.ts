@@ -1,7 +1,7 @@
 import { atMost, type Bar, told } from '../scale/bars.ts';
 import type { Asked } from './caller.ts';
 import type { HerdOptions, Outage } from './options.ts';
-import type { Pulse } from './pulse.ts';
+import { type Pulse, PULSE_MS } from './pulse.ts';
 import type { ServerSample } from './server-watch.ts';
 
 /** One outage. Times in Unix milliseconds. */
@@ -20,6 +20,8 @@ export interface Happened {
   /** From when it was back. */
   readonly samples: readonly ServerSample[];
   readonly asked: readonly Asked[];
+  /** By the same caller just before. */
+  readonly askedBefore: readonly Asked[];
 }
 
 const SERVED_BAR_S = 60;
@@ -39,12 +41,16 @@ const busiest = <T extends { readonly at: number }>(seen: readonly T[], of: (eac
   return most;
 };
 
-const LOST = { rolling: 'a rolling restart', crash: 'a crash', long: 'an outage longer than the SVIDs' } as const;
+/** All agents share one event loop here, which no fleet does: what it makes them wait counts against nobody. */
+const heldUp = (pulses: readonly Pulse[]): number =>
+  Math.max(...pulses.slice(1).map(({ at }, before) => at - (pulses[before]?.at ?? at) - PULSE_MS));
+
+const NAMES = { rolling: 'a rolling restart', crash: 'a crash', long: 'an outage longer than the SVIDs' } as const;
 
 /** The figures of one outage beside their bars. */
 export const barsOf = (happened: Happened): readonly Bar[] => {
   const { which, options, gone, back, pulses, samples, asked } = happened;
-  const name = LOST[which];
+  const name = NAMES[which];
   const seconds = (at: number): number => (at - back) / 1000;
   const start = pulses[0]?.counts;
   const atReturn = pulses.findLast(({ at }) => at <= back)?.counts;
@@ -100,6 +106,15 @@ export const barsOf = (happened: Happened): readonly Bar[] => {
     ),
     told(of('most CPU of the server in a second'), busiest(samples, ({ cpu }) => cpu) * 100, '%'),
     told(of('most memory of the server'), Math.max(...samples.map(({ residentMiB }) => residentMiB)), 'MiB'),
+    told(of('the agents waited for each other, at most'), heldUp(after), 'ms'),
+    told(
+      of('another caller before, 99 of 100'),
+      percentile(
+        happened.askedBefore.map(({ ms }) => ms),
+        0.99,
+      ),
+      'ms',
+    ),
     told(of('another caller, median'), percentile(latencies, 0.5), 'ms'),
     atMost(of('another caller, 99 of 100'), percentile(latencies, 0.99), 'ms', CALLER_BAR_MS),
     atMost(of('another caller, not served'), asked.length - answered.length, '', FAILED_BAR),

@@ -1,3 +1,6 @@
+/** Between two pulses, in milliseconds; more when the agents wait for each other. */
+export const PULSE_MS = 250;
+
 /** Since the start. */
 export interface Counts {
   /** TCP connections begun, whether or not anyone was there. */
@@ -26,6 +29,8 @@ export interface Pulse {
 
 /** What the fleet's process is started with, in a file. */
 export interface FleetSetup {
+  /** They start one after another, over so many milliseconds. */
+  readonly startMs: number;
   readonly trustDomain: string;
   readonly api: string;
   /** PEM. */

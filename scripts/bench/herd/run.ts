@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parsePem } from '../../../src/formats/pem.ts';
 import { readCertificate } from '../../../src/formats/certificate.ts';
-import { onCore } from '../cores.ts';
 import { BENCH_OPERATIONS } from '../operations.ts';
 import { prepare, type Prepared } from '../prepare.ts';
 import type { Bar } from '../scale/bars.ts';
@@ -24,8 +23,16 @@ const DUE = [0.4, 0.5] as const;
 const SPARE_MS = 3000;
 const PATIENCE_MS = 120_000;
 const POLL_MS = 50;
-/** Others are looked at for so long at least. */
-const ASIDE_MS = 5000;
+const TELL_MS = 5000;
+
+export interface HerdPace {
+  /** The agents were not all installed in one moment: they first start over so many milliseconds. */
+  readonly startMs: number;
+  /** Others are looked at for so long before, and so long after the return at least; milliseconds. */
+  readonly asideMs: number;
+}
+
+export const HERD_PACE: HerdPace = { startMs: 5000, asideMs: 5000 };
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 
@@ -33,18 +40,24 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 class FleetProcess {
   readonly pulses: Pulse[] = [];
   readonly #child: ChildProcess;
+  readonly #progress: Progress;
 
-  constructor(file: string) {
+  constructor(file: string, progress: Progress) {
+    this.#progress = progress;
     const entry = fileURLToPath(new URL('./fleet.ts', import.meta.url));
-    const [program, args] = onCore('load', [process.execPath, entry, file]);
-    this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#child = spawn(process.execPath, [entry, file], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (pulse: Pulse) => this.pulses.push(pulse));
   }
 
   /** Resolves with the first pulse after a moment that is so. */
   async until(is: (pulse: Pulse) => boolean, after: number): Promise<Pulse> {
+    let tellAt = Date.now() + TELL_MS;
     for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await wait(POLL_MS)) {
       if (this.#child.exitCode !== null) throw new Error('the process that holds the agents ended');
+      if (Date.now() > tellAt) {
+        tellAt += TELL_MS;
+        this.#progress(JSON.stringify(this.pulses.at(-1)));
+      }
       const found = this.pulses.find((pulse) => pulse.at >= after && is(pulse));
       if (found) return found;
     }
@@ -67,6 +80,7 @@ const ownRenewals = ({ agents }: Prepared): readonly [number, number] => {
 };
 
 interface World {
+  readonly pace: HerdPace;
   readonly options: HerdOptions;
   readonly prepared: Prepared;
   readonly server: HerdServer;
@@ -77,12 +91,16 @@ interface World {
 }
 
 /** Takes the server away and brings it back, as the case has it. Resolves with when it went and when it served again. */
-const outage = async (which: Outage, { options, prepared, server, progress }: World): Promise<[number, number]> => {
+const outage = async (
+  which: Outage,
+  { options, pace, prepared, server, progress }: World,
+): Promise<[number, number]> => {
   const [firstDue, lastDue] = ownRenewals(prepared);
   if (which === 'long') {
     progress(`until the agents' own renewals are due`);
-    await wait(firstDue - SPARE_MS - Date.now());
+    await wait(firstDue - SPARE_MS - pace.asideMs - Date.now());
   }
+  await wait(pace.asideMs);
   progress(which);
   const gone = Date.now();
   await server.go(which === 'rolling' ? 'SIGTERM' : 'SIGKILL');
@@ -93,7 +111,7 @@ const outage = async (which: Outage, { options, prepared, server, progress }: Wo
 };
 
 const measure = async (which: Outage, world: World): Promise<Happened> => {
-  const { options, fleet, watch, caller, progress } = world;
+  const { options, pace, fleet, watch, caller, progress } = world;
   const all = options.agents;
   const svids = all * options.entriesPerAgent;
   const [gone, back] = await outage(which, world);
@@ -101,7 +119,7 @@ const measure = async (which: Outage, world: World): Promise<Happened> => {
   const first = await fleet.until(({ synced }) => synced > 0, back);
   const last = await fleet.until(({ synced }) => synced === all, back);
   const whole = await fleet.until((pulse) => pulse.synced === all && pulse.svids === svids, back);
-  await wait(back + ASIDE_MS - Date.now());
+  await wait(back + pace.asideMs - Date.now());
   return {
     which,
     options,
@@ -113,11 +131,20 @@ const measure = async (which: Outage, world: World): Promise<Happened> => {
     pulses: fleet.pulses.filter(({ at }) => at >= gone),
     samples: watch.samples.filter(({ at }) => at >= back),
     asked: caller.asked.filter(({ at }) => at >= back),
+    askedBefore: caller.asked.filter(({ at }) => at < gone && at >= gone - pace.asideMs),
   };
 };
 
-const startFleet = (folder: string, { trustDomain, agents }: Prepared, { api, bundleFile }: HerdServer['ready']) => {
+/** The setup goes by a file: it holds keys, and is large. */
+const startFleet = (
+  folder: string,
+  { trustDomain, agents }: Prepared,
+  { api, bundleFile }: HerdServer['ready'],
+  { startMs }: HerdPace,
+  progress: Progress,
+): FleetProcess => {
   const setup: FleetSetup = {
+    startMs,
     trustDomain,
     api,
     bundle: readFileSync(bundleFile, 'utf8'),
@@ -125,7 +152,7 @@ const startFleet = (folder: string, { trustDomain, agents }: Prepared, { api, bu
   };
   const file = join(folder, 'fleet.json');
   writeFileSync(file, JSON.stringify(setup), { mode: 0o600 });
-  return new FleetProcess(file);
+  return new FleetProcess(file, progress);
 };
 
 const startCaller = (prepared: Prepared, api: string): Caller => {
@@ -139,6 +166,7 @@ const startCaller = (prepared: Prepared, api: string): Caller => {
 export const measureHerd = async (
   options: HerdOptions,
   folder: string,
+  pace: HerdPace,
   progress: Progress,
 ): Promise<readonly Bar[]> => {
   const dataDir = join(folder, 'data');
@@ -146,7 +174,7 @@ export const measureHerd = async (
   const { agents, entriesPerAgent, x509Ttl } = options;
   const prepared = await prepare(dataDir, { agents, entriesPerAgent, workloads: 1, x509Ttl, agentTtl: AGENT_TTL });
   const server = await HerdServer.start(dataDir, prepared.trustDomain, AGENT_TTL);
-  const fleet = startFleet(folder, prepared, server.ready);
+  const fleet = startFleet(folder, prepared, server.ready, pace, progress);
   const watch = new ServerWatch(server.metrics, () => server.pid);
   const caller = startCaller(prepared, server.ready.api);
   try {
@@ -154,7 +182,7 @@ export const measureHerd = async (
     await fleet.until(({ synced, svids }) => synced === agents && svids === agents * entriesPerAgent, 0);
     const bars: Bar[] = [];
     for (const which of options.outages) {
-      bars.push(...barsOf(await measure(which, { options, prepared, server, fleet, watch, caller, progress })));
+      bars.push(...barsOf(await measure(which, { options, pace, prepared, server, fleet, watch, caller, progress })));
     }
     return bars;
   } finally {

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { onCore } from '../cores.ts';
 
 const ENTRY = fileURLToPath(new URL('./serve.ts', import.meta.url));
 const START_MS = 30_000;
@@ -52,8 +51,7 @@ export class HerdServer {
 
   /** Resolves when it serves. */
   async comeBack(): Promise<void> {
-    const [program, args] = onCore('server', [process.execPath, ENTRY, ...this.#args]);
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = spawn(process.execPath, [ENTRY, ...this.#args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     this.#child = child;
     const [ready] = (await Promise.race([
       once(child, 'message', { signal: AbortSignal.timeout(START_MS) }),
