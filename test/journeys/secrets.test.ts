@@ -50,9 +50,9 @@ test('no secret stays in the store or comes out of the process', async () => {
   }
 
   const look = (): string =>
-    readdirSync(dataDir)
-      .filter((name) => !['admin.sock', 'seal.key'].includes(name))
-      .map((name) => readFileSync(join(dataDir, name), 'latin1'))
+    readdirSync(dataDir, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile() && file.name !== 'seal.key')
+      .map((file) => readFileSync(join(file.parentPath, file.name), 'latin1'))
       .join('\n');
   const running = look();
   expect((await child.end('SIGTERM')).code).toBe(0);
