@@ -11,7 +11,13 @@ interface Running {
   readonly fatal: Promise<Error>;
 }
 
-const startFailure = (error: unknown): string | undefined => {
+/** Whom to ask about a port that is taken. An agent has one only. */
+const WHOSE_PORT = {
+  server: 'mayfly server check says which listener wants it',
+  agent: 'agent.metrics.port wants it',
+} as const;
+
+const startFailure = (what: keyof typeof WHOSE_PORT, error: unknown): string | undefined => {
   if (error instanceof Refusal) {
     return error.reason === undefined ? error.message : `${error.message}: ${error.reason}`;
   }
@@ -20,7 +26,7 @@ const startFailure = (error: unknown): string | undefined => {
     readonly port?: number;
   };
   if (code === 'EADDRINUSE' && syscall === 'listen') {
-    return `${address ?? 'its address'} port ${port ?? ''} is taken; mayfly server check says which listener wants it`;
+    return `${address ?? 'its address'} port ${port ?? ''} is taken; ${WHOSE_PORT[what]}`;
   }
   return name === 'Error' ? message : undefined;
 };
@@ -29,11 +35,11 @@ const startFailure = (error: unknown): string | undefined => {
  * A start that must not be is an answer for the operator, in the server's own sentence; an error of another class than
  * `Error` and `Refusal` is a bug and stays one.
  */
-export const starting = async <T>(what: 'server' | 'agent', start: () => Promise<T>): Promise<T> => {
+export const starting = async <T>(what: keyof typeof WHOSE_PORT, start: () => Promise<T>): Promise<T> => {
   try {
     return await start();
   } catch (error) {
-    const why = startFailure(error);
+    const why = startFailure(what, error);
     if (why === undefined) throw error;
     throw new CommandRefused(`the ${what} does not start: ${why}`);
   }
