@@ -150,7 +150,13 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     delays: timers,
   });
   const { address, port } = agent.metrics;
-  const metricsPort = await operations.listen({ host: address, port });
+  let metricsPort: number;
+  try {
+    metricsPort = await operations.listen({ host: address, port });
+  } catch (error) {
+    await workloadApi.close();
+    throw error;
+  }
 
   const ready = Promise.withResolvers<void>();
   const look = (): void => {
