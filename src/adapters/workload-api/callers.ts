@@ -1,6 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { WorkloadSession } from '../../agent/workload-session.ts';
 import type { Entropy } from '../../ports/entropy.ts';
+import { FairTurns, type UserShare } from './fair-turns.ts';
 import { CALLER_HEADER } from './repair-authority.ts';
 
 export interface CallerLimits {
@@ -10,7 +11,17 @@ export interface CallerLimits {
   readonly connectionsPerUid: number;
 }
 
+/** A connection that was let in. */
+export interface Admitted {
+  readonly share: UserShare;
+  /** It has closed. */
+  readonly leave: () => void;
+}
+
 const NAME_BYTES = 16;
+const ROOT = 0;
+/** One in so many connections is kept for root, whose workloads run the node. */
+const ROOTS_PART = 16;
 
 /**
  * Who is connected, by the name that each connection was given. The name cannot be guessed, and never leaves the agent.
@@ -19,7 +30,8 @@ export class Callers {
   readonly #limits: CallerLimits;
   readonly #entropy: Entropy;
   readonly #sessions = new Map<string, WorkloadSession>();
-  readonly #perUid = new Map<number, number>();
+  readonly #turns = new FairTurns();
+  readonly #users = new Map<number, { open: number; readonly share: UserShare }>();
   #open = 0;
 
   constructor(limits: CallerLimits, entropy: Entropy) {
@@ -31,18 +43,19 @@ export class Callers {
     return this.#open;
   }
 
-  /** Counts a connection of a user; the function returned ends that. Undefined when there are too many. */
-  admit(uid: number): (() => void) | undefined {
-    const ofUid = this.#perUid.get(uid) ?? 0;
-    if (this.#open >= this.#limits.connections || ofUid >= this.#limits.connectionsPerUid) return undefined;
+  /** Counts a connection of a user, until it leaves. Undefined when there are too many. */
+  admit(uid: number): Admitted | undefined {
+    const user = this.#users.get(uid) ?? { open: 0, share: this.#turns.share() };
+    if (this.#open >= this.#mostFor(uid) || user.open >= this.#limits.connectionsPerUid) return undefined;
     this.#open += 1;
-    this.#perUid.set(uid, ofUid + 1);
-    return () => {
+    user.open += 1;
+    this.#users.set(uid, user);
+    const leave = (): void => {
       this.#open -= 1;
-      const left = (this.#perUid.get(uid) ?? 1) - 1;
-      if (left > 0) this.#perUid.set(uid, left);
-      else this.#perUid.delete(uid);
+      user.open -= 1;
+      if (user.open === 0) this.#users.delete(uid);
     };
+    return { share: user.share, leave };
   }
 
   /** Names a connection. */
@@ -60,5 +73,10 @@ export class Callers {
   of({ metadata }: { readonly metadata: Metadata }): WorkloadSession | undefined {
     const [name] = metadata.get(CALLER_HEADER);
     return typeof name === 'string' ? this.#sessions.get(name) : undefined;
+  }
+
+  #mostFor(uid: number): number {
+    const { connections } = this.#limits;
+    return uid === ROOT ? connections : connections - Math.floor(connections / ROOTS_PART);
   }
 }

@@ -1,16 +1,22 @@
 import type { Socket } from 'node:net';
 import type { Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
+import { FairReader } from './fair-reader.ts';
+import type { UserShare } from './fair-turns.ts';
 import { ConnectionError, goawayFrame } from './frames.ts';
 import { AuthorityRepair } from './repair-authority.ts';
 import { RepairedStream } from './repaired-stream.ts';
 
+/** What a connection is worth in frames: who connects is looked at. */
+const CONNECTION_WORK = 32;
 /** How long a client that broke the rules has to read why. */
 const LAST_WORDS_MS = 1000;
 
 export interface ConnectionParts {
   /** What requests on it are named with. */
   readonly caller: string;
+  /** Of the user who connected. */
+  readonly share: UserShare;
   /** Milliseconds within which the client has to begin to speak HTTP/2. */
   readonly prefaceMs: number;
   readonly delays: Delays;
@@ -24,7 +30,7 @@ export interface ConnectionParts {
  * that breaks the rules of HTTP/2 is told by GOAWAY and loses the connection.
  */
 export const openConnection = (socket: Socket, parts: ConnectionParts): void => {
-  const { caller, prefaceMs, delays, logger, serve } = parts;
+  const { caller, share, prefaceMs, delays, logger, serve } = parts;
   const repair = new AuthorityRepair(caller);
   let isOver = false;
 
@@ -44,6 +50,8 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): void => 
       if (!(error instanceof ConnectionError)) throw error;
       lose(error);
       return Buffer.alloc(0);
+    } finally {
+      share.spend(repair.takeWork());
     }
   };
 
@@ -52,10 +60,10 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): void => 
     begun.push(next(chunk));
     if (!repair.isUnderWay || isOver) return;
     stopWaiting();
-    socket.off('data', begin);
-    serve(new RepairedStream(socket, next, Buffer.concat(begun)));
+    serve(new RepairedStream(socket, reader, next, Buffer.concat(begun)));
   };
   const stopWaiting = delays.after(prefaceMs, () => socket.destroy());
   socket.once('close', stopWaiting);
-  socket.on('data', begin);
+  share.spend(CONNECTION_WORK);
+  const reader = new FairReader(socket, share, begin);
 };

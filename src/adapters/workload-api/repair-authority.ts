@@ -18,6 +18,8 @@ export const CALLER_HEADER = 'x-mayfly-caller';
 
 /** A block of headers, as it comes and as it is meant. That of the server behind is the same. */
 const MAX_BLOCK_BYTES = 65_535;
+/** What a request is worth in frames that ask for nothing. */
+const REQUEST_WORK = 16;
 /** Of one block. 24 KiB in frames of a KiB have to pass; empty frames without end do not. */
 const MAX_CONTINUATIONS = 64;
 
@@ -93,6 +95,7 @@ export class AuthorityRepair {
   #flags = 0;
   #block: OpenBlock | undefined;
   #lastStream = 0;
+  #work = 0;
   /** What was written last, for a block of the same octets: most clients send the same one for each call. */
   #memo: { readonly changes: number; readonly block: Buffer; readonly written: Buffer } | undefined;
 
@@ -157,7 +160,15 @@ export class AuthorityRepair {
     return bytes;
   }
 
+  /** What came since this was asked last: a frame is worth one, a block of headers many. */
+  takeWork(): number {
+    const work = this.#work;
+    this.#work = 0;
+    return work;
+  }
+
   #begin(head: Buffer, at: number): void {
+    this.#work += 1;
     const length = head.readUIntBE(at, 3);
     const type = head[at + 3];
     const flags = head[at + 4] ?? 0;
@@ -168,6 +179,7 @@ export class AuthorityRepair {
     this.#left = length;
     this.#isGathering = isContinuation || type === FRAME_TYPE.headers;
     if (!this.#isGathering) return;
+    this.#work += REQUEST_WORK;
     if (stream === 0) throw protocol('headers of no stream');
     if (length > MAX_FRAME_BYTES) throw new ConnectionError(ERROR_CODE.frameSize, 'a frame that is too large');
     this.#flags = flags;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { FairReader } from './fair-reader.ts';
 
 /** Makes what the server behind may read of what the socket gave. */
 export type Repair = (chunk: Buffer) => Buffer;
@@ -16,6 +17,7 @@ const MOST_UNREAD_BYTES = 64 * 1024;
  */
 export class RepairedStream extends Duplex {
   readonly #socket: Socket;
+  readonly #reader: FairReader;
   readonly #repair: Repair;
   /** What came while nobody was to read, changed already. */
   #waiting: Buffer[] = [];
@@ -27,28 +29,29 @@ export class RepairedStream extends Duplex {
   #isSendDue = false;
   #isReading = false;
 
-  /** `first` was read from the socket already, and changed. The socket gives nothing until somebody reads here. */
-  constructor(socket: Socket, repair: Repair, first: Buffer) {
+  /** `first` was read from the socket already, and changed. The reader gives nothing until somebody reads here. */
+  constructor(socket: Socket, reader: FairReader, repair: Repair, first: Buffer) {
     super({ autoDestroy: false, emitClose: false });
     this.#socket = socket;
+    this.#reader = reader;
     this.#repair = repair;
     this.#waiting.push(first);
-    socket.pause();
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    reader.pause();
+    reader.sink = (chunk) => this.#take(chunk);
     socket.once('end', () => this.emit('end'));
     socket.once('close', () => this.emit('close'));
   }
 
   override resume(): this {
     this.#isFlowing = true;
-    if (this.#waiting.length === 0) this.#socket.resume();
+    if (this.#waiting.length === 0) this.#reader.resume();
     else this.#drainSoon();
     return this;
   }
 
   override pause(): this {
     this.#isFlowing = false;
-    this.#socket.pause();
+    this.#reader.pause();
     return this;
   }
 
@@ -125,7 +128,7 @@ export class RepairedStream extends Duplex {
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const chunk of waiting) this.emit('data', chunk);
-      if (this.#isFlowing) this.#socket.resume();
+      if (this.#isFlowing) this.#reader.resume();
     });
   }
 }

@@ -145,12 +145,13 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
       return;
     }
     const uid = peerUid(descriptor);
-    const leave = callers.admit(uid);
-    if (leave === undefined) {
+    const admitted = callers.admit(uid);
+    if (admitted === undefined) {
       warn('too many connections to the workload API', { uid, open: callers.open });
       socket.destroy();
       return;
     }
+    const { share, leave } = admitted;
     socket.once('close', leave);
     const session = sessions.open(descriptor);
     const caller = callers.add(session);
@@ -162,7 +163,7 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
     });
     const serve = (stream: Parameters<ConnectionInjector['injectConnection']>[0]): void =>
       injector.injectConnection(stream);
-    openConnection(socket, { caller, prefaceMs: limits.prefaceMs, delays, logger, serve });
+    openConnection(socket, { caller, share, prefaceMs: limits.prefaceMs, delays, logger, serve });
   };
 
   const listener = createServer((socket) => {
