@@ -16,6 +16,8 @@ export interface WorkloadAttestation {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly delays: Delays;
   readonly logger: Logger;
+  /** Told each time that one could not tell, by its type; for numbers. */
+  readonly failed?: (attestor: string) => void;
   /** For each attestor, in milliseconds; they work side by side. Default: 500. */
   readonly timeLimitMs?: number;
 }
@@ -29,8 +31,9 @@ export interface AttestedWorkload {
 }
 
 /**
- * Asks who a process is. An attestor that fails or is late only lacks its own selectors. Refuses with `unavailable` when all of them failed or the signal aborted, and with `unauthenticated` when the process
- * ended, changed its user, or runs another program than at connect (WLAPI-10).
+ * Asks who a process is. An attestor that fails or is late only lacks its own selectors. Refuses with `unavailable` when all of
+ * them failed or the signal aborted, and with `unauthenticated` when the process ended, changed its user, or runs another
+ * program than at connect (WLAPI-10).
  */
 export type AttestWorkload = (process: WorkloadProcess, signal: AbortSignal) => Promise<AttestedWorkload>;
 
@@ -119,6 +122,7 @@ export const workloadAttestation = (options: WorkloadAttestation): AttestWorkloa
     for (const [at, answer] of answers.entries()) {
       const type = attestors[at]?.type ?? '';
       if (answer.status === 'rejected') {
+        options.failed?.(type);
         complain(type, reasonOf(answer.reason));
         continue;
       }

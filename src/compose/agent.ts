@@ -85,6 +85,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     clock,
     delays: timers,
     logger,
+    failed: (attestor) => metrics.attestorFailed(attestor),
   });
   const holdings: Holdings = new Holdings({
     server,
@@ -144,7 +145,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     clock,
     connections: () => workloadApi.connections(),
   });
-  const metrics = new AgentMetrics(() => readiness.numbers());
+  const metrics: AgentMetrics = new AgentMetrics(() => readiness.numbers());
   const operations = createHttpServer({
     app: agentApp({ metrics: () => metrics.text(), reasons: () => readiness.reasons() }),
     delays: timers,

@@ -49,6 +49,16 @@ test('the selectors of all attestors come together, sorted, none twice', async (
   expect(log.lines).toEqual([]);
 });
 
+test('each failure of an attestor is counted, though it is logged once a minute', async () => {
+  const failed: string[] = [];
+  const { attest, log } = attestationBy([says('unix', 'unix:uid:1'), fails('docker')], {
+    failed: (type) => failed.push(type),
+  });
+  await attest(caller(), waits);
+  await attest(caller(), waits);
+  expect([failed, log.lines.length]).toEqual([['docker', 'docker'], 1]);
+});
+
 test('a process without any selector is told apart from one that nobody could look at', async () => {
   expect(await attestationBy([says('docker')]).attest(caller(), waits)).toEqual({ selectors: [], untold: [] });
 });

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 
 /** How an agent stands, read when somebody asks. */
 export interface AgentNumbers {
@@ -16,25 +16,9 @@ export interface AgentNumbers {
   readonly connections: number;
 }
 
-/** Seconds: from an answer out of memory to a signature of the server. */
-const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-
-/** The numbers of an agent. Labels name methods, codes and attestors: never a workload, so that their number is bounded. */
+/** The numbers of an agent. The one label names attestors: never a workload, so that their number is bounded. */
 export class AgentMetrics {
   readonly #registry = new Registry();
-  readonly #calls = new Counter({
-    name: 'mayfly_agent_calls_total',
-    help: 'Calls on the socket that ended, by method and gRPC status.',
-    labelNames: ['method', 'code'] as const,
-    registers: [this.#registry],
-  });
-  readonly #firstAnswer = new Histogram({
-    name: 'mayfly_agent_first_answer_seconds',
-    help: 'From a call to its first answer.',
-    labelNames: ['method'] as const,
-    buckets: LATENCY_BUCKETS,
-    registers: [this.#registry],
-  });
   readonly #attestorFailures = new Counter({
     name: 'mayfly_agent_attestor_failures_total',
     help: 'Times that an attestor of workloads could not tell.',
@@ -62,15 +46,6 @@ export class AgentMetrics {
     gauge('svids', 'X.509-SVIDs held for workloads.', ({ svids }) => svids);
     gauge('soonest_expiry_seconds', 'Until the first X.509-SVID held ends.', (now) => now.soonestExpirySeconds);
     gauge('connections', 'Connections of workloads open now.', ({ connections }) => connections);
-  }
-
-  /** `method` as in the protocol, `code` the name of the gRPC status. */
-  call(method: string, code: string): void {
-    this.#calls.inc({ method, code });
-  }
-
-  firstAnswer(method: string, milliseconds: number): void {
-    this.#firstAnswer.observe({ method }, milliseconds / 1000);
   }
 
   attestorFailed(attestor: string): void {
