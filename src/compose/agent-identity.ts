@@ -22,7 +22,7 @@ export const cacheOf = ({ trustDomain, agent }: AgentConfig, entropy: Entropy, l
     : {
         cache: sealedFile({
           path: join(agent.stateDir, 'holdings.sealed'),
-          key: readSealKey(agent.cacheKey),
+          key: readSealKey(agent.cacheKey, 'cache key'),
           trustDomain,
           entropy,
           logger,

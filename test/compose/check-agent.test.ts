@@ -97,6 +97,7 @@ test('a server under another root is wrong, whoever it says it is', async () => 
 });
 
 test.each([
+  ['no key for the cache', { cacheKey: '/nowhere/cache.key' }, /^cache key: the cache key file .* does not exist/],
   ['no way to know the server', { trust: {} }, /^trust: nothing says which server to trust/],
   ['a fingerprint of nothing', { trust: { rootSha256: 'ab'.repeat(32) } }, /^trust: .*no root with the fingerprint/],
   [

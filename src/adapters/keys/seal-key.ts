@@ -20,13 +20,13 @@ import { readGuardedFile } from './guarded-file.ts';
 import { SEAL_KEY_BYTES } from './seal.ts';
 
 /**
- * Reads the seal key: exactly 32 raw octets, in a regular file that only its owner may read (DEC-26). Refuses with
- * `unavailable`, as `readGuardedFile` and for any other length.
+ * Reads a key that seals: exactly 32 raw octets, in a regular file that only its owner may read (DEC-26). `what` it is called in
+ * messages. Refuses with `unavailable`, as `readGuardedFile` and for any other length.
  */
-export const readSealKey = (path: string): Buffer => {
-  const key = readGuardedFile(path, { what: 'seal key', maxBytes: SEAL_KEY_BYTES });
+export const readSealKey = (path: string, what = 'seal key'): Buffer => {
+  const key = readGuardedFile(path, { what, maxBytes: SEAL_KEY_BYTES });
   if (key.length !== SEAL_KEY_BYTES) {
-    throw new Refusal('unavailable', `the seal key file ${path} does not hold ${SEAL_KEY_BYTES} bytes`, {
+    throw new Refusal('unavailable', `the ${what} file ${path} does not hold ${SEAL_KEY_BYTES} bytes`, {
       field: 'path',
     });
   }
