@@ -51,6 +51,7 @@ export class FreshSvids {
   readonly #parts: FreshSvidsParts;
   readonly #inForce: InForce;
   readonly #requests: GroupedCalls<string>;
+  readonly #pace: Pace;
   readonly #schedule: Schedule;
   /** Those used last stand last. */
   readonly #slots = new Map<string, SvidSlot>();
@@ -60,10 +61,12 @@ export class FreshSvids {
     this.#parts = parts;
     this.#inForce = parts.inForce;
     this.#schedule = new Schedule(parts.clock, parts.delays, (ids) => this.#look(ids));
+    this.#pace = new Pace(parts.clock, SIGNINGS_PER_SECOND);
     this.#requests = svidRequests({
       server: parts.server,
-      pace: new Pace(parts.clock, SIGNINGS_PER_SECOND),
+      pace: this.#pace,
       delays: parts.delays,
+      random: () => this.#random(),
       settle: (id, outcome) => this.#settle(id, outcome),
     });
   }
@@ -122,6 +125,8 @@ export class FreshSvids {
     // First those that are gone make room.
     this.#look(ids);
     this.#fill();
+    this.#pace.answered();
+    this.#requests.again();
   }
 
   all(): readonly HeldSvid[] {

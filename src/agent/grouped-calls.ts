@@ -44,6 +44,13 @@ export class GroupedCalls<Item> {
     });
   }
 
+  /** What waits for its time is tried again now, as far as the pace lets it. */
+  again(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#pump();
+  }
+
   /** Gives back those that waited; they are asked for no more. */
   clear(): readonly Item[] {
     const dropped = [...this.#urgent, ...this.#waiting];

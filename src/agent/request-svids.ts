@@ -16,16 +16,19 @@ export interface SvidRequestParts {
   readonly server: Pick<AgentServer, 'x509Svids'>;
   readonly pace: Pace;
   readonly delays: Delays;
+  /** From 0 up to 1. */
+  readonly random: () => number;
   /** Called once for each entry that is added. */
   readonly settle: (entryId: string, outcome: SvidOutcome) => void;
 }
 
 /** Asks the server for X.509-SVIDs of entries, by their ids, each with a new key. */
-export const svidRequests = ({ server, pace, delays, settle }: SvidRequestParts): GroupedCalls<string> => {
+export const svidRequests = ({ server, pace, delays, random, settle }: SvidRequestParts): GroupedCalls<string> => {
   const ask = async (entryIds: readonly string[]): Promise<void> => {
     const made = await Promise.all(entryIds.map(newKeyAndCsr));
     const items = entryIds.map((entryId, at) => ({ entryId, csr: made[at]?.csr ?? new Uint8Array() }));
     const answers = await answersOf(pace, () => server.x509Svids(items));
+    pace.answered();
     for (const [at, entryId] of entryIds.entries()) {
       const answer = answers[at];
       const own = made[at];
@@ -41,6 +44,7 @@ export const svidRequests = ({ server, pace, delays, settle }: SvidRequestParts)
       try {
         await ask(entryIds);
       } catch (failed) {
+        pace.failed(random());
         for (const entryId of entryIds) settle(entryId, { failed });
       }
     },

@@ -147,6 +147,24 @@ describe('renewal', () => {
     await agent.come(id);
   });
 
+  test('who has many entries knocks no more often at a server that is away than who has one', async () => {
+    const ids = Array.from({ length: 40 }, freshId);
+    for (const id of ids) await world.entry(id);
+    const agent = newSvidAgent(world, time);
+    world.outage = new Refusal('unavailable', 'no server');
+    agent.sync();
+    await eventually(() => world.calls.x509.length === 1);
+    for (let second = 0; second < 300; second += 1) {
+      time.pass(1000);
+      for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(world.calls.x509.length).toBeGreaterThan(5);
+    expect(world.calls.x509.length).toBeLessThan(25);
+    world.outage = undefined;
+    agent.sync();
+    await agent.come(...ids);
+  });
+
   test('Retry-After is honoured', async () => {
     const id = freshId();
     await world.entry(id);
