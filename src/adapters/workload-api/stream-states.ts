@@ -11,7 +11,7 @@ export type StateStream = Pick<ServerWritableStream<unknown, Buffer>, 'write' | 
  * Sends the newest answer, one at a time: while the client does not read the last one, only the newest waits, whatever
  * came between. One that equals the last is left out (WLAPI-5).
  */
-const newestOnly = (call: StateStream): ((answer: Buffer) => void) => {
+const newestOnly = (call: StateStream, signal: AbortSignal): ((answer: Buffer) => void) => {
   let last: Buffer | undefined;
   let next: Buffer | undefined;
   let isWriting = false;
@@ -19,7 +19,8 @@ const newestOnly = (call: StateStream): ((answer: Buffer) => void) => {
     isWriting = false;
     const waiting = next;
     next = undefined;
-    if (waiting !== undefined) send(waiting);
+    // What a client did not read in time is not written behind the end of its call, which would then be another one.
+    if (waiting !== undefined && !signal.aborted) send(waiting);
   };
   const send = (answer: Buffer): void => {
     if (isWriting) {
@@ -56,7 +57,7 @@ export const streamStates = async (
   };
   const forget = calls.add(() => end(CLOSING));
   call.on('cancelled', () => leaving.abort(OVER));
-  const send = newestOnly(call);
+  const send = newestOnly(call, signal);
   try {
     await session.watch((state) => {
       if (!signal.aborted) send(answerOf(state));
