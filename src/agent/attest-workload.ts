@@ -26,7 +26,7 @@ export interface WorkloadAttestation {
 export interface AttestedWorkload {
   /** Sorted, none twice, all well-formed, 4096 at most. */
   readonly selectors: readonly string[];
-  /** Types of the attestors that failed or were late: the process may have selectors of theirs. */
+  /** Types of the attestors that failed, were late or did not finish: the process may have more selectors of theirs. */
   readonly untold: readonly string[];
 }
 
@@ -86,11 +86,15 @@ const askAll = async (
   attestors: readonly WorkloadAttestor[],
   process: WorkloadProcess,
   signal: AbortSignal,
+  unfinished: (type: string) => void,
 ): Promise<readonly PromiseSettledResult<readonly string[]>[]> => {
   const aborted = rejectionOn(signal);
   try {
     return await Promise.allSettled(
-      attestors.map(async (attestor) => Promise.race([attestor.attest(process, signal), aborted.rejects])),
+      attestors.map(async (attestor) => {
+        const told = attestor.attest(process, signal, () => unfinished(attestor.type));
+        return Promise.race([told, aborted.rejects]);
+      }),
     );
   } finally {
     aborted.end();
@@ -136,13 +140,18 @@ export const workloadAttestation = (options: WorkloadAttestation): AttestWorkloa
 
   return async (process, signal) => {
     if (signal.aborted) throw unavailable('the caller does not wait any more');
-    const answers = await withinLimit(options, signal, (limit) => askAll(attestors, process, limit));
+    const unfinished = new Set<string>();
+    const answers = await withinLimit(options, signal, (limit) =>
+      askAll(attestors, process, limit, (type) => unfinished.add(type)),
+    );
     if (signal.aborted) throw unavailable('the caller does not wait any more');
     // After the answers: what they read of a process id is worth nothing unless it was the caller's all along.
     checkSame(process);
     const selectors = selectorsOf(answers);
-    const untold = attestors.filter((_, at) => answers[at]?.status !== 'fulfilled').map(({ type }) => type);
-    if (untold.length === attestors.length) throw unavailable('all workload attestors failed');
+    if (answers.every(({ status }) => status === 'rejected')) throw unavailable('all workload attestors failed');
+    for (const type of unfinished) complain(type, 'it did not finish in time');
+    const isUntold = (type: string, at: number): boolean => answers[at]?.status !== 'fulfilled' || unfinished.has(type);
+    const untold = attestors.filter(({ type }, at) => isUntold(type, at)).map(({ type }) => type);
     if (selectors.length > MOST_SELECTORS) throw unavailable(`the caller has more than ${MOST_SELECTORS} selectors`);
     return { selectors, untold };
   };

@@ -25,7 +25,8 @@ export interface WorkloadAttestor {
   readonly type: string;
   /**
    * `type:key:value` selectors, in any order; empty when the process is none of its kind. Rejects when it cannot tell. Whoever
-   * calls it asks `process.isSame()` after the answer: what was read from `/proc` is worth nothing before.
+   * calls it asks `process.isSame()` after the answer: what was read from `/proc` is worth nothing before. `unfinished` is
+   * called when it answers without what takes it longer: asked again in a moment, it may tell more.
    */
-  attest(process: WorkloadProcess, signal: AbortSignal): Promise<readonly string[]>;
+  attest(process: WorkloadProcess, signal: AbortSignal, unfinished?: () => void): Promise<readonly string[]>;
 }

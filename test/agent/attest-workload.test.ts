@@ -49,6 +49,16 @@ test('the selectors of all attestors come together, sorted, none twice', async (
   expect(log.lines).toEqual([]);
 });
 
+test('one that did not finish counts with what it told, and its type is among those that may tell more', async () => {
+  const hashing = attestor('unix', async (_process, _signal, unfinished) => {
+    unfinished?.();
+    return ['unix:uid:1'];
+  });
+  const { attest, log } = attestationBy([hashing]);
+  expect(await attest(caller(), waits)).toEqual({ selectors: ['unix:uid:1'], untold: ['unix'] });
+  expect(log.lines).toHaveLength(1);
+});
+
 test('each failure of an attestor is counted, though it is logged once a minute', async () => {
   const failed: string[] = [];
   const { attest, log } = attestationBy([says('unix', 'unix:uid:1'), fails('docker')], {

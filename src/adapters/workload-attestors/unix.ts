@@ -95,7 +95,12 @@ export const unixAttestor = (options: UnixAttestorOptions): WorkloadAttestor => 
     sha256: facts.sha256 === undefined && options.wanted('unix:sha256:'),
   });
 
-  const learn = async (process: WorkloadProcess, wants: ProgramWants, signal: AbortSignal): Promise<ProgramFacts> => {
+  const learn = async (
+    process: WorkloadProcess,
+    wants: ProgramWants,
+    signal: AbortSignal,
+    unfinished: () => void,
+  ): Promise<ProgramFacts> => {
     const limit = new AbortController();
     const stop = options.delays.after(PROGRAM_LIMIT_MS, () => limit.abort());
     const either = AbortSignal.any([signal, limit.signal]);
@@ -104,18 +109,24 @@ export const unixAttestor = (options: UnixAttestorOptions): WorkloadAttestor => 
         wants.path ? unlessLate(pathOf(process), either) : undefined,
         wants.sha256 ? unlessLate(digests.of(process, either), either) : undefined,
       ]);
+      // The hash goes on, and is there when it is asked for next.
+      if (either.aborted) unfinished();
       return { ...(path !== undefined && { path }), ...(sha256 !== undefined && { sha256 }) };
     } finally {
       stop();
     }
   };
 
-  const programFacts = async (process: WorkloadProcess, signal: AbortSignal): Promise<ProgramFacts> => {
+  const programFacts = async (
+    process: WorkloadProcess,
+    signal: AbortSignal,
+    unfinished: () => void,
+  ): Promise<ProgramFacts> => {
     const before = known.get(process) ?? {};
     const wants = wantedOf(before);
     if (process.program === undefined || (!wants.path && !wants.sha256)) return before;
     if (!isInOurUserNamespace(process.pid)) return before;
-    const facts = { ...before, ...(await learn(process, wants, signal)) };
+    const facts = { ...before, ...(await learn(process, wants, signal, unfinished)) };
     // Only what was read while the process was still the one that it is held as may be kept.
     if (process.isSame()) known.set(process, facts);
     return facts;
@@ -128,6 +139,9 @@ export const unixAttestor = (options: UnixAttestorOptions): WorkloadAttestor => 
 
   return {
     type: 'unix',
-    attest: async (process, signal) => [...accounts(process), ...program(await programFacts(process, signal))],
+    attest: async (process, signal, unfinished = () => undefined) => [
+      ...accounts(process),
+      ...program(await programFacts(process, signal, unfinished)),
+    ],
   };
 };

@@ -30,7 +30,7 @@ const sha256 = (path: string): string => createHash('sha256').update(readFileSyn
 /** What the attestor says of a process. */
 const attesting = (
   options: Partial<UnixAttestorOptions> = {},
-): ((held: WorkloadProcess) => Promise<readonly string[]>) => {
+): ((held: WorkloadProcess, unfinished?: () => void) => Promise<readonly string[]>) => {
   const attestor = unixAttestor({
     clock: systemClock,
     delays: systemTimers,
@@ -39,7 +39,7 @@ const attesting = (
     group,
     ...options,
   });
-  return (held) => attestor.attest(held, waits);
+  return (held, unfinished) => attestor.attest(held, waits, unfinished);
 };
 
 /** A program of its own that runs. */
@@ -149,9 +149,12 @@ describe('what', () => {
   test('a hash that takes too long is missing, and does not take user and groups along', async () => {
     const late = { after: (_ms: number, work: () => void) => (setImmediate(work), () => undefined) };
     const attest = attesting({ delays: late, wanted: (prefix) => prefix === 'unix:sha256:' });
-    const selectors = await attest(heldProcess());
+    let unfinished = 0;
+    const selectors = await attest(heldProcess(), () => {
+      unfinished += 1;
+    });
     expect(selectors).toContain('unix:uid:1000');
-    expect(programFacts(selectors)).toEqual([]);
+    expect([programFacts(selectors), unfinished]).toEqual([[], 1]);
   });
 
   test('a program that was rewritten in place is read anew', async () => {
