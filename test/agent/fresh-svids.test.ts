@@ -159,7 +159,7 @@ describe('renewal', () => {
       for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     }
     expect(world.calls.x509.length).toBeGreaterThan(5);
-    expect(world.calls.x509.length).toBeLessThan(25);
+    expect(world.calls.x509.length).toBeLessThan(40);
     world.outage = undefined;
     agent.sync();
     await agent.come(...ids);
