@@ -20,9 +20,9 @@ export interface KeepIdentityParts extends OwnSvidParts {
 }
 
 /** The wall clock may be set at any time: it is looked at this often. */
-const TICK_MS = 1000;
+const TICK_MS = 250;
 
-const ASKING: BackOff = { least: 500, first: 2000, most: 60_000 };
+const ASKING: BackOff = { least: 100, first: 500, most: 60_000 };
 /** What only an operator can change is asked for slowly, so that the change is found. */
 const WAITING: BackOff = { least: 30_000, first: 60_000, most: 60_000 };
 

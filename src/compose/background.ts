@@ -115,8 +115,13 @@ export class Background {
     }
   }
 
-  /** Authorities changed: the own SVID follows at once, and readiness tells what is now. */
+  /**
+   * Authorities changed: the own SVID follows at once, and readiness tells what is now. In the middle of an operation nobody
+   * signs; what ends it is a change, too.
+   */
   async #follow(): Promise<void> {
+    const isSigning = this.#parts.issuer.follower.authorities('x509-issuing').some(({ state }) => state === 'active');
+    if (!isSigning) return;
     if (!this.#isReadOnly() && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
     await this.probe();
   }
