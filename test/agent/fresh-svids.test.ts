@@ -182,28 +182,6 @@ describe('renewal', () => {
   });
 });
 
-test('an answer that comes after the stop changes nothing, and leaves no timer', async () => {
-  const id = freshId();
-  await world.entry(id);
-  const asked = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  const server: Pick<AgentServer, 'x509Svids'> = {
-    x509Svids: async (items) => {
-      const given = await world.server.x509Svids(items);
-      asked.resolve();
-      await goOn.promise;
-      return given;
-    },
-  };
-  const agent = newSvidAgent(world, time, { server });
-  agent.sync();
-  await asked.promise;
-  agent.svids.stop();
-  goOn.resolve();
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((go) => setImmediate(go));
-  expect([agent.svids.get(id), agent.changed, time.waiting()]).toEqual([undefined, [], 0]);
-});
-
 describe('refused', () => {
   test('an entry that the server gives nothing for is not asked for again until something changes', async () => {
     const [id, other] = [freshId(), freshId()];
