@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { RECORD_ID_ENTROPY, recordId, type RecordId } from '../domain/record-id.ts';
 import { MAX_SELECTORS } from '../domain/selector.ts';
 import type { SyncDenial, SyncDenials } from '../formats/sync-message.ts';
@@ -69,7 +70,8 @@ export class Denials {
   note(denial: Omit<SyncDenial, 'id'>): RecordId {
     const { clock, entropy } = this.#parts;
     const { operation, reason, selectors, spiffeId } = denial;
-    const key = JSON.stringify([operation, reason, selectors, spiffeId]);
+    // Not the text itself: a container with many labels would fill the memory by asking for one name after the other.
+    const key = hash('sha256', JSON.stringify([operation, reason, selectors, spiffeId]), 'base64');
     const known = this.#remembered.get(key);
     if (known && known.until > clock.monotonic()) return known.id;
     const id = recordId(clock.now(), entropy.bytes(RECORD_ID_ENTROPY));
