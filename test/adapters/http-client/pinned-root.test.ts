@@ -63,7 +63,7 @@ test('a server that offers other roots is not believed, and the operator reads w
   const url = await answering(200, bundleOf(other));
   const refusal = await refusalOf(fetch([url]));
   expect(refusal.code).toBe('unavailable');
-  for (const part of [url.host, fingerprintOf(authority), fingerprintOf(other), 'openssl']) {
+  for (const part of [url.host, fingerprintOf(authority), fingerprintOf(other), 'mayfly bundle show --sha256']) {
     expect(refusal.message).toContain(part);
   }
 });
