@@ -2,7 +2,6 @@ import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { DEFAULT_CONFIG_FILE, parseConfig } from '../compose/config.ts';
 import type { Config } from '../compose/config.ts';
-import { initServer } from '../compose/init-server.ts';
 import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { EXIT } from './exit.ts';
@@ -55,6 +54,8 @@ const initVerb = (cli: Cli): Command =>
         tellProblems(problems, 'mayfly server init', output);
         return EXIT.usage;
       }
+      // Not for every command that there is: it brings the store.
+      const { initServer } = await import('../compose/init-server.ts');
       making('--config, --data-dir and --seal-key', () => initServer(made));
       output.result(made, () =>
         record([

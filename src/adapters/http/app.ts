@@ -10,7 +10,7 @@ import { PeerGone } from './body.ts';
 import { earlyBody } from './early-body.ts';
 import { readInput } from './input.ts';
 import type { RateLimits } from './limits.ts';
-import { useOwnMessages } from './messages.ts';
+import { useOwnMessages } from './express-messages.ts';
 import type { Metrics } from './metrics.ts';
 import type { Peer } from './peer.ts';
 import { internalAnswer, refusalAnswer, sendAnswer } from './render.ts';
