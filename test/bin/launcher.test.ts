@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from '../support/run-command.ts';
@@ -115,6 +124,17 @@ describe('the launcher', () => {
       expect(['0', undefined]).toContain(started.core);
     },
   );
+
+  test.each([
+    ['agent run', 'src/cli/index.ts', true],
+    ['agent check', 'src/cli/index.ts', false],
+    ['server run', 'src/cli/index.ts', false],
+    ['agent run', 'dist/cli/index.js', false],
+  ])('%s of %s keeps what it compiled beside the packages: %s', async (command, cli, isKept) => {
+    const root = stage(cli);
+    expect((await start(root, command.split(' '))).code).toBe(0);
+    expect(existsSync(join(root, 'node_modules', '.cache', 'mayfly'))).toBe(isKept);
+  });
 
   test('leaves short commands as they are', async () => {
     const { stdout } = await start(stage('src/cli/index.ts'), ['server', 'check']);
