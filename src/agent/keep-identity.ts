@@ -264,6 +264,9 @@ export class IdentityKeeper implements AgentIdentity {
 
   #failed(error: unknown): void {
     const problem = (error as Error).message;
+    if (!(error instanceof Refusal || error instanceof EvidenceProblem)) {
+      this.#parts.logger.error('the agent could not see to its identity', { problem });
+    }
     if (this.#svid === undefined || !this.current()) {
       if (error instanceof EvidenceProblem) return this.#wait('unproven', error, problem);
       if (isFinal(error)) return this.#wait(error.code === 'revoked' ? 'banned' : 'unproven', error, problem);

@@ -92,13 +92,19 @@ class Watch {
     this.#caller.checkSame(this.#operation);
   }
 
-  /** From now on the state of callers with these selectors; it is told as soon as there is one. */
-  async #follow(selectors: readonly string[]): Promise<void> {
+  /** From now on the state of callers with these selectors. */
+  #listenTo(selectors: readonly string[]): SharedState {
     const shared = this.#parts.states.of(selectors);
     const unlisten = shared.listen(() => this.#bell.ring());
     this.#unlisten?.();
     this.#unlisten = unlisten;
     this.#shared = shared;
+    return shared;
+  }
+
+  /** Begins: the first state is told as soon as there is one. */
+  async #follow(selectors: readonly string[]): Promise<void> {
+    const shared = this.#listenTo(selectors);
     const state = await ready(this.#parts, this.#caller, shared, this.#operation);
     this.#caller.checkSame(this.#operation);
     this.#send(state);
@@ -136,7 +142,8 @@ class Watch {
     this.#isAttestationDue = false;
     try {
       const selectors = await this.#caller.attest(this.#operation);
-      if (selectors.join('\n') !== this.#shared?.selectors.join('\n')) await this.#follow(selectors);
+      // Nothing is waited for: the stream has to hear of a revocation meanwhile.
+      if (selectors.join('\n') !== this.#shared?.selectors.join('\n')) this.#listenTo(selectors);
     } catch (error) {
       // That it cannot be told now is no reason to take away what was proven, while the process is the same.
       if (!(error instanceof Refusal) || error.code !== 'unavailable') throw error;

@@ -57,7 +57,8 @@ export class WorkloadCaller {
    */
   async selectors(operation: string): Promise<readonly string[]> {
     const age = this.#parts.clock.monotonic() - this.#attestedAt;
-    if (age > REUSED_FOR_MS) return this.attest(operation);
+    // Who was told to come again is looked at again.
+    if (age > REUSED_FOR_MS || this.#untold.length > 0) return this.attest(operation);
     this.#checkOpen();
     return this.#selectors;
   }

@@ -65,7 +65,7 @@ export class AgentFeed implements StreamOwner {
   #closing = false;
 
   constructor(parts: FeedParts) {
-    const { issuer, logger, onChanges } = parts;
+    const { issuer, onChanges } = parts;
     this.#parts = parts;
     this.#tales = new AgentTales(issuer);
     this.#teller = new Teller({
@@ -73,10 +73,7 @@ export class AgentFeed implements StreamOwner {
       tales: this.#tales,
       table: this.#table,
       end: (stream, reason) => this.#end(stream, reason),
-      failed: (error) => {
-        logger.error('the feed of agents failed', { error: Error.isError(error) ? error.message : 'unknown' });
-        this.#endAll('overload');
-      },
+      failed: (error) => this.#failed(error),
     });
     for (const topic of ['entries', 'revocations', 'authorities'] as const) {
       this.#stops.push(issuer.follower.on(topic, (changes) => this.#tell(changes)));
@@ -204,6 +201,13 @@ export class AgentFeed implements StreamOwner {
     for (const stream of this.#table.all()) this.#end(stream, reason, line);
   }
 
+  /** Whoever followed may have missed something: all come anew, and are told everything. */
+  #failed(error: unknown): void {
+    const problem = Error.isError(error) ? error.message : 'unknown';
+    this.#parts.logger.error('the feed of agents failed', { error: problem });
+    this.#endAll('overload');
+  }
+
   #tell(changes: readonly Change[]): void {
     if (this.#table.size > 0) this.#teller.tell(changes);
   }
@@ -215,7 +219,11 @@ export class AgentFeed implements StreamOwner {
   #tickSoon(): void {
     this.#stopTicking ??= this.#parts.delays.after(TICK_MS, () => {
       this.#stopTicking = undefined;
-      this.#tick();
+      try {
+        this.#tick();
+      } catch (error) {
+        this.#failed(error);
+      }
       if (this.#table.size > 0) this.#tickSoon();
     });
   }

@@ -11,7 +11,8 @@ export class Outbox {
   add(streams: Iterable<AgentStream>, lines: readonly Buffer[]): void {
     for (const stream of streams) {
       const held = this.#lines.get(stream);
-      if (held) held.push(...lines);
+      // Not spread into arguments: there may be more of them than a call takes.
+      if (held) for (const line of lines) held.push(line);
       else this.#lines.set(stream, [...lines]);
     }
   }

@@ -45,7 +45,7 @@ export class Teller {
   }
 
   tell(changes: readonly Change[]): void {
-    this.#queue.push(...changes);
+    for (const change of changes) this.#queue.push(change);
     this.#run();
   }
 
