@@ -1,3 +1,4 @@
+import { Refusal } from '../domain/refusal.ts';
 import type { OwnSvid } from '../ports/agent-state.ts';
 
 /**
@@ -34,3 +35,10 @@ export interface AgentIdentity {
   /** Returns a function that ends it. */
   watch(observer: IdentityObserver): () => void;
 }
+
+/** What stood in the way, in a line for the operator: with the decision on record that `mayfly explain` knows more of. */
+export const problemOf = (error: unknown): string => {
+  const { message } = error as Error;
+  const decision = error instanceof Refusal ? error.decisionId : undefined;
+  return decision === undefined ? message : `${message} (decision ${decision})`;
+};

@@ -118,16 +118,22 @@ export class Holdings implements SyncSink {
     this.#view.tell(message);
   }
 
-  /** Once this returns nothing is served that the parts say is dead. */
-  commit(cursor: SyncPlace): void {
+  /**
+   * Once this returns nothing is served that the parts say is dead; once it resolves, nothing of it comes back after a restart
+   * either, so that what is acknowledged then holds (DEC-35).
+   */
+  commit(cursor: SyncPlace): Promise<void> | void {
     const change = this.#view.commit(cursor);
     this.#svids.update(change);
     this.#tokens.update();
     this.#states.viewChanged();
     this.#lastWord.heard();
     this.#denials.tell();
-    if (change.entries.size > 0 || change.revocations || change.bundle || change.epoch) this.#keep?.changed();
+    const isLess = change.revocations || [...change.entries].some((id) => !this.#view.entries.get(id));
+    if (isLess) return this.#keep?.settle();
+    if (change.entries.size > 0 || change.bundle || change.epoch) this.#keep?.changed();
     else this.#keep?.heard();
+    return undefined;
   }
 
   recorded(ids: readonly string[]): void {

@@ -48,6 +48,25 @@ export class KeepHoldings {
     if (this.#parts.clock.monotonic() - this.#savedAt >= this.#parts.lateness()) this.changed();
   }
 
+  /**
+   * Saves at once, and resolves when that is done. When it fails, what was kept before is taken away: it holds what must not
+   * come back.
+   */
+  settle(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#isDirty = false;
+    this.#savedAt = this.#parts.clock.monotonic();
+    return this.#then(async () => {
+      try {
+        await this.#write();
+      } catch (error) {
+        await this.#parts.cache.clear();
+        throw error;
+      }
+    });
+  }
+
   /** Nothing is kept any more. */
   async clear(): Promise<void> {
     this.#cancel?.();
@@ -68,15 +87,17 @@ export class KeepHoldings {
   #save(): void {
     this.#isDirty = false;
     this.#savedAt = this.#parts.clock.monotonic();
-    void this.#then(async () => {
-      const plain = this.#parts.write();
-      if (plain === undefined) return;
-      try {
-        await this.#parts.cache.save(plain);
-      } finally {
-        plain.fill(0);
-      }
-    });
+    void this.#then(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    const plain = this.#parts.write();
+    if (plain === undefined) return;
+    try {
+      await this.#parts.cache.save(plain);
+    } finally {
+      plain.fill(0);
+    }
   }
 
   #then(step: () => Promise<void>): Promise<void> {

@@ -6,9 +6,15 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { EvidenceSource } from '../ports/evidence.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Timers } from '../ports/timers.ts';
-import type { AgentIdentity, AgentStateName, AgentStatus, IdentityObserver } from './agent-identity.ts';
-import { type BackOff, between, pauseAfter } from './jitter.ts';
-import { attestWith, comeBack, EvidenceProblem, type OwnSvidParts, renewSvid } from './own-svid.ts';
+import {
+  type AgentIdentity,
+  type AgentStateName,
+  type AgentStatus,
+  type IdentityObserver,
+  problemOf,
+} from './agent-identity.ts';
+import { type BackOff, pauseAfter } from './jitter.ts';
+import { attestWith, comeBack, EvidenceProblem, isFinal, type OwnSvidParts, renewalOf, renewSvid } from './own-svid.ts';
 
 export interface KeepIdentityParts extends OwnSvidParts {
   /** Absent: only a state folder that holds an identity, or a node key, brings one. */
@@ -25,17 +31,6 @@ const TICK_MS = 250;
 const ASKING: BackOff = { least: 100, first: 500, most: 60_000 };
 /** What only an operator can change is asked for slowly, so that the change is found. */
 const WAITING: BackOff = { least: 30_000, first: 60_000, most: 60_000 };
-
-/** DEC-36: in Unix milliseconds; never later than half of its life, whatever chance says. */
-const renewalOf = (entropy: Entropy, { notBefore, notAfter }: OwnSvid): number =>
-  notBefore * 1000 + (notAfter - notBefore) * 1000 * between(entropy, 0.4, 0.5);
-
-/** The server said no, and not that it could not tell. */
-const isFinal = (error: unknown): error is Refusal =>
-  error instanceof Refusal &&
-  ['attestation_refused', 'revoked', 'unauthenticated', 'renewal_refused', 'forbidden', 'no_identity'].includes(
-    error.code,
-  );
 
 /**
  * Gets an agent its identity and keeps it: what the state folder holds, if that is still good; else the node key; else evidence
@@ -263,7 +258,7 @@ export class IdentityKeeper implements AgentIdentity {
   }
 
   #failed(error: unknown): void {
-    const problem = (error as Error).message;
+    const problem = problemOf(error);
     if (!(error instanceof Refusal || error instanceof EvidenceProblem)) {
       this.#parts.logger.error('the agent could not see to its identity', { problem });
     }
@@ -290,7 +285,8 @@ export class IdentityKeeper implements AgentIdentity {
     const before = this.#status;
     if (before.state === state && before.problem === problem) return;
     this.#status = { state, ...(problem !== undefined && { problem }) };
-    if (problem !== undefined) this.#parts.logger.warn('the agent has no answer from its server', { state, problem });
+    if (problem !== undefined)
+      this.#parts.logger.warn('the agent does not get what it asks its server for', { state, problem });
     this.#each((observer) => observer.status?.(this.#status));
   }
 

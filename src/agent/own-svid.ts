@@ -8,8 +8,10 @@ import { csrDigest, possessionMessage, signPossession } from '../formats/possess
 import type { AgentServer, IssuedSvid } from '../ports/agent-server.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
 import type { EvidenceSource } from '../ports/evidence.ts';
 import { readX509Svid, verifyX509Svid } from '../verify/x509-path.ts';
+import { between } from './jitter.ts';
 import type { ServerTrust } from './server-trust.ts';
 
 export interface OwnSvidParts {
@@ -120,3 +122,14 @@ export const attestWith = async (parts: OwnSvidParts, source: EvidenceSource): P
   });
   return checked(parts, answer, key);
 };
+
+/** DEC-36: in Unix milliseconds; never later than half of its life, whatever chance says. */
+export const renewalOf = (entropy: Entropy, { notBefore, notAfter }: OwnSvid): number =>
+  notBefore * 1000 + (notAfter - notBefore) * 1000 * between(entropy, 0.4, 0.5);
+
+/** The server said no, and not that it could not tell. */
+export const isFinal = (error: unknown): error is Refusal =>
+  error instanceof Refusal &&
+  ['attestation_refused', 'revoked', 'unauthenticated', 'renewal_refused', 'forbidden', 'no_identity'].includes(
+    error.code,
+  );

@@ -5,6 +5,7 @@ import { createHttpServer } from '../adapters/http/server.ts';
 import { createSecretService } from '../adapters/sds/secret-service.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { systemLogger } from '../adapters/system/logger.ts';
+import { openFileLimit } from '../adapters/system/open-files.ts';
 import { peerCredentials } from '../adapters/system/peer-credentials.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import { holdWorkload } from '../adapters/system/workload-process.ts';
@@ -19,6 +20,7 @@ import type { Delays, Timers } from '../ports/timers.ts';
 import { cacheOf, openIdentity } from './agent-identity.ts';
 import { agentReadiness } from './agent-readiness.ts';
 import type { AgentConfig } from './config.ts';
+import { socketLimit } from './connection-limit.ts';
 import { workloadAttestors } from './workload-attestors.ts';
 
 export interface AgentOverrides {
@@ -133,7 +135,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     delays: timers,
     logger,
     services: [secrets],
-    limits: { connections: agent.connections },
+    limits: { connections: socketLimit(agent.connections, openFileLimit()) },
     socketMode: agent.socketMode,
   });
   await workloadApi.listen(agent.socket);

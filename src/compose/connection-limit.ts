@@ -12,3 +12,12 @@ export const connectionLimit = (configured: number, frontEnds: number, openFiles
   const share = Math.floor((openFiles - OTHER_FILES) / (LISTENERS * frontEnds));
   return Math.min(configured, Math.max(FEWEST, share));
 };
+
+/** Descriptors that one caller of the agent's socket takes: its connection, and its process. */
+const FILES_PER_CALLER = 2;
+
+/** The same for the agent's socket. */
+export const socketLimit = (configured: number, openFiles: number | undefined): number =>
+  openFiles === undefined
+    ? configured
+    : Math.min(configured, Math.max(FEWEST, Math.floor((openFiles - OTHER_FILES) / FILES_PER_CALLER)));

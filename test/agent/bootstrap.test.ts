@@ -104,7 +104,10 @@ describe('a certificate of the factory', () => {
 
   test('of another factory makes none', async () => {
     const agent = await start({ evidence: await device(await newCa(), 'stranger') });
-    expect(agent.keeper.status()).toEqual({ state: 'unproven', problem: 'the evidence was not accepted' });
+    expect(agent.keeper.status()).toEqual({
+      state: 'unproven',
+      problem: expect.stringContaining('the evidence was not accepted'),
+    });
   });
 });
 

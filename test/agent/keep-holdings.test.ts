@@ -198,3 +198,39 @@ test('a disk that fails stops nothing', async () => {
   await agent.holdings.stop();
   expect(kept).toBeUndefined();
 });
+
+// DEC-35: what is acknowledged holds after a restart, too
+test('a revocation is kept before it is acknowledged', async () => {
+  const id = freshId();
+  await world.entry(id);
+  agent.sync();
+  await agent.open(UID).session.state();
+  time.pass(5000);
+  await eventually(() => saves === 1);
+  await world.revoke({ kind: 'identity', value: `spiffe://example.org/${id}` }, 'cutoff', 'block');
+  agent.sync();
+  // No time has passed.
+  await eventually(() => saves === 2);
+  const killed = kept;
+  world.outage = OUTAGE;
+  await agent.holdings.stop();
+  kept = killed;
+  agent = startHoldings(world, time, { cache });
+  await agent.holdings.restore();
+  expect(await codeOf(agent.open(UID).session.state())).toBe('no_identity');
+});
+
+test('a revocation that cannot be kept takes away what was kept before', async () => {
+  await world.entry(freshId());
+  agent.sync();
+  await agent.open(UID).session.state();
+  time.pass(5000);
+  await eventually(() => saves === 1);
+  const { save } = cache;
+  cache.save = () => Promise.reject(new Error('no room'));
+  await world.revoke({ kind: 'entry', value: 'another' }, 'cutoff', 'block');
+  agent.sync();
+  await eventually(() => kept === undefined);
+  cache.save = save;
+  expect(kept).toBeUndefined();
+});

@@ -194,7 +194,11 @@ test('an agent that has nothing to show says what is missing', async () => {
   const bad = await start({
     evidence: { type: 'join_token', challenged: false, collect: async () => ({ token: 'x' }) },
   });
-  expect(bad.keeper.status()).toMatchObject({ state: 'unproven', problem: 'the evidence was not accepted' });
+  expect(bad.keeper.status()).toMatchObject({
+    state: 'unproven',
+    // P7: the operator finds the reason under it.
+    problem: expect.stringMatching(/^the evidence was not accepted \(decision [0-9a-f]{32}\)$/),
+  });
 });
 
 test('a state folder that another agent has is not shared', async () => {

@@ -15,6 +15,7 @@ import { AgentStream, type StreamOwner } from './agent-stream.ts';
 import { goodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { Teller } from './teller.ts';
+import { voidReason } from './void-identity.ts';
 
 const TICK_MS = 100;
 const SLOTS = (SYNC_HEARTBEAT * 1000) / TICK_MS;
@@ -103,7 +104,9 @@ export class AgentFeed implements StreamOwner {
     this.#touched.add(stream);
     listener.open(this.#table.size);
     this.#tickSoon();
-    if (this.#closing) this.#end(stream, 'shutdown');
+    // A ban that was told between the check of the caller and this place was told to others only.
+    const reason = this.#closing ? 'shutdown' : voidReason(issuer, stream);
+    if (reason !== undefined) this.#end(stream, reason);
     if (first.length > 0) stream.read(first);
   }
 
