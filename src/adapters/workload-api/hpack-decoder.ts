@@ -1,5 +1,5 @@
 import { ConnectionError, ERROR_CODE } from './frames.ts';
-import { createField, type Field, type FieldPlace } from './hpack-field.ts';
+import { createField, type Field, type FieldPlace, KnownFields } from './hpack-field.ts';
 import { decodeHuffman, mostHuffmanOctets } from './hpack-huffman.ts';
 import { STATIC_TABLE } from './hpack-static-table.ts';
 
@@ -16,7 +16,16 @@ export interface HpackLimits {
   readonly listBytes: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 const broken = (what: string): ConnectionError => new ConnectionError(ERROR_CODE.compression, what);
+
+/** What decoders with the same `placeOf` have in common. */
+export interface SharedFields {
+  /** The static table. */
+  readonly fixed: readonly Field[];
+  readonly known: KnownFields;
+}
 
 /**
  * Reads blocks of headers (RFC 7541). The blocks of one direction of a connection have to come here in order, all of
@@ -26,18 +35,20 @@ export class HpackDecoder {
   readonly #limits: HpackLimits;
   readonly #placeOf: (name: Buffer) => FieldPlace;
   readonly #static: readonly Field[];
+  readonly #known: KnownFields;
   /** The newest last. */
   readonly #table: Field[] = [];
   #tableBytes = 0;
   #maxTableBytes: number;
   #changes = 0;
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NOTHING;
   #at = 0;
 
-  constructor(limits: HpackLimits, placeOf: (name: Buffer) => FieldPlace, knownFields?: readonly Field[]) {
+  constructor(limits: HpackLimits, placeOf: (name: Buffer) => FieldPlace, shared?: SharedFields) {
     this.#limits = limits;
     this.#placeOf = placeOf;
-    this.#static = knownFields ?? staticFields(placeOf);
+    this.#static = shared?.fixed ?? staticFields(placeOf);
+    this.#known = shared?.known ?? new KnownFields();
     this.#maxTableBytes = limits.tableBytes;
   }
 
@@ -63,13 +74,15 @@ export class HpackDecoder {
       if (listBytes > this.#limits.listBytes) throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too many headers');
       fields.push(field);
     }
+    // A connection may say nothing more for days.
+    this.#block = NOTHING;
     return fields;
   }
 
   #field(first: number): Field {
     if ((first & 0x80) !== 0) return this.#indexed(this.#integer(0x7f));
     if ((first & 0x40) === 0) return this.#literal(0x0f, false);
-    const field = this.#literal(0x3f, true);
+    const field = this.#known.of(this.#literal(0x3f, true));
     this.#remember(field);
     return field;
   }

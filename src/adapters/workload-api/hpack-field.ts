@@ -58,3 +58,19 @@ export const createField = (
   const ownName = literal.subarray(nameStart, nameStart + name.length);
   return { name: ownName, literal, size: name.length + value.length + OVERHEAD, place: placeOf(ownName) };
 };
+
+const MOST_KNOWN = 256;
+const MOST_KNOWN_BYTES = 128;
+
+/** One object for fields that are the same, as those of thousands of connections of one library are. The first few; long ones never. */
+export class KnownFields {
+  readonly #fields = new Map<string, Field>();
+
+  of(field: Field): Field {
+    if (field.literal.length > MOST_KNOWN_BYTES) return field;
+    const key = field.literal.toString('latin1');
+    const known = this.#fields.get(key);
+    if (known === undefined && this.#fields.size < MOST_KNOWN) this.#fields.set(key, field);
+    return known ?? field;
+  }
+}

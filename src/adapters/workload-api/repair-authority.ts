@@ -9,7 +9,7 @@ import {
   writeFrameHeader,
 } from './frames.ts';
 import { DEFAULT_TABLE_BYTES, HpackDecoder, staticFields } from './hpack-decoder.ts';
-import { createField, type Field, type FieldPlace } from './hpack-field.ts';
+import { createField, type Field, type FieldPlace, KnownFields } from './hpack-field.ts';
 
 /** Headers that begin so are ours: what a client sends under such a name is taken away. */
 const RESERVED_PREFIX = Buffer.from('x-mayfly-');
@@ -35,7 +35,7 @@ const placeOf = (name: Buffer): FieldPlace => {
   return isReserved ? 'nowhere' : 'ordinary';
 };
 
-const STATIC_FIELDS = staticFields(placeOf);
+const SHARED_FIELDS = { fixed: staticFields(placeOf), known: new KnownFields() };
 const LOCALHOST = createField(AUTHORITY, Buffer.from('localhost'), placeOf, true).literal;
 
 /** A block of headers that has begun. */
@@ -81,7 +81,7 @@ export class AuthorityRepair {
   readonly #decoder = new HpackDecoder(
     { tableBytes: DEFAULT_TABLE_BYTES, listBytes: MAX_BLOCK_BYTES },
     placeOf,
-    STATIC_FIELDS,
+    SHARED_FIELDS,
   );
   readonly #callerField: Buffer;
   /** The beginning of a frame whose other part has not come. */
@@ -202,6 +202,7 @@ export class AuthorityRepair {
     const open = this.#block;
     if (open === undefined) return;
     const content = joined(this.#gathered);
+    this.#gathered = [];
     const isFirst = open.continuations === 0;
     open.parts.push(isFirst ? blockOf(content, this.#flags) : content);
     if ((this.#flags & FLAG.endHeaders) === 0) return;
@@ -217,7 +218,7 @@ export class AuthorityRepair {
     const fields = this.#decoder.decode(block);
     if (!isRequest) return Buffer.concat(trailerParts(fields));
     const written = Buffer.concat(requestParts(fields, this.#callerField));
-    if (this.#decoder.changes === changes) this.#memo = { changes, block: Buffer.from(block), written };
+    if (this.#decoder.changes === changes) this.#memo = { changes, block: kept(block), written: kept(written) };
     return written;
   }
 
@@ -238,6 +239,13 @@ export class AuthorityRepair {
     return output;
   }
 }
+
+/** With octets of its own: those of the pool would keep 8 KiB alive. */
+const kept = (octets: Buffer): Buffer => {
+  const copy = Buffer.allocUnsafeSlow(octets.length);
+  octets.copy(copy);
+  return copy;
+};
 
 const joined = (parts: readonly Buffer[]): Buffer => {
   const [only] = parts;
