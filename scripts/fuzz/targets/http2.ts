@@ -1,4 +1,5 @@
 import { ConnectionError, PREFACE } from '../../../src/adapters/workload-api/frames.ts';
+import { OpenStreams } from '../../../src/adapters/workload-api/open-streams.ts';
 import { AuthorityRepair, CALLER_HEADER } from '../../../src/adapters/workload-api/repair-authority.ts';
 import { bytesMutator, eitherMutator, type Mutator } from '../mutate.ts';
 import { demand, type Target } from '../target.ts';
@@ -63,7 +64,7 @@ const readLiterals = (block: Buffer): readonly (readonly [string, string])[] => 
 
 /** All that a connection says, in pieces of a size; undefined where the rules were broken. */
 const repaired = (input: Buffer, pieceBytes: number): Buffer | undefined => {
-  const repair = new AuthorityRepair(CALLER);
+  const repair = new AuthorityRepair(CALLER, new OpenStreams({ open: 0 }));
   const output: Buffer[] = [repair.next(PREFACE)];
   try {
     for (let at = 0; at < input.length; at += pieceBytes)

@@ -3,10 +3,16 @@ import type { Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
 import { FairReader } from './fair-reader.ts';
 import type { UserShare } from './fair-turns.ts';
-import { ConnectionError, goawayFrame } from './frames.ts';
+import { ConnectionError, ERROR_CODE, goawayFrame } from './frames.ts';
+import { OpenStreams } from './open-streams.ts';
 import { AuthorityRepair } from './repair-authority.ts';
 import { RepairedStream } from './repaired-stream.ts';
 
+/**
+ * Open at once, on all connections of one user: each takes some 10 to 20 KiB, whoever asked for nothing and whoever ends nothing
+ * too.
+ */
+const MOST_STREAMS_OF_USER = 8192;
 /** What a connection is worth in frames: who connects is looked at. */
 const CONNECTION_WORK = 32;
 /** How long a client that broke the rules has to read why. */
@@ -31,7 +37,9 @@ export interface ConnectionParts {
  */
 export const openConnection = (socket: Socket, parts: ConnectionParts): void => {
   const { caller, share, prefaceMs, delays, logger, serve } = parts;
-  const repair = new AuthorityRepair(caller);
+  const streams = new OpenStreams(share.streams);
+  socket.once('close', () => streams.clear());
+  const repair = new AuthorityRepair(caller, streams);
   let isOver = false;
 
   const lose = (error: ConnectionError): void => {
@@ -45,7 +53,11 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): void => 
   const next = (chunk: Buffer): Buffer => {
     if (isOver) return Buffer.alloc(0);
     try {
-      return repair.next(chunk);
+      const repaired = repair.next(chunk);
+      if (share.streams.open > MOST_STREAMS_OF_USER) {
+        throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too many streams of one user are open');
+      }
+      return repaired;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       lose(error);
@@ -60,7 +72,7 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): void => 
     begun.push(next(chunk));
     if (!repair.isUnderWay || isOver) return;
     stopWaiting();
-    serve(new RepairedStream(socket, reader, next, Buffer.concat(begun)));
+    serve(new RepairedStream(socket, reader, next, Buffer.concat(begun), (sent) => streams.sent(sent)));
   };
   const stopWaiting = delays.after(prefaceMs, () => socket.destroy());
   socket.once('close', stopWaiting);

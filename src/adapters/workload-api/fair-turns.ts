@@ -6,6 +6,8 @@ const WORK_PER_TURN = 512;
 
 /** What a user has had in this turn, and who of theirs waits for the next one. */
 export class UserShare {
+  /** How many streams of theirs are open. */
+  readonly streams = { open: 0 };
   readonly #begin: (share: UserShare) => void;
   readonly #waiting = new Set<() => void>();
   #spent = 0;

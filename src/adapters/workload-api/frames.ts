@@ -6,7 +6,7 @@ export const MAX_FRAME_BYTES = 16_384;
 /** What a client says first (RFC 9113 §3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-export const FRAME_TYPE = { headers: 0x1, goaway: 0x7, continuation: 0x9 } as const;
+export const FRAME_TYPE = { data: 0x0, headers: 0x1, reset: 0x3, goaway: 0x7, continuation: 0x9 } as const;
 export const FLAG = { endStream: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 } as const;
 
 /** RFC 9113 §7. */

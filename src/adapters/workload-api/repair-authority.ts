@@ -10,6 +10,7 @@ import {
 } from './frames.ts';
 import { DEFAULT_TABLE_BYTES, HpackDecoder, staticFields } from './hpack-decoder.ts';
 import { createField, type Field, type FieldPlace, KnownFields } from './hpack-field.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 /** Headers that begin so are ours: what a client sends under such a name is taken away. */
 const RESERVED_PREFIX = Buffer.from('x-mayfly-');
@@ -70,6 +71,8 @@ const requestParts = (fields: readonly Field[], callerField: Buffer): readonly B
 const trailerParts = (fields: readonly Field[]): readonly Buffer[] =>
   fields.filter(({ place }) => place !== 'nowhere').map(({ literal }) => literal);
 
+type ClientStreams = Pick<OpenStreams, 'opened' | 'clientEnded' | 'closed'>;
+
 /**
  * What a client of HTTP/2 sends, changed so that the server behind takes it whatever its `:authority` is (WLE-17): some
  * clients put the path of the socket there, or nothing. Blocks of headers are read and written anew, without any table;
@@ -84,6 +87,7 @@ export class AuthorityRepair {
     SHARED_FIELDS,
   );
   readonly #callerField: Buffer;
+  readonly #streams: ClientStreams;
   /** The beginning of a frame whose other part has not come. */
   readonly #head = Buffer.alloc(FRAME_HEADER_BYTES);
   #headBytes = 0;
@@ -99,7 +103,9 @@ export class AuthorityRepair {
   /** What was written last, for a block of the same octets: most clients send the same one for each call. */
   #memo: { readonly changes: number; readonly block: Buffer; readonly written: Buffer } | undefined;
 
-  constructor(caller: string) {
+  /** `streams` hears of what the client opens and resets. */
+  constructor(caller: string, streams: ClientStreams) {
+    this.#streams = streams;
     this.#callerField = createField(Buffer.from(CALLER_HEADER), Buffer.from(caller), placeOf, true).literal;
   }
 
@@ -178,6 +184,8 @@ export class AuthorityRepair {
       throw protocol('a frame that is not the next of its block of headers');
     this.#left = length;
     this.#isGathering = isContinuation || type === FRAME_TYPE.headers;
+    if (type === FRAME_TYPE.reset) this.#streams.closed(stream);
+    else if (type === FRAME_TYPE.data && (flags & FLAG.endStream) !== 0) this.#streams.clientEnded(stream);
     if (!this.#isGathering) return;
     this.#work += REQUEST_WORK;
     if (stream === 0) throw protocol('headers of no stream');
@@ -208,7 +216,12 @@ export class AuthorityRepair {
     if ((this.#flags & FLAG.endHeaders) === 0) return;
     this.#block = undefined;
     const isRequest = open.stream > this.#lastStream;
-    if (isRequest) this.#lastStream = open.stream;
+    if (isRequest) {
+      this.#lastStream = open.stream;
+      this.#streams.opened(open.stream, open.endsStream);
+    } else if (open.endsStream) {
+      this.#streams.clientEnded(open.stream);
+    }
     output.push(this.#frames(this.#written(joined(open.parts), isRequest), open));
   }
 

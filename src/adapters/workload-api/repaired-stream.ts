@@ -19,6 +19,7 @@ export class RepairedStream extends Duplex {
   readonly #socket: Socket;
   readonly #reader: FairReader;
   readonly #repair: Repair;
+  readonly #sent: (chunk: Buffer) => void;
   /** What came while nobody was to read, changed already. */
   #waiting: Buffer[] = [];
   #isFlowing = false;
@@ -29,12 +30,16 @@ export class RepairedStream extends Duplex {
   #isSendDue = false;
   #isReading = false;
 
-  /** `first` was read from the socket already, and changed. The reader gives nothing until somebody reads here. */
-  constructor(socket: Socket, reader: FairReader, repair: Repair, first: Buffer) {
+  /**
+   * `first` was read from the socket already, and changed. The reader gives nothing until somebody reads here. `sent` hears of
+   * all that the server says.
+   */
+  constructor(socket: Socket, reader: FairReader, repair: Repair, first: Buffer, sent: (chunk: Buffer) => void) {
     super({ autoDestroy: false, emitClose: false });
     this.#socket = socket;
     this.#reader = reader;
     this.#repair = repair;
+    this.#sent = sent;
     this.#waiting.push(first);
     reader.pause();
     reader.sink = (chunk) => this.#take(chunk);
@@ -58,6 +63,7 @@ export class RepairedStream extends Duplex {
   /** Called by the runtime for all that it has to send at one time, with one callback for each part. */
   override write(chunk: Buffer, encoding?: unknown, done?: unknown): boolean {
     const written = (typeof encoding === 'function' ? encoding : done) as Written;
+    this.#sent(chunk);
     this.#unsent.push(chunk);
     if (this.#socket.writableLength < MOST_UNREAD_BYTES) written();
     else this.#owed.push(written);

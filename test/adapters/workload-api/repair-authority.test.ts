@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Http2Session, type IncomingHttpHeaders, sensitiveHeaders } from 'node:http2';
 import { createServer as createTcpServer, connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import * as fc from 'fast-check';
+import { OpenStreams } from '../../../src/adapters/workload-api/open-streams.ts';
 import { AuthorityRepair, CALLER_HEADER } from '../../../src/adapters/workload-api/repair-authority.ts';
 
 /** The runtime's own HTTP/2 on both sides, and the repair between them, in pieces of any size. */
@@ -46,7 +47,7 @@ const start = async (pieceBytes: number): Promise<Between> => {
 
   const sockets = new Set<Socket>();
   const front = createTcpServer((socket) => {
-    const repair = new AuthorityRepair('0123456789abcdef');
+    const repair = new AuthorityRepair('0123456789abcdef', new OpenStreams({ open: 0 }));
     const behind = connectTcp(port, '127.0.0.1');
     for (const each of [socket, behind]) {
       sockets.add(each);
