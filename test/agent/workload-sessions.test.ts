@@ -272,7 +272,7 @@ test('the agent itself revoked: all of its workloads lose theirs', async () => {
     ],
     removed: [],
   });
-  agent.holdings.commit({ ...parts.cursor, index: parts.cursor.index + 1 });
+  void agent.holdings.commit({ ...parts.cursor, index: parts.cursor.index + 1 });
   await eventually(() => open.ended() !== undefined);
   expect(open.ended()).toMatchObject({ code: 'no_identity' });
 });

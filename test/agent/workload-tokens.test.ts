@@ -180,7 +180,7 @@ describe('federation', () => {
         });
       }
     }
-    agent.holdings.commit(cursor);
+    void agent.holdings.commit(cursor);
     const { session } = agent.open(UID);
     const state = await session.state();
     expect(state.federated.map(({ trustDomain }) => trustDomain)).toEqual(['other.org']);

@@ -8,13 +8,12 @@ const folder = mkdtempSync(join(tmpdir(), 'mayfly-agent-init-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
 
+const INIT = ['agent', 'init', '--trust-domain', 'example.org', '--server', 'https://mayfly:8443'];
+
 const FINGERPRINT = 'ab'.repeat(32);
 
 const init = (config: string, more: readonly string[]) =>
-  runCli([
-    ...['agent', 'init', '--trust-domain', 'example.org', '--server', 'https://mayfly:8443'],
-    ...['--config', at(config), '--state-dir', at('state'), '--socket', at('w.sock'), ...more],
-  ]);
+  runCli([...INIT, '--config', at(config), '--state-dir', at('state'), '--socket', at('w.sock'), ...more]);
 
 test('writes a configuration that stands, and a key for the cache apart from the state', async () => {
   const { exit } = await init('agent.yaml', ['--root-sha256', FINGERPRINT, '--cache-key', at('cache.key')]);
@@ -63,9 +62,15 @@ test('what is there is never overwritten', async () => {
 test('a state folder that is there keeps its mode', async () => {
   mkdirSync(at('shared'), { mode: 0o755 });
   const { exit } = await runCli([
-    ...['agent', 'init', '--trust-domain', 'example.org', '--server', 'https://mayfly:8443'],
-    ...['--config', at('shared.yaml'), '--state-dir', at('shared'), '--socket', at('w.sock')],
-    ...['--root-sha256', FINGERPRINT],
+    ...INIT,
+    '--config',
+    at('shared.yaml'),
+    '--state-dir',
+    at('shared'),
+    '--socket',
+    at('w.sock'),
+    '--root-sha256',
+    FINGERPRINT,
   ]);
   expect(exit).toBe(0);
   expect(statSync(at('shared')).mode & 0o777).toBe(0o755);

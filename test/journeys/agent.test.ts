@@ -53,8 +53,11 @@ describe('a workload on a node', () => {
       code: 'no_identity',
       message: expect.stringContaining('no identity issued'),
     });
-    const message = await refused.catch((error: Error) => error.message);
-    const [id = ''] = /[0-9a-f]{32}/.exec(String(message)) ?? [];
+    const { message } = await refused.then(
+      () => new Error('it was not refused'),
+      (error: Error) => error,
+    );
+    const [id = ''] = /[0-9a-f]{32}/.exec(message) ?? [];
     const explained = async (): Promise<Record<string, unknown>> => {
       for (;;) {
         const answer = await journey.admin

@@ -86,7 +86,7 @@ export const startHoldings = (
         else if (part.type === 'revocations') holdings.revocations(part);
         else holdings.bundle(part);
       }
-      holdings.commit(cursor);
+      void holdings.commit(cursor);
     },
     open: (...selectors) => {
       const process = { selectors, untold: [], isSame: true, isClosed: false, attested: 0, failure: undefined };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, createServer, type ClientHttp2Session } from 'node:http2';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import fc from 'fast-check';
+import { array, assert, constantFrom, integer, property } from 'fast-check';
 import { FLAG, FRAME_TYPE, writeFrameHeader } from '../../../src/adapters/workload-api/frames.ts';
 import { OpenStreams } from '../../../src/adapters/workload-api/open-streams.ts';
 import { AuthorityRepair } from '../../../src/adapters/workload-api/repair-authority.ts';
@@ -48,25 +48,21 @@ test('an end is found however the octets are cut, and only in frames that can ha
   const flagged = [0x1, 0x0].map((type) => frame(type, END, 1, 30));
   // PING and SETTINGS with the same bit set, and a payload that looks like frames.
   const others = [frame(0x6, END, 0, 8), frame(0x4, END, 0, 0), Buffer.concat([frame(data, 0, 1, 18)])];
-  fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
-      fc.constantFrom(...flagged),
-      (cuts, last) => {
-        const count = { open: 0 };
-        const streams = new OpenStreams(count);
-        streams.opened(1, true);
-        const all = Buffer.concat([...others, last]);
-        for (let at = 0, turn = 0; at < all.length; turn += 1) {
-          // Its header says so, once it is whole; what follows is passed over.
-          expect(count.open).toBe(at < all.length - last.length + 9 ? 1 : 0);
-          const size = cuts[turn % cuts.length] ?? 1;
-          streams.sent(all.subarray(at, at + size));
-          at += size;
-        }
-        expect(count.open).toBe(0);
-      },
-    ),
+  assert(
+    property(array(integer({ min: 1, max: 40 }), { minLength: 1 }), constantFrom(...flagged), (cuts, last) => {
+      const count = { open: 0 };
+      const streams = new OpenStreams(count);
+      streams.opened(1, true);
+      const all = Buffer.concat([...others, last]);
+      for (let at = 0, turn = 0; at < all.length; turn += 1) {
+        // Its header says so, once it is whole; what follows is passed over.
+        expect(count.open).toBe(at < all.length - last.length + 9 ? 1 : 0);
+        const size = cuts[turn % cuts.length] ?? 1;
+        streams.sent(all.subarray(at, at + size));
+        at += size;
+      }
+      expect(count.open).toBe(0);
+    }),
   );
 });
 
