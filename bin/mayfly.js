@@ -52,8 +52,11 @@ const isAgent = process.argv[2] === 'agent';
  */
 const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=16'];
 
-/** An agent is on every node: there, 25 MiB less are worth a twentieth of the speed (docs/performance.md). */
-const LEAN_AGENT = ['--heap-growing-percent=40', '--max-semi-space-size=2'];
+/**
+ * An agent is on every node: there, 15 MiB less are worth a twentieth of the speed (docs/performance.md). Where it has little of the
+ * CPU, four threads of V8's collector would keep each other, and all callers, waiting.
+ */
+const LEAN_AGENT = ['--heap-growing-percent=40', '--max-semi-space-size=2', '--v8-pool-size=1'];
 
 /**
  * A checkout's threads each strip types with WebAssembly, and V8 13.6 may free a wrapper's code of one thread while another
