@@ -104,10 +104,29 @@ const prepareWorkload = async (issuer: Attesting, name: string): Promise<Holder>
   return attestHolder(issuer, { entry: id });
 };
 
+/** What the writer takes at one time, with room to spare. */
+const AT_ONCE = 500;
+
+/** Does it for all of them, so many at a time, and keeps their order. */
+const inGroups = async <Item, Made>(
+  items: readonly Item[],
+  make: (item: Item) => Promise<Made>,
+): Promise<readonly Made[]> => {
+  const made: Made[] = [];
+  for (let at = 0; at < items.length; at += AT_ONCE) {
+    made.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(make))));
+  }
+  return made;
+};
+
+const numbered = <T>(count: number, name: string, make: (name: string) => Promise<T>): Promise<readonly T[]> =>
+  inGroups(
+    Array.from({ length: count }, (_, at) => `${name}-${at}`),
+    make,
+  );
+
 const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> => {
   await createResource(issuer, ADMIN, { identifier: RESOURCE, scopes: [{ name: SCOPE }] });
-  const numbered = <T>(count: number, name: string, make: (name: string) => Promise<T>) =>
-    Promise.all(Array.from({ length: count }, (_, at) => make(`${name}-${at}`)));
   return {
     trustDomain: TRUST_DOMAIN,
     agents: await numbered(sizes.agents, 'agent', (name) => prepareAgent(issuer, name, sizes)),
@@ -120,7 +139,7 @@ const fill = async (issuer: Attesting, sizes: PreparedSizes): Promise<Prepared> 
 /** The same identity under each of the agents. */
 const share = async (issuer: Attesting, agents: readonly BenchAgent[], path: string): Promise<void> => {
   const draft = { spiffeId: `spiffe://${TRUST_DOMAIN}/${path}`, selectors: ['unix:uid:1'] };
-  await Promise.all(agents.map(({ spiffeId: parentId }) => createEntry(issuer, ADMIN, { ...draft, parentId })));
+  await inGroups(agents, ({ spiffeId: parentId }) => createEntry(issuer, ADMIN, { ...draft, parentId }));
 };
 
 /** Opens the folder as a server does, but for its listeners, and founds the trust domain where there is none. */
