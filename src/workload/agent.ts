@@ -1,4 +1,5 @@
 import { Client, credentials, Metadata, status, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
+import { environmentVariable } from '../adapters/system/environment.ts';
 import { ENDPOINT_VARIABLE, grpcTarget } from './address.ts';
 import { WorkloadError, type WorkloadErrorCode } from './errors.ts';
 
@@ -63,7 +64,7 @@ export interface Agent {
 
 /** Where the agent is: given, or named by the environment (WLE-9). Throws `no_address` or `invalid_address`. */
 export const agentTarget = (address: string | undefined): string =>
-  grpcTarget(address ?? process.env[ENDPOINT_VARIABLE]);
+  grpcTarget(address ?? environmentVariable(ENDPOINT_VARIABLE));
 
 export const connectAgent = (target: string): Agent => {
   const client = new Client(target, credentials.createInsecure(), {
