@@ -13,8 +13,8 @@ export interface WorkloadCallerParts {
 
 /** How long selectors count for further calls on the same connection, while the process is the same. Milliseconds. */
 const REUSED_FOR_MS = 5000;
-/** How often in a row the selectors of an attestor that cannot tell are taken to be those of before. */
-const DOUBTS = 3;
+/** How long the selectors of an attestor that cannot tell are taken to be those of before. Milliseconds. */
+const BELIEVED_FOR_MS = 60_000;
 
 /** `unix`, of `unix:uid:1000`. */
 const typeOf = (selector: string): string => selector.slice(0, selector.indexOf(':'));
@@ -27,7 +27,9 @@ export class WorkloadCaller {
   #selectors: readonly string[] = [];
   #untold: readonly string[] = [];
   #attestedAt = -Infinity;
-  #doubts = 0;
+  /** When all attestors told last. */
+  #wholeAt = -Infinity;
+  #isDoubted = false;
   #flight: Promise<readonly string[]> | undefined;
 
   constructor(parts: WorkloadCallerParts, process: WorkloadProcess) {
@@ -47,7 +49,7 @@ export class WorkloadCaller {
 
   /** Whether what was proven last is still in doubt, and to be asked for again soon. */
   get isDoubted(): boolean {
-    return this.#doubts > 0;
+    return this.#isDoubted;
   }
 
   /**
@@ -103,11 +105,14 @@ export class WorkloadCaller {
 
   /** A workload must not lose its identity because an attestor that told of it before cannot tell now. */
   #believe({ selectors, untold }: AttestedWorkload): readonly string[] {
-    this.#attestedAt = this.#parts.clock.monotonic();
+    const now = this.#parts.clock.monotonic();
+    this.#attestedAt = now;
     this.#untold = untold;
-    const before = this.#selectors.filter((selector) => untold.includes(typeOf(selector)));
-    this.#doubts = before.length === 0 ? 0 : this.#doubts + 1;
-    this.#selectors = before.length === 0 || this.#doubts > DOUBTS ? selectors : [...selectors, ...before].sort();
+    if (untold.length === 0) this.#wholeAt = now;
+    const isRecent = now - this.#wholeAt <= BELIEVED_FOR_MS;
+    const before = isRecent ? this.#selectors.filter((selector) => untold.includes(typeOf(selector))) : [];
+    this.#isDoubted = before.length > 0;
+    this.#selectors = this.#isDoubted ? [...new Set([...selectors, ...before])].sort() : selectors;
     return this.#selectors;
   }
 

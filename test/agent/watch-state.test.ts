@@ -10,6 +10,7 @@ import {
 } from '../support/agent-holdings.ts';
 import type { AgentWorld } from '../support/agent-world.ts';
 import { eventually, type ManualTime } from '../support/manual-time.ts';
+import { codeOf } from '../support/refusals.ts';
 
 /** Streams of workloads, from what real issuance gave; time passes when told. */
 
@@ -181,6 +182,20 @@ describe('a stream', () => {
     await settle(time);
     expect(open.ended()).toMatchObject({ code: 'no_identity' });
     expect(open.states).toHaveLength(1);
+  });
+
+  test('what an attestor told is believed for a minute after it told nothing more', async () => {
+    const id = freshId();
+    await world.entry(id, { selectors: ['docker:label:app:web'] });
+    agent.sync();
+    const { session, process } = agent.open('docker:label:app:web', UID);
+    await session.state();
+    process.selectors = [UID];
+    process.untold = ['docker'];
+    time.pass(59_000);
+    expect(pathsOf(await session.state())).toEqual([id]);
+    time.pass(6000);
+    expect(await codeOf(session.state())).toBe('unavailable');
   });
 
   test('a thousand alike hear of a change, in portions', async () => {
