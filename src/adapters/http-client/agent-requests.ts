@@ -187,7 +187,11 @@ export class Requests {
     });
     request.on('error', reject);
     request.once('response', resolve);
-    const stop = this.#connecting.delays.after(REQUEST_MS, () => request.destroy(new Error('no answer in time')));
+    let late: Error | undefined;
+    const stop = this.#connecting.delays.after(REQUEST_MS, () => {
+      late = new Error('no answer in time');
+      request.destroy(late);
+    });
     request.end(body);
     try {
       const answer = await promise;
@@ -196,6 +200,8 @@ export class Requests {
       if (statusCode >= 200 && statusCode < 300) return read;
       throw refusalOf(answer, read);
     } catch (error) {
+      // In the middle of an answer the runtime tells of a connection that was cut, whoever cut it.
+      if (late !== undefined) throw unreachable(host, late);
       if (mayRepeat && wasClosedIdle(request, error)) return await this.#exchange(path, body, false);
       throw unreachable(host, error);
     } finally {

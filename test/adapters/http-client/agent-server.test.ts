@@ -5,8 +5,10 @@ import { systemClock } from '../../../src/adapters/system/clock.ts';
 import { systemTimers } from '../../../src/adapters/system/timers.ts';
 import { writeCsr } from '../../../src/formats/csr-writer.ts';
 import { csrDigest, possessionMessage } from '../../../src/formats/possession.ts';
+import type { Delays } from '../../../src/ports/timers.ts';
 import { readX509Svid } from '../../../src/verify/x509-path.ts';
 import { Journey } from '../../support/journey.ts';
+import { turns } from '../../support/agent-holdings.ts';
 import { codeOf, refusalOf } from '../../support/refusals.ts';
 import {
   json,
@@ -150,7 +152,11 @@ test('the head of the log goes back as it came (DEC-11)', async () => {
 type Answer = NonNullable<StandInOptions['answer']>;
 
 /** A client of something that answers so, under authorities that the test may change. */
-const standInClient = async (answer: Answer, trusted = (roots: readonly Uint8Array[]) => () => roots) => {
+const standInClient = async (
+  answer: Answer,
+  trusted = (roots: readonly Uint8Array[]) => () => roots,
+  delays: Delays = systemTimers,
+) => {
   const authority = await newAuthority();
   const standIn = await startStandIn({ authority, answer });
   standIns.push(standIn);
@@ -159,7 +165,7 @@ const standInClient = async (answer: Answer, trusted = (roots: readonly Uint8Arr
     trustDomain: TRUST_DOMAIN,
     trust: trusted([authority.root.certificate.der]),
     clock: standInClock(),
-    delays: systemTimers,
+    delays,
   });
   clients.push(server);
   return { standIn, server };
@@ -210,6 +216,35 @@ describe('a server that answers oddly', () => {
     );
     expect(await codeOf(server.challenge())).toBe('unavailable');
   });
+});
+
+test('an answer that stops in the middle is late, says so, and is not asked for again', async () => {
+  let asked = 0;
+  const limits: (() => void)[] = [];
+  const delays: Delays = {
+    after: (_ms, work) => {
+      limits.push(work);
+      return () => undefined;
+    },
+  };
+  const { server } = await standInClient(
+    (_request, response) => {
+      asked += 1;
+      if (asked === 1) return json(response, 200, { challenge: 'AAAA' });
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 });
+      response.write('{');
+      // Once the headers and this octet have come.
+      void turns(500).then(() => limits.at(-1)?.());
+      return undefined;
+    },
+    undefined,
+    delays,
+  );
+  // The second request takes the connection of the first.
+  await server.challenge();
+  const refusal = await refusalOf(server.challenge());
+  expect([refusal.code, refusal.message]).toEqual(['unavailable', expect.stringContaining('no answer in time')]);
+  expect(asked).toBe(2);
 });
 
 test('connections are kept, and new authorities mean new ones', async () => {
