@@ -69,11 +69,21 @@ export const createProgram = (cli: Cli): Command => {
   return strict(program, cli.terminal);
 };
 
+/** A key id: the base64url of a digest. No option is as long. */
+const KEY_ID_LIKE_OPTION = /^-[\w-]{42}$/;
+
+/** One key id in 64 begins with a dash. Nobody is to know that an argument behind `--` is no option. */
+const withIdsLast = (args: readonly string[]): readonly string[] => {
+  const isId = (arg: string): boolean => KEY_ID_LIKE_OPTION.test(arg);
+  if (args.includes('--') || !args.some(isId)) return args;
+  return [...args.filter((arg) => !isId(arg)), '--', ...args.filter(isId)];
+};
+
 /** Runs one command line, without the names of runtime and script, and gives the exit code. It never rejects. */
 export const run = async (args: readonly string[], terminal: Terminal): Promise<ExitCode> => {
   const cli: Cli = { terminal, exit: EXIT.yes };
   try {
-    await createProgram(cli).parseAsync([...args], { from: 'user' });
+    await createProgram(cli).parseAsync([...withIdsLast(args)], { from: 'user' });
     return cli.exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.usage;

@@ -49,6 +49,14 @@ const plan = {
 };
 
 const ANSWERS: Readonly<Record<string, Canned>> = {
+  'POST /v1/admin/authorities/preview': {
+    body: {
+      operation: { kind: 'activate', id: 'k1' },
+      changes: [{ kind: 'authority-activated', id: 'k1' }],
+      impact: { liveCredentials: 0, agentsNotMoved: [] },
+      warnings: [],
+    },
+  },
   'POST /v1/admin/join-tokens': {
     status: 201,
     body: {
@@ -153,6 +161,14 @@ describe('what commands show', () => {
       ].join('\n'),
     );
     expect(JSON.parse((await cli('authority list --json')).out)).toMatchObject([{ id: 'k1' }]);
+  });
+
+  test('what a change of a key would do, also of one whose id begins with a dash', async () => {
+    const id = '-BGuxUl_7OZuOSed7viVHgd1yfj21I6wxBU_eJ1XU1E';
+    const { exit, err } = await cli(`authority activate ${id} --force`);
+    // Without --yes nothing is done.
+    expect([exit, err]).toEqual([1, expect.not.stringContaining('unknown option')]);
+    expect(server.seen[0]?.body).toEqual({ kind: 'activate', id });
   });
 
   test('what a validation found, with exit 1 for revoked', async () => {
