@@ -12,6 +12,7 @@ import { admitAgent, admitLanguages, type Suite } from './cases/suite.ts';
 import { tlsCases } from './cases/tls.ts';
 import { expiredCase, shortToken, tokenCases } from './cases/tokens.ts';
 import { wireCases } from './cases/wire.ts';
+import { stopPrograms } from './driver/program.ts';
 import { Server } from './driver/server.ts';
 import { check, finish } from './driver/table.ts';
 
@@ -74,6 +75,7 @@ try {
 } finally {
   await agent.stop();
   await server.stop();
+  await stopPrograms();
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(`${((Date.now() - started) / 1000).toFixed(0)} s`);

@@ -13,6 +13,14 @@ export type Matching = (event: Event) => boolean;
 
 const STOP_MS = 5000;
 
+/** Those that run: a group of cases that broke off leaves its own behind. */
+const running = new Set<Program>();
+
+/** Ends what still runs. */
+export const stopPrograms = async (): Promise<void> => {
+  await Promise.all([...running].map((program) => program.stop()));
+};
+
 /** A running program of the suite, and everything that it said. Ended by its own process id. */
 export class Program {
   readonly name: string;
@@ -31,9 +39,11 @@ export class Program {
     stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-20_000)));
     if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#take(line));
     const closed = Promise.withResolvers<void>();
+    running.add(this);
     this.#child.once('error', (error) => (this.#said += String(error)));
     this.#child.once('close', () => {
       this.#gone = true;
+      running.delete(this);
       this.#stir();
       closed.resolve();
     });
