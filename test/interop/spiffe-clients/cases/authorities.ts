@@ -1,4 +1,4 @@
-import { deepEqual, equal, notDeepEqual, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LANGUAGES, type Language, otherUid, uidOf } from '../driver/languages.ts';
@@ -92,7 +92,7 @@ const allReissued = async (
   row: string,
   watchers: Watchers,
   marks: ReadonlyMap<Language, number>,
-  { holds, lacks }: { readonly holds: string; readonly lacks: string },
+  { holds, lacks, isAll }: { readonly holds: string; readonly lacks: string; readonly isAll: boolean },
 ): Promise<void> => {
   await Promise.all(
     [...watchers].map(([language, program]) =>
@@ -101,9 +101,10 @@ const allReissued = async (
         const before = program.events.slice(0, from).findLast(is('x509'));
         ok(before);
         const isNew = (event: Parameters<typeof serialsOf>[0]): boolean =>
-          is('x509')(event) && serialsOf(event).every((serial) => !serialsOf(before).includes(serial));
+          is('x509')(event) &&
+          !bundleOf(event, TRUST_DOMAIN).includes(lacks) &&
+          (!isAll || serialsOf(event).every((serial) => !serialsOf(before).includes(serial)));
         const event = await program.next('new SVIDs', isNew, { from, within: REISSUE_MS });
-        notDeepEqual(serialsOf(event), serialsOf(before));
         const bundle = bundleOf(event, TRUST_DOMAIN);
         ok(bundle.includes(holds), 'the bundle lacks the root that signs now');
         ok(!bundle.includes(lacks), 'the bundle holds the tainted root');
@@ -200,7 +201,9 @@ const taint = async (
   const since = Date.now();
   await server.admin('authority', 'taint', tainted.id, '--force', '--yes');
   const active = await server.authority('x509-root', 'active');
-  await allReissued(row, watchers, marks, { holds: hashOf(active), lacks: hashOf(tainted) });
+  // SVIDs that were renewed since an older root signed are under the next one already.
+  const isAll = tainted.state === 'active';
+  await allReissued(row, watchers, marks, { holds: hashOf(active), lacks: hashOf(tainted), isAll });
   // Peers that have not heard yet do not trust those that have; it lasts as long as the push.
   await sleep(1000);
   const after = marksOf(dialers);
