@@ -4,12 +4,15 @@ import { MAX_SELECTORS } from '../domain/selector.ts';
 import type { SyncDenial, SyncDenials } from '../formats/sync-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
+import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
+import { FairMap } from './fair-map.ts';
 
 export interface DenialsParts {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly entropy: Entropy;
   readonly delays: Delays;
+  readonly logger: Logger;
   /** Tells the server; false when there is no connection, or no room on it. */
   readonly say: (message: SyncDenials) => boolean;
 }
@@ -24,18 +27,24 @@ const MAX_LINE_BYTES = 48 * 1024;
 const MAX_DENIAL_BYTES = 16 * 1024;
 /** Denials that come close together are told together. Milliseconds. */
 const TOLD_AFTER_MS = 100;
+/** Those that were lost are told of in the log this often at most. Milliseconds. */
+const LOG_EVERY_MS = 60_000;
 
 /**
  * Callers that got nothing, for `mayfly explain` (P7): each has an id that the caller is told, and waits here until the server has
- * it on record. When too many wait, the oldest are lost: callers must not fill the agent's memory.
+ * it on record. When too many wait, the oldest of the user who has the most of them are lost: callers must neither fill the agent's
+ * memory nor push out the denials of others.
  */
 export class Denials {
   readonly #parts: DenialsParts;
-  readonly #waiting = new Map<string, SyncDenial>();
+  readonly #waiting = new FairMap<SyncDenial>(MAX_WAITING);
   /** On this connection. */
   readonly #told = new Set<string>();
   #cancel: (() => void) | undefined;
-  readonly #remembered = new Map<string, { readonly id: RecordId; readonly until: number }>();
+  readonly #remembered = new FairMap<{ readonly id: RecordId; readonly until: number }>(MAX_REMEMBERED);
+  #dropped = 0;
+  #droppedInLog = 0;
+  #loggedAt = -Infinity;
 
   constructor(parts: DenialsParts) {
     this.#parts = parts;
@@ -44,6 +53,11 @@ export class Denials {
   /** How many the server does not have on record yet, as far as is known. */
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** How many were lost for want of room before the server had them on record, as far as is known. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** A new connection: what was told on the last one and is not on record is told again. */
@@ -66,20 +80,18 @@ export class Denials {
     this.#cancel = undefined;
   }
 
-  /** Notes a denial and gives its id. */
-  note(denial: Omit<SyncDenial, 'id'>): RecordId {
+  /** Notes a denial of a caller that runs as this user, and gives its id. */
+  note(uid: number, denial: Omit<SyncDenial, 'id'>): RecordId {
     const { clock, entropy } = this.#parts;
     const { operation, reason, selectors, spiffeId } = denial;
     // Not the text itself: a container with many labels would fill the memory by asking for one name after the other.
-    const key = hash('sha256', JSON.stringify([operation, reason, selectors, spiffeId]), 'base64');
+    const key = hash('sha256', JSON.stringify([uid, operation, reason, selectors, spiffeId]), 'base64');
     const known = this.#remembered.get(key);
     if (known && known.until > clock.monotonic()) return known.id;
     const id = recordId(clock.now(), entropy.bytes(RECORD_ID_ENTROPY));
-    this.#remembered.delete(key);
-    this.#remembered.set(key, { id, until: clock.monotonic() + SAME_FOR_MS });
-    this.#waiting.set(id, { id, ...denial, selectors: telling(selectors) });
-    dropOldest(this.#remembered, MAX_REMEMBERED);
-    for (const oldest of dropOldest(this.#waiting, MAX_WAITING)) this.#told.delete(oldest);
+    this.#remembered.set(key, uid, { id, until: clock.monotonic() + SAME_FOR_MS });
+    const lost = this.#waiting.set(id, uid, { id, ...denial, selectors: telling(selectors) });
+    if (lost !== undefined) this.#drop(lost);
     this.#cancel ??= this.#parts.delays.after(TOLD_AFTER_MS, () => this.tell());
     return id;
   }
@@ -91,13 +103,18 @@ export class Denials {
       this.#told.delete(id);
     }
   }
-}
 
-const dropOldest = (map: Map<string, unknown>, most: number): readonly string[] => {
-  const dropped = [...map.keys().take(Math.max(0, map.size - most))];
-  for (const key of dropped) map.delete(key);
-  return dropped;
-};
+  #drop(id: string): void {
+    const now = this.#parts.clock.monotonic();
+    this.#told.delete(id);
+    this.#dropped += 1;
+    if (now - this.#loggedAt < LOG_EVERY_MS) return;
+    this.#loggedAt = now;
+    const dropped = this.#dropped - this.#droppedInLog;
+    this.#droppedInLog = this.#dropped;
+    this.#parts.logger.warn('denials were lost before the server had them: too many wait', { dropped });
+  }
+}
 
 /** Denials in groups that the server takes in one line each. */
 const linesOf = (denials: readonly SyncDenial[]): readonly (readonly SyncDenial[])[] => {

@@ -42,4 +42,6 @@ export interface HoldingsStatus {
   readonly streams: number;
   /** Denials that the server does not have on record yet. */
   readonly denials: number;
+  /** Denials that were lost for want of room before it had them. */
+  readonly denialsDropped: number;
 }

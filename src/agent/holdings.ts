@@ -81,7 +81,7 @@ export class Holdings implements SyncSink {
         write: () => this.#write(),
         lateness: () => Math.max(LEAST_LATENESS_MS, this.#maxOfflineMs() * LATENESS),
       });
-    this.#denials = new Denials({ clock, entropy, delays, say: parts.say });
+    this.#denials = new Denials({ clock, entropy, delays, logger, say: parts.say });
     this.sessions = workloadSessions({
       ...common,
       entropy,
@@ -214,6 +214,7 @@ export class Holdings implements SyncSink {
       tokens: this.#tokens.all().length,
       streams: this.#streams.size,
       denials: this.#denials.size,
+      denialsDropped: this.#denials.dropped,
     };
   }
 

@@ -117,7 +117,7 @@ export class WorkloadCaller {
   }
 
   #nothing(denial: Omit<SyncDenial, 'id' | 'selectors'>): Refusal {
-    const decisionId = this.#parts.denials.note({ ...denial, selectors: this.#selectors });
+    const decisionId = this.#parts.denials.note(this.#process.uid, { ...denial, selectors: this.#selectors });
     return new Refusal('no_identity', 'no identity issued', { decisionId, reason: denial.reason });
   }
 

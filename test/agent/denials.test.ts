@@ -3,31 +3,40 @@ import { MAX_AGENT_LINE_BYTES, readAgentMessage } from '../../src/formats/agent-
 import type { SyncDenials } from '../../src/formats/sync-message.ts';
 import { testEntropy } from '../support/ledger.ts';
 import { manualTime } from '../support/manual-time.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const newDenials = () => {
   const time = manualTime();
   const said: SyncDenials[] = [];
+  const warnings: unknown[] = [];
   const room = { isThere: true };
   const denials = new Denials({
     clock: time.clock,
     entropy: testEntropy,
     delays: time.delays,
+    logger: { ...silentLogger, warn: (_message, fields) => warnings.push(fields) },
     say: (message) => {
       if (room.isThere) said.push(message);
       return room.isThere;
     },
   });
-  const note = (selectors: readonly string[], reason = 'no entry matches') =>
-    denials.note({ operation: 'workload x509-svid', reason, selectors });
+  const noteOf = (uid: number, selectors: readonly string[], reason = 'no entry matches') =>
+    denials.note(uid, { operation: 'workload x509-svid', reason, selectors });
+  const note = (selectors: readonly string[], reason?: string) => noteOf(1000, selectors, reason);
   const told = (): string[] => said.flatMap((message) => message.denials.map(({ id }) => id));
-  return { ...time, denials, said, room, note, told };
+  return { ...time, denials, said, room, note, noteOf, told, warnings };
 };
 
 test('what a caller chooses takes no room of its own', () => {
   const { denials } = newDenials();
   const selectors = Array.from({ length: 2000 }, (_, at) => `k8s:pod-label:${'x'.repeat(400)}:${at}`);
   const ask = (at: number) =>
-    denials.note({ operation: 'workload jwt-svid', reason: 'none', selectors, spiffeId: `spiffe://example.org/${at}` });
+    denials.note(1000, {
+      operation: 'workload jwt-svid',
+      reason: 'none',
+      selectors,
+      spiffeId: `spiffe://example.org/${at}`,
+    });
   const before = process.memoryUsage().rss;
   for (let at = 0; at < 200; at++) ask(at);
   // The texts alone would take 160 MB and more.
@@ -94,4 +103,43 @@ test('callers cannot fill the memory: the oldest are lost', () => {
   expect(denials.size).toBe(1000);
   pass(100);
   expect(told()).toEqual(ids.slice(4000));
+  expect(denials.dropped).toBe(4000);
+});
+
+test('one who asks again and again pushes out his own denials, not those of others', () => {
+  const { noteOf, denials, pass, told } = newDenials();
+  const [first, second] = [noteOf(1, ['unix:uid:1']), noteOf(2, ['unix:uid:2'])];
+  for (let at = 0; at < 5000; at += 1) noteOf(3, [`unix:path:/${at}`]);
+  expect(denials.size).toBe(1000);
+  expect(denials.dropped).toBe(4002);
+  pass(100);
+  expect(told()).toHaveLength(1000);
+  expect(told().slice(0, 2)).toEqual([first, second]);
+  // What they were told is still theirs.
+  expect(noteOf(1, ['unix:uid:1'])).toBe(first);
+  expect(noteOf(2, ['unix:uid:2'])).toBe(second);
+});
+
+test('two who share the room have half of it each, whoever was there first', () => {
+  const { noteOf, pass, said } = newDenials();
+  for (let at = 0; at < 3000; at += 1) noteOf(1, [`unix:uid:1`, `unix:path:/${at}`]);
+  for (let at = 0; at < 3000; at += 1) noteOf(2, [`unix:uid:2`, `unix:path:/${at}`]);
+  pass(100);
+  const users = said.flatMap((line) => line.denials).map(({ selectors }) => selectors.at(-1));
+  expect(users.filter((user) => user === 'unix:uid:1')).toHaveLength(500);
+  expect(users.filter((user) => user === 'unix:uid:2')).toHaveLength(500);
+});
+
+test('the log says how many were lost, once a minute at most', () => {
+  const { note, pass, warnings } = newDenials();
+  for (let at = 0; at < 1010; at += 1) note([`unix:uid:${at}`]);
+  expect(warnings).toEqual([{ dropped: 1 }]);
+  pass(60_000);
+  note(['unix:uid:5000']);
+  expect(warnings).toEqual([{ dropped: 1 }, { dropped: 10 }]);
+});
+
+test('what one user is told is not told of another', () => {
+  const { noteOf } = newDenials();
+  expect(noteOf(1, [])).not.toBe(noteOf(2, []));
 });
