@@ -212,6 +212,7 @@ export class ServerFollower {
           break;
         case 'bye':
           this.#spread = Math.min((message.within ?? 0) * 1000, LONGEST_SPREAD_MS);
+          if (message.reason === 'revoked') await this.#forget(stream, svid, message.cursor);
           return message.reason;
       }
     }
@@ -242,6 +243,15 @@ export class ServerFollower {
     stream.say({ type: 'ack', cursor });
   }
 
+  /** The server counts it only where it is said: that a connection ends may be anyone's doing. */
+  async #forget(stream: SyncStream, svid: OwnSvid, cursor: SyncPlace | undefined): Promise<void> {
+    const { sink, identity } = this.#parts;
+    if (!identity.revoked(svid)) return;
+    this.#current = false;
+    await sink.forgetAll();
+    if (cursor !== undefined) await stream.leave({ type: 'ack', cursor });
+  }
+
   /** Who proved themselves under an authority that is gone have to prove themselves anew, though not all agents at once. */
   #learn(stream: SyncStream, bundle: SyncBundle): void {
     const { trust, delays, entropy } = this.#parts;
@@ -268,9 +278,8 @@ export class ServerFollower {
 
   #judge(svid: OwnSvid, bye: SyncBye['reason'] | undefined, error: unknown): void {
     const { identity, logger } = this.#parts;
-    if (bye === 'revoked') identity.revoked(svid);
     // It came with the newest SVID that there is, and that has not ended.
-    else if (bye === 'expired' && identity.current()?.serial === svid.serial) identity.refused(svid);
+    if (bye === 'expired' && identity.current()?.serial === svid.serial) identity.refused(svid);
     else if (error instanceof Refusal && error.code === 'unauthenticated') identity.refused(svid);
     const problem = error === undefined ? undefined : (error as Error).message;
     const fields = { ...(bye && { bye }), ...(problem !== undefined && { problem }) };

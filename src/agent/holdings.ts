@@ -161,8 +161,11 @@ export class Holdings implements SyncSink {
     this.#states.viewChanged();
   }
 
-  /** The agent's own identity was taken back: everything is void, and streams end. */
-  forgetAll(): void {
+  /**
+   * The agent's own identity was taken back: everything is void, and streams end. Resolves once nothing of it comes back after a
+   * restart.
+   */
+  forgetAll(): Promise<void> | void {
     this.#view.forget();
     this.#svids.clear();
     this.#tokens.clear();
@@ -170,7 +173,7 @@ export class Holdings implements SyncSink {
     this.#states.viewChanged();
     this.#silence('revoked');
     this.#lastWord.forget();
-    void this.#keep?.clear();
+    return this.#keep?.clear();
   }
 
   /**

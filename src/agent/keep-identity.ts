@@ -112,11 +112,12 @@ export class IdentityKeeper implements AgentIdentity {
     void this.step();
   }
 
-  /** The server said that what came with this SVID is void. */
-  revoked(svid: OwnSvid): void {
-    if (!this.#isHeld(svid)) return;
+  /** The server said that what came with this SVID is void. False: the agent has another one by now, and keeps it. */
+  revoked(svid: OwnSvid): boolean {
+    if (!this.#isHeld(svid)) return false;
     this.#forget('the server took it back');
     void this.step();
+    return true;
   }
 
   /** The authority behind the SVID is not to be relied on any more (DEC-22): the next one is due now. */

@@ -16,6 +16,8 @@ export interface SyncSink {
   commit(cursor: SyncPlace): Promise<void> | void;
   /** The server said, on a connection on which all that it told was committed, that nothing else is so. */
   heard(): void;
+  /** All that is held is void. Resolves once nothing of it comes back after a restart. */
+  forgetAll(): Promise<void> | void;
   /** Denials that the agent told of are on record. */
   recorded(ids: readonly string[]): void;
   /** The default lives of SVIDs, in seconds, as each connection begins. */

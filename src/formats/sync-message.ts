@@ -123,7 +123,7 @@ export interface SyncRecorded {
 
 /**
  * The last line. `shutdown` and `overload`: come again. `expired`: come with a newer SVID. `revoked`: what the agent holds is
- * void, and so is its own identity.
+ * void, and so is its own identity; the connection stays open until the agent has said that it acts by that.
  */
 export interface SyncBye {
   readonly type: 'bye';
@@ -133,9 +133,11 @@ export interface SyncBye {
    * are few.
    */
   readonly within?: number;
+  /** With `revoked`: how far all is void. The agent acknowledges this place once it has forgotten everything. */
+  readonly cursor?: SyncPlace;
 }
 
-/** The agent serves what holds at this place. */
+/** The agent serves what holds at this place; after `revoked`, nothing. */
 export interface SyncAck {
   readonly type: 'ack';
   readonly cursor: SyncPlace;

@@ -74,5 +74,7 @@ export type Answered<T> =
 export interface SyncStream extends AsyncIterable<ServerMessage> {
   /** False: so much waits to be sent that this was dropped. */
   say(message: AgentMessage): boolean;
+  /** Says a last message and closes. Resolves once it is on its way, or cannot be sent. */
+  leave(message: AgentMessage): Promise<void>;
   close(): void;
 }

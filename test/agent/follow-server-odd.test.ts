@@ -49,6 +49,23 @@ test('each cursor is acknowledged once it was committed', async () => {
   expect(told).toEqual(['lives 3600', 'reset', '+a', 'commit', 'changes', '-a', 'commit', 'recorded d']);
 });
 
+test('that all is void is acknowledged once everything is forgotten, at the place that the goodbye names', async () => {
+  const heard: string[] = [];
+  const atEnd: (readonly string[])[] = [];
+  const { told } = await follow({
+    sync: (socket) => {
+      socket.on('data', (chunk: Buffer) => {
+        heard.push(...chunk.toString().trim().split('\n'));
+        atEnd.push([...told]);
+      });
+      say(socket, { ...bye('revoked'), cursor: { epoch: 1, index: 12 } } as ServerMessage);
+    },
+  });
+  await eventually(() => heard.length === 1);
+  expect(heard.map((line) => JSON.parse(line) as unknown)).toEqual([{ type: 'ack', cursor: { epoch: 1, index: 12 } }]);
+  expect(atEnd[0]).toContain('forgotten');
+});
+
 test('what was told and not finished is dropped with its connection', async () => {
   const paths: string[] = [];
   const { told, held, synced } = await follow({

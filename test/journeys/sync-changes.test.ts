@@ -165,6 +165,6 @@ describe('revocations', () => {
     await client.closed();
     expect(performance.now() - before).toBeLessThan(1000);
     expect(client.heard.slice(-3).map(({ type }) => type)).toEqual(['revocations', 'cursor', 'bye']);
-    expect(client.all('bye')).toEqual([{ type: 'bye', reason: 'revoked' }]);
+    expect(client.all('bye')).toEqual([{ type: 'bye', reason: 'revoked', cursor: client.cursor }]);
   });
 });

@@ -118,13 +118,33 @@ describe('mayfly revoke --wait', () => {
     expect(exit).toBe(3);
   });
 
-  test('counts a banned agent that hung up after it was told', async () => {
-    const client = await follow(fleet.agent, { acknowledges: false });
+  test('counts a banned agent that said that it acts by it', async () => {
+    const client = await follow();
     await client.told();
     await until(shown, ({ presence }) => presence?.connected === true);
     const { exit, out } = await revoke('--agent', fleet.agent.spiffeId, '--wait');
     expect(out).toContain('1 of 1 agents confirmed');
     expect(exit).toBe(0);
+    const [bye] = client.all('bye');
+    expect(bye?.cursor?.index).toBeGreaterThanOrEqual(client.cursor?.index ?? Infinity);
+  });
+
+  test('counts no banned agent whose connection just ended: that may be anyone’s doing (DEC-35)', async () => {
+    const client = await follow(fleet.agent, { acknowledges: false });
+    await client.told();
+    await until(shown, ({ presence }) => presence?.connected === true);
+    const waiting = revoke('--agent', fleet.agent.spiffeId, '--wait', '1', '--json');
+    await client.until('bye', () => client.all('bye').length === 1);
+    client.socket.end();
+    const { exit, out } = await waiting;
+    expect(JSON.parse(out)).toMatchObject({
+      confirmations: {
+        agents: 1,
+        confirmed: 0,
+        unconfirmed: [{ agent: fleet.agent.spiffeId, connected: false, until: fleet.agent.notAfter }],
+      },
+    });
+    expect(exit).toBe(3);
   });
 
   test('has nobody to wait for where nobody is', async () => {

@@ -44,6 +44,7 @@ export const noting = (start?: SyncPlace) => {
       told.push('commit');
     },
     heard: () => undefined,
+    forgetAll: () => void told.push('forgotten'),
     recorded: (ids) => told.push(...ids.map((id) => `recorded ${id}`)),
     lives: ({ x509Ttl }) => told.push(`lives ${x509Ttl}`),
   };

@@ -77,7 +77,7 @@ export const followScript = async ({ sync, hello, held, head, starts = true, svi
       },
       accepted: () => identity.push('accepted'),
       refused: () => identity.push('refused'),
-      revoked: () => identity.push('revoked'),
+      revoked: () => identity.push('revoked') > 0,
       renewNow: () => identity.push('renew'),
     },
     state: { head: () => heads.at(-1), saveHead: (next) => heads.push(next) },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
-import type { AgentMessage, ServerMessage, SyncCursor, SyncPlace } from '../../src/formats/sync-message.ts';
+import type { AgentMessage, ServerMessage, SyncPlace } from '../../src/formats/sync-message.ts';
 import type { ClientCertificate } from './journey-client.ts';
 
 const NEWLINE = 0x0a;
@@ -9,7 +9,7 @@ const PATIENCE_MS = 4000;
 
 export interface SyncOptions {
   readonly after?: SyncPlace;
-  /** Acknowledges each cursor; true unless told. */
+  /** Acknowledges each cursor, and that all is void; true unless told. */
   readonly acknowledges?: boolean;
   /** In place of the headers that ask for the upgrade. */
   readonly headers?: string;
@@ -148,12 +148,12 @@ export class SyncClient {
       const message = JSON.parse(this.#rest.subarray(0, end).toString()) as ServerMessage;
       this.#rest = this.#rest.subarray(end + 1);
       this.heard.push(message);
-      if (message.type === 'cursor' && this.#acknowledges) this.#acknowledge(message);
+      if (this.#acknowledges && 'cursor' in message) this.#acknowledge(message.cursor);
     }
     this.#wake();
   }
 
-  #acknowledge({ cursor }: SyncCursor): void {
+  #acknowledge(cursor: SyncPlace): void {
     if (this.socket.writable) this.say({ type: 'ack', cursor });
   }
 

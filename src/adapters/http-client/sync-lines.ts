@@ -70,6 +70,7 @@ const MESSAGES = {
     type: z.literal('bye'),
     reason: z.enum(['shutdown', 'overload', 'expired', 'revoked']),
     within: z.int().min(1).exactOptional(),
+    cursor: Place.exactOptional(),
   }),
 } satisfies { readonly [K in ServerMessage['type']]: z.ZodType<Extract<ServerMessage, { type: K }>> };
 

@@ -10,6 +10,8 @@ import { MAX_LINE_BYTES, readSyncLine } from './sync-lines.ts';
 const FIRST_LEASE_SECONDS = 15;
 /** What may wait to be sent before more is dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** A last message is given so long to leave. */
+const LEAVE_MS = 1000;
 const NEWLINE = 0x0a;
 
 /** Cuts octets into lines, and holds no more than one line and one chunk. */
@@ -87,6 +89,18 @@ export class TlsSyncStream implements SyncStream {
     if (!socket.writable || socket.writableLength > MAX_WAITING_BYTES) return false;
     socket.write(`${JSON.stringify(message)}\n`);
     return true;
+  }
+
+  async leave(message: AgentMessage): Promise<void> {
+    const { socket, delays } = this.#options;
+    if (socket.writable) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const stop = delays.after(LEAVE_MS, resolve);
+      socket.end(`${JSON.stringify(message)}\n`, resolve);
+      await promise;
+      stop();
+    }
+    this.close();
   }
 
   close(): void {

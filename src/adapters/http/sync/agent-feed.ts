@@ -12,7 +12,7 @@ import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { AgentTales, SYNC_HEARTBEAT } from '../../../usecases/tell-agent.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
-import { goodbye } from './goodbye.ts';
+import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { Teller } from './teller.ts';
 import { voidReason } from './void-identity.ts';
@@ -148,8 +148,6 @@ export class AgentFeed implements StreamOwner {
   }
 
   ended(stream: AgentStream): void {
-    // Who was told that all is void and then hung up has read it.
-    if (stream.bye === 'revoked') stream.acknowledged = Math.max(stream.acknowledged, stream.told);
     this.#touched.add(stream);
     stream.socket.end();
   }
@@ -174,6 +172,7 @@ export class AgentFeed implements StreamOwner {
     stream.acknowledged = Math.max(stream.acknowledged, index);
     if (stream.acknowledged === stream.told) stream.behindSince = undefined;
     this.#touched.add(stream);
+    if (stream.bye === 'revoked' && stream.acknowledged === stream.told) stream.socket.end();
   }
 
   #resync(stream: AgentStream): void {
@@ -194,12 +193,16 @@ export class AgentFeed implements StreamOwner {
     if (oldest && others.length + 1 >= STREAMS_PER_AGENT) this.#end(oldest, 'overload');
   }
 
-  #end(stream: AgentStream, reason: SyncBye['reason'], line = goodbye(reason)): void {
-    stream.end(reason, line);
+  #end(stream: AgentStream, reason: SyncBye['reason'], line?: Buffer): void {
     this.#touched.add(stream);
+    if (reason !== 'revoked') return stream.end(reason, line ?? goodbye(reason));
+    // Who confirms that all is void does so for all that is known here.
+    const cursor = this.#tales.place();
+    stream.told = Math.max(stream.told, cursor.index);
+    stream.end(reason, voidGoodbye(cursor));
   }
 
-  #endAll(reason: SyncBye['reason']): void {
+  #endAll(reason: 'shutdown' | 'overload'): void {
     const line = goodbye(reason, this.#table.size);
     for (const stream of this.#table.all()) this.#end(stream, reason, line);
   }

@@ -144,15 +144,17 @@ export class AgentStream implements AgentScope {
   }
 
   /**
-   * Says the last line; what waited before it is forgotten. The peer may still acknowledge; whoever does not close is dropped
-   * after a while.
+   * Says the last line; what waited before it is forgotten. The peer may still acknowledge, and is left the connection where it
+   * has to; whoever does not close is dropped after a while.
    */
   end(reason: SyncBye['reason'], line: Buffer): void {
     if (!this.isOpen) return;
     this.bye = reason;
     this.#backlog = undefined;
     this.#waiting = 0;
-    this.socket.end(line);
+    // A peer whose other side has ended cannot say anything any more, as its runtime has it.
+    if (reason === 'revoked') this.socket.write(line);
+    else this.socket.end(line);
   }
 
   drop(reason: string): void {

@@ -3,7 +3,7 @@ import { goodbye } from '../../../../src/adapters/http/sync/goodbye.ts';
 const told = (...args: Parameters<typeof goodbye>): unknown => JSON.parse(goodbye(...args).toString());
 
 test('one stream that ends is told why, and nothing of others', () => {
-  for (const reason of ['shutdown', 'overload', 'expired', 'revoked'] as const) {
+  for (const reason of ['shutdown', 'overload', 'expired'] as const) {
     expect(told(reason)).toEqual({ type: 'bye', reason });
     expect(goodbye(reason).at(-1)).toBe(0x0a);
   }
