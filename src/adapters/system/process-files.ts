@@ -10,8 +10,8 @@ const HEAD_BYTES = 4096;
 export interface ProcessState extends ProcessIds {
   /** Both absent where the kernel does not let us look. */
   readonly program?: ProgramFile;
-  /** Addresses of the program's start, its loader and its stack: chosen anew at each exec(). */
-  readonly auxv?: string;
+  /** Where the program lies in memory, which is chosen anew at each exec(). */
+  readonly addresses?: string;
 }
 
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
@@ -33,12 +33,50 @@ const head = (path: string): string => {
 
 const IDS = /\nUid:\t\d+\t(\d+)\t.*\nGid:\t\d+\t(\d+)\t.*/;
 
-/** Without the two when it is not ours to look: that needs the same user, or CAP_SYS_PTRACE. */
-const runningProgram = (folder: string): Pick<ProcessState, 'program' | 'auxv'> => {
+const isClosedToUs = (error: unknown): boolean =>
+  isForbidden(error) || codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM';
+
+/** Fields of `stat` after the name of the program, the first of which is its state: proc_pid_stat(5) numbers that 3. */
+const fieldsOfStat = (line: string): readonly string[] =>
+  // The name, in brackets, may hold anything: blanks, brackets and line feeds.
+  line.slice(line.lastIndexOf(')') + 2).split(' ');
+
+/** startcode, endcode and startstack; start_data, end_data and start_brk. Not those of the arguments, which programs move to rename themselves. */
+const ADDRESS_FIELDS = [26, 27, 28, 45, 46, 47].map((number) => number - 3);
+const START_OF_STACK = 28 - 3;
+
+/** Undefined where the kernel hides them: it shows 0 or 1 then. */
+const addressesInStat = (folder: string): string | undefined => {
+  const fields = fieldsOfStat(head(`${folder}/stat`));
+  const stack = fields[START_OF_STACK];
+  if (stack === undefined || stack === '0') return undefined;
+  return ADDRESS_FIELDS.map((at) => fields[at]).join(' ');
+};
+
+/**
+ * From the auxiliary vector: program, loader, stack and vDSO. It is a file of its user alone, which CAP_SYS_PTRACE does not open. That does
+ * show program, stack and heap in `stat`, chosen anew at each exec() likewise; but `stat` adds up all threads of the process, which
+ * takes longer the more there are, so it comes second.
+ */
+const addressesOf = (folder: string, auxv: boolean): string | undefined => {
+  if (!auxv) return addressesInStat(folder);
   try {
-    return { program: fileBehind(`${folder}/exe`), auxv: head(`${folder}/auxv`) };
+    return head(`${folder}/auxv`);
   } catch (error) {
-    if (!isForbidden(error) && codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+    if (!isClosedToUs(error)) throw error;
+    return addressesInStat(folder);
+  }
+};
+
+/** Without the two when it is not ours to look: that needs the same user, or CAP_SYS_PTRACE. */
+const runningProgram = (folder: string, auxv: boolean): Pick<ProcessState, 'program' | 'addresses'> => {
+  try {
+    const program = fileBehind(`${folder}/exe`);
+    const addresses = addressesOf(folder, auxv);
+    // One without the other would let the program be exchanged unnoticed.
+    return addresses === undefined ? {} : { program, addresses };
+  } catch (error) {
+    if (!isClosedToUs(error)) throw error;
     return {};
   }
 };
@@ -50,27 +88,25 @@ const idsInStatus = (folder: string): ProcessIds => {
 };
 
 /**
- * Reads `/proc/PID`, and what the pidfd of the same process tells where there is one and the kernel does. Throws when there is no such process,
- * when it is not shown to us, and when it has no program left.
+ * Reads `/proc/PID`, and what the pidfd of the same process tells where there is one and the kernel does. `auxv` false: as where that file
+ * is closed to us. Throws when there is no such process, when it is not shown to us, and when it has no program left.
  */
-export const processState = (pid: number, pidfd: number | undefined): ProcessState => {
+export const processState = (pid: number, pidfd: number | undefined, auxv = true): ProcessState => {
   const folder = `/proc/${pid}`;
   // Ids last: a change of user between the two would otherwise lie before what is compared.
-  const program = runningProgram(folder);
+  const program = runningProgram(folder, auxv);
   return { ...((pidfd !== undefined && idsOfPidfd(pidfd)) || idsInStatus(folder)), ...program };
 };
 
 export const isSameState = (left: ProcessState, right: ProcessState): boolean =>
   left.ids === right.ids &&
-  left.auxv === right.auxv &&
+  left.addresses === right.addresses &&
   left.program?.device === right.program?.device &&
   left.program?.inode === right.program?.inode;
 
 /** When the process began, in ticks since boot: together with its id, a name that no other process has. Throws as above. */
 export const startTime = (pid: number): string => {
-  const line = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name of the program, in brackets, may hold anything: blanks, brackets and line feeds.
-  const start = line.slice(line.lastIndexOf(')') + 2).split(' ')[19];
+  const start = fieldsOfStat(head(`/proc/${pid}/stat`))[22 - 3];
   if (start === undefined || !/^\d+$/.test(start)) throw new Error('/proc tells no start of the process');
   return start;
 };

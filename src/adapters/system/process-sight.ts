@@ -46,11 +46,9 @@ const CAP_DAC_OVERRIDE = 1n;
 const CAP_DAC_READ_SEARCH = 2n;
 const CAP_SYS_PTRACE = 19n;
 
-/** The program of a process of another user takes the one, and its `auxv`, a file that this user alone may read, one of the others. */
-const mayLookAtAll = (): boolean => {
+const hasCapability = (capability: bigint): boolean => {
   const effective = /^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  const has = (capability: bigint): boolean => ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n;
-  return has(CAP_SYS_PTRACE) && (has(CAP_DAC_READ_SEARCH) || has(CAP_DAC_OVERRIDE));
+  return ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n;
 };
 
 const programs = (): string => {
@@ -62,10 +60,13 @@ const programs = (): string => {
       cause: error,
     });
   }
-  if (mayLookAtAll()) return 'of all users can be looked at';
-  throw new Error(
-    'those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH',
-  );
+  if (!hasCapability(CAP_SYS_PTRACE)) {
+    throw new Error('those of other users get no unix:path and unix:sha256: run as root, or with CAP_SYS_PTRACE');
+  }
+  const opensAll = hasCapability(CAP_DAC_READ_SEARCH) || hasCapability(CAP_DAC_OVERRIDE);
+  return opensAll
+    ? 'of all users can be looked at'
+    : 'of all users can be looked at, but for files and folders closed to the agent: CAP_DAC_READ_SEARCH opens those';
 };
 
 /** Numbers that the kernel gives the first namespace of each kind (`include/linux/proc_ns.h`), and what another one costs. */

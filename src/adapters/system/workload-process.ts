@@ -8,6 +8,8 @@ import { isNoSuchFile, isSameState, overflowIds, type ProcessState, processState
 export interface HoldOptions {
   /** False: as on kernels before 6.5, whose sockets do not give out the process, and whose pidfds tell nothing of it. */
   readonly peerPidfd?: boolean;
+  /** False: as where the agent may not read the auxiliary vectors of others, since all it has is CAP_SYS_PTRACE. */
+  readonly auxv?: boolean;
 }
 
 const unknown = (why: string): Refusal =>
@@ -101,8 +103,8 @@ const stateAtStart = (pidfd: number, read: () => ProcessState, { uid, gid }: Pee
  * the id only: if the process ends and its id is given away between connect and here, whoever has it now is taken for the
  * caller, so long as it runs as the same user and group.
  *
- * What it runs: `isSame()` notices every exec() from here on, by device and inode of the program and by the addresses in its
- * auxiliary vector, and every change of its user or group ids. It does not notice an exec() between connect and here, of which no
+ * What it runs: `isSame()` notices every exec() from here on, by device and inode of the program and by the addresses that it was
+ * given in memory, and every change of its user or group ids. It does not notice an exec() between connect and here, of which no
  * record exists; nor an exec() of the very same file with address randomisation switched off; nor any exec() where the agent
  * may not look (another user's process, without CAP_SYS_PTRACE): then there is no `program`. What attestors read of the
  * program must therefore be of the file in `program`. Code that a process loads later is not noticed by anybody: whoever may run a
@@ -116,7 +118,7 @@ export const holdWorkload = (descriptor: number, options: HoldOptions = {}): Wor
   checkNamed(uid, gid);
   const groups = peerGroups(descriptor);
   let pidfd: number | undefined = pidfdOf(descriptor, pid, options);
-  const read = (): ProcessState => processState(pid, options.peerPidfd === false ? undefined : pidfd);
+  const read = (): ProcessState => processState(pid, options.peerPidfd === false ? undefined : pidfd, options.auxv);
   let state: ProcessState;
   try {
     state = stateAtStart(pidfd, read, { uid, gid });

@@ -28,6 +28,7 @@ const selfCalled = async (): Promise<[Socket, Socket]> => {
 describe.each([
   ['the pidfd of the socket', {}],
   ['the process id', { peerPidfd: false }],
+  ['addresses that CAP_SYS_PTRACE alone shows', { auxv: false }],
 ])('by %s', (_name, options) => {
   test('a caller is known by what the kernel recorded', async () => {
     const caller = await callers.caller();

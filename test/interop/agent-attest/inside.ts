@@ -1,7 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { call, check, counts, hold, Listening, refusalOf, runs, verdict } from './harness.ts';
+import type { Socket } from 'node:net';
+import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
+import { processSight } from '../../../src/adapters/system/process-sight.ts';
+import { descriptorOf } from '../../support/unix-callers.ts';
+import { call, check, counts, hold, Listening, refusalOf, runs, STRANGER, until, verdict } from './harness.ts';
 
 /** Told to `run.ts`, a line each. */
 const tell = (message: object): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -48,14 +52,56 @@ const reuse = async (peerPidfd: boolean): Promise<void> => {
   listening.close();
 };
 
-/** A caller that `run.ts` starts outside of these namespaces. */
+/** A caller that `run.ts` starts outside, who does what is told as `say`. */
+const fromOutside = async (listening: Listening, as: string): Promise<Socket> => {
+  const accepted = listening.socket();
+  tell({ listening: listening.path, as });
+  return accepted;
+};
+
 const outside = async (words: string): Promise<void> => {
   const listening = await new Listening().listen();
-  const accepted = listening.socket();
-  tell({ listening: listening.path });
-  const socket = await accepted;
+  const socket = await fromOutside(listening, String(STRANGER));
   const refusal = refusalOf(socket);
   check(`a caller outside is refused: ${words}`, refusal?.includes(words) === true, refusal);
+  listening.close();
+};
+
+const isOfProgram = (selector: string): boolean => /^unix:(?:path|sha256):/.test(selector);
+
+/** Callers are root's: another user, whose auxiliary vectors are closed to this one. */
+const ptraceAlone = async (): Promise<void> => {
+  const listening = await new Listening().listen();
+  const programs = processSight().find(({ what }) => what === 'programs of callers');
+  check('the agent says that it may look, and what is closed to it', programs?.ok === true, programs?.detail);
+  check('and by which capability', programs?.detail.includes('CAP_DAC_READ_SEARCH') === true, programs?.detail);
+
+  const before = await fromOutside(listening, '0');
+  tell({ say: 'exec /bin/sleep 60' });
+  await runs(peerCredentials(descriptorOf(before)).pid ?? 0, '/bin/sleep');
+  const sleeping = hold(before);
+  const selectors = [...(await verdict(sleeping))];
+  check('path and hash of another user’s program are told', selectors.filter(isOfProgram).length === 2, selectors);
+  sleeping.close();
+
+  const anew = hold(await fromOutside(listening, '0'));
+  check('a caller that does nothing is the same', anew.program !== undefined && anew.isSame());
+  tell({ say: 'again' });
+  await until(() => !anew.isSame());
+  check('one that runs the same program anew gets nothing', (await verdict(anew)) === 'unauthenticated');
+  anew.close();
+
+  const another = hold(await fromOutside(listening, '0'));
+  tell({ say: 'exec /bin/sleep 60' });
+  await runs(another.pid, '/bin/sleep');
+  check('nor does one that runs another', !another.isSame() && (await verdict(another)) === 'unauthenticated');
+  another.close();
+
+  const gone = hold(await fromOutside(listening, '0'));
+  tell({ say: `setuid ${STRANGER}` });
+  await until(() => !gone.isSame());
+  check('nor one that changed its user', (await verdict(gone)) === 'unauthenticated');
+  gone.close();
   listening.close();
 };
 
@@ -63,7 +109,8 @@ const [, , name] = process.argv;
 if (name === 'reuse of process ids') {
   await reuse(true);
   await reuse(false);
-} else if (name === 'callers outside') await outside('a pid namespace that the agent does not see');
+} else if (name === 'CAP_SYS_PTRACE alone') await ptraceAlone();
+else if (name === 'callers outside') await outside('a pid namespace that the agent does not see');
 else await outside('no id in the user namespace of the agent');
 tell(counts());
 process.exit(0);

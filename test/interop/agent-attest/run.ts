@@ -8,22 +8,24 @@ import { leakNothing } from './leaks.ts';
 import { otherNamespaces } from './namespaces.ts';
 import { passedOn } from './passed-on.ts';
 
-/** Runs `inside.ts` behind `unshare`; callers that it asks for come from outside of its namespaces. */
-const inside = async (name: string, unshare: readonly string[]): Promise<void> => {
-  const child = spawn('unshare', [...unshare, process.execPath, join(HERE, 'inside.ts'), name], {
+/** Runs `inside.ts` behind another command; callers that it asks for come from outside of its namespaces. */
+const inside = async (name: string, [command = 'unshare', ...args]: readonly string[]): Promise<void> => {
+  const child = spawn(command, [...args, process.execPath, join(HERE, 'inside.ts'), name], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
   let counted = false;
+  let caller: Caller | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
-    const { listening, passed, failed, text } = JSON.parse(line) as Record<string, never>;
+    const { listening, as, say, passed, failed, text } = JSON.parse(line) as Record<string, never>;
     if (text !== undefined) console.log(text);
     if (listening !== undefined) {
-      const caller = new Caller(listening, [], [`as=${STRANGER}`]);
-      await caller.answer();
-      child.stdin.write('connected\n');
-      child.once('exit', () => void caller.end());
+      const outside = new Caller(listening, [], [`as=${as}`]);
+      await outside.answer();
+      child.once('exit', () => void outside.end());
+      caller = outside;
     }
+    if (say !== undefined) caller?.say(say);
     if (passed !== undefined && failed !== undefined) {
       counted = true;
       addCounts({ passed, failed });
@@ -33,14 +35,24 @@ const inside = async (name: string, unshare: readonly string[]): Promise<void> =
   check(`${name} came to its end`, counted);
 };
 
+/** A user that is not root, with one capability. */
+const withCapability = (name: string): readonly string[] => [
+  'setpriv',
+  `--reuid=${STRANGER}`,
+  `--regid=${STRANGER}`,
+  '--clear-groups',
+  ...['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+${name}`),
+];
+
 check('this runs as root', process.getuid?.() === 0, 'users cannot be changed without');
 if (process.getuid?.() === 0) {
   await changedCallers();
   await passedOn();
   await otherNamespaces();
   await leakNothing();
-  await inside('reuse of process ids', ['--pid', '--fork', '--mount-proc']);
-  await inside('callers outside', ['--pid', '--fork', '--mount-proc']);
-  await inside('users without a name', ['--user', '--map-root-user']);
+  await inside('reuse of process ids', ['unshare', '--pid', '--fork', '--mount-proc']);
+  await inside('callers outside', ['unshare', '--pid', '--fork', '--mount-proc']);
+  await inside('CAP_SYS_PTRACE alone', withCapability('sys_ptrace'));
+  await inside('users without a name', ['unshare', '--user', '--map-root-user']);
 }
 finish();
