@@ -17,10 +17,11 @@ import type { Cli } from './verb.ts';
 
 const AGENTS = '/v1/admin/agents';
 
-const stateOf = ({ banned, locked, svid, dead, stoppedRenewing }: Agent): string => {
+const stateOf = ({ banned, evicted, locked, svid, dead, stoppedRenewing }: Agent): string => {
   if (banned) return 'banned';
   if (locked) return 'locked';
   if (dead) return 'dead';
+  if (evicted) return 'evicted';
   if (svid === undefined) return 'expired';
   return stoppedRenewing ? 'stopped renewing' : 'good';
 };
@@ -42,6 +43,11 @@ const connectionLines = ({ presence }: Agent): Lines =>
         ['behind since', presence.behindSince === undefined ? undefined : time(presence.behindSince)],
       ];
 
+const nodeKeyText = ({ hasNodeKey, evicted, renewUntil }: Agent): string => {
+  if (!hasNodeKey) return 'none';
+  return evicted ? 'void' : `pinned, may come back until ${timeOfSeconds(renewUntil)}`;
+};
+
 const agentText = (agent: Agent): string =>
   record([
     ['spiffe id', agent.spiffeId],
@@ -50,9 +56,10 @@ const agentText = (agent: Agent): string =>
     ['attested', time(agent.attestedAt)],
     ['selectors', agent.selectors],
     ['svid', agent.svid === undefined ? undefined : `${agent.svid.serial} until ${timeOfSeconds(agent.svid.notAfter)}`],
-    ['node key', agent.hasNodeKey ? `pinned, may come back until ${timeOfSeconds(agent.renewUntil)}` : 'none'],
+    ['node key', nodeKeyText(agent)],
     ...connectionLines(agent),
     ['banned by', agent.banned?.id],
+    ['evicted by', agent.evicted?.id],
     ['locked by', agent.locked?.id],
   ]);
 

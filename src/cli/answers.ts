@@ -29,9 +29,10 @@ export interface Status {
 
 export type Credential = CredentialRow & { readonly status: Status };
 
-export type Agent = Omit<SeenAgent, 'attestedAt' | 'banned' | 'locked' | 'presence'> & {
+export type Agent = Omit<SeenAgent, 'attestedAt' | 'banned' | 'evicted' | 'locked' | 'presence'> & {
   readonly attestedAt: string;
   readonly banned?: Revocation;
+  readonly evicted?: Revocation;
   readonly locked?: Revocation;
   readonly presence?: {
     readonly connected: boolean;

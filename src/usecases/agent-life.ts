@@ -7,7 +7,7 @@ type Reader = Pick<Issuer, 'views' | 'clock' | 'policy'>;
 /** How an agent's own identity stands. Times in Unix seconds. */
 export interface AgentLife {
   /** Its newest SVID, expired or not. */
-  readonly newest?: Pick<CredentialRow, 'id' | 'notBefore' | 'notAfter'>;
+  readonly newest?: CredentialRow;
   /** Until when its node key brings it back (DEC-13); absent without one. */
   readonly returnsUntil?: number;
   /** Neither SVID nor node key is good any more: only new evidence makes it an agent again. */

@@ -7,16 +7,19 @@ import type { AttestationRow, Page } from '../ports/views.ts';
 import { agentLife } from './agent-life.ts';
 import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
+import { revocationSubject } from './release.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
 export interface AgentView extends Omit<AttestationRow, 'nodeKey'> {
   /** A node key is pinned: it may come back with it (DEC-13). */
   readonly hasNodeKey: boolean;
-  /** Its newest SVID that has not expired, if it has one. */
+  /** Its newest SVID, if that has neither expired nor been revoked. */
   readonly svid?: { readonly serial: string; readonly notBefore: number; readonly notAfter: number };
   /** Nothing is issued to it or through it. */
   readonly banned?: Revocation;
+  /** What it attested with is void, its node key too, until it attests anew (DEC-6). */
+  readonly evicted?: Revocation;
   /** Renewal stopped: a clone was seen (DEC-12). */
   readonly locked?: Revocation;
   /** Neither its SVID nor its node key is good any more. */
@@ -51,8 +54,10 @@ const viewOf = (issuer: Reader, row: AttestationRow): AgentView => {
   const { spiffeId } = row;
   const { revocations } = issuer.follower;
   const { newest, isDead, isPastRenewal } = agentLife(issuer, row);
-  const svid = newest && newest.notAfter > unixSeconds(issuer.clock.now()) ? newest : undefined;
+  const isOver = newest === undefined || newest.notAfter <= unixSeconds(issuer.clock.now());
+  const svid = isOver || revocations.killing(revocationSubject(newest), newest.index) ? undefined : newest;
   const banned = revocations.barring({ spiffeId });
+  const evicted = revocations.killing({ spiffeId, agent: spiffeId }, row.index);
   const locked = revocations.locking(spiffeId);
   return {
     ...shown,
@@ -61,6 +66,7 @@ const viewOf = (issuer: Reader, row: AttestationRow): AgentView => {
     isPastRenewal,
     ...(svid && { svid: { serial: svid.id, notBefore: svid.notBefore, notAfter: svid.notAfter } }),
     ...(banned && { banned }),
+    ...(evicted && { evicted }),
     ...(locked && { locked }),
   };
 };

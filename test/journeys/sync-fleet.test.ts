@@ -66,6 +66,14 @@ describe('presence', () => {
   });
 });
 
+test('`agent list` says that an agent was evicted', async () => {
+  const list = async () => (await runCli(['agent', 'list', '--socket', fleet.journey.server.ready.adminSocket])).out;
+  expect(await list()).toMatch(/ good /);
+  const path = `/v1/admin/agents/${encodeURIComponent(fleet.agent.spiffeId)}/evict`;
+  await fleet.journey.administer('POST', path, { confirm: true });
+  expect(await list()).toMatch(/ evicted /);
+});
+
 describe('changes reach agents at every front end', () => {
   test('an entry, a revocation and a successor', async () => {
     const clients = await Promise.all([follow(), follow(), follow(), follow()]);

@@ -20,8 +20,12 @@ const Agent = z.object({
   attestedAt: z.iso.datetime(),
   renewUntil: z.int().describe('Unix seconds.'),
   hasNodeKey: z.boolean(),
-  svid: z.object({ serial: z.string(), notBefore: z.int(), notAfter: z.int() }).optional(),
+  svid: z
+    .object({ serial: z.string(), notBefore: z.int(), notAfter: z.int() })
+    .optional()
+    .describe('The newest one, unless it has expired or was revoked.'),
   banned: RevocationAnswer.optional(),
+  evicted: RevocationAnswer.optional().describe('What it attested with is void: it has to attest anew.'),
   locked: RevocationAnswer.optional(),
   dead: z.boolean().describe('Neither its SVID nor its node key is good any more.'),
   stoppedRenewing: z.boolean().describe('Its SVID should have been renewed by now, and it is not connected.'),
@@ -60,6 +64,7 @@ const render = (agent: SeenAgent): object => ({
   ...agent,
   attestedAt: time(agent.attestedAt),
   ...(agent.banned && { banned: renderRevocation(agent.banned) }),
+  ...(agent.evicted && { evicted: renderRevocation(agent.evicted) }),
   ...(agent.locked && { locked: renderRevocation(agent.locked) }),
   ...(agent.presence && { presence: renderPresence(agent.presence) }),
 });
