@@ -1,0 +1,90 @@
+import { buildApp } from '../../../../src/adapters/http/app.ts';
+import { callerChecks } from '../../../../src/adapters/http/callers.ts';
+import { networkPeers } from '../../../../src/adapters/http/peer.ts';
+import { syncRoutes } from '../../../../src/adapters/http/routes/sync.ts';
+import { createHttpServer, type HttpServer } from '../../../../src/adapters/http/server.ts';
+import { AgentFeed, type FeedListener } from '../../../../src/adapters/http/sync/agent-feed.ts';
+import { systemTimers } from '../../../../src/adapters/system/timers.ts';
+import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
+import type { Issuer } from '../../../../src/usecases/issuer.ts';
+import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
+import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
+import { SyncClient } from '../../../support/sync-client.ts';
+
+const AGENT = 'spiffe://example.org/mayfly/agent/x509pop/one' as SpiffeId;
+
+const nobody: FeedListener = {
+  changed: () => undefined,
+  denied: () => undefined,
+  open: () => undefined,
+  dropped: () => undefined,
+};
+
+let world: CallerWorld;
+let server: HttpServer;
+let feed: AgentFeed;
+/** What happens once a caller was found good, before it is let in. */
+let meanwhile: () => Promise<void>;
+let api: string;
+
+beforeEach(async () => {
+  world = await openCallerWorld();
+  meanwhile = () => Promise.resolve();
+  // The feed signs nothing.
+  const issuer = world.issuer as Issuer;
+  feed = new AgentFeed({
+    issuer,
+    delays: systemTimers,
+    logger: silentLogger,
+    onChanges: () => () => undefined,
+    listener: nobody,
+    most: 10,
+  });
+  const checks = callerChecks(issuer);
+  const services = testServices({
+    callers: {
+      ...checks,
+      caller: async (...args) => {
+        const caller = await checks.caller(...args);
+        await meanwhile();
+        return caller;
+      },
+    },
+  });
+  server = createHttpServer({
+    app: buildApp(syncRoutes(issuer, feed), 'api', services, networkPeers()),
+    delays: systemTimers,
+    tls: { identity: changingIdentity(await newTlsIdentity()), clientCertificates: true },
+    upgrades: true,
+  });
+  api = `https://127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
+});
+
+afterEach(async () => {
+  await feed.close();
+  await server.close();
+  world.close();
+});
+
+const anAgent = () => world.issue({ spiffeId: AGENT, recorded: { role: 'agent', spiffeId: AGENT } });
+
+test('an agent that is banned between the check and its place in the feed is told so, whoever was told before', async () => {
+  const agent = await anAgent();
+  meanwhile = async () => {
+    await world.revoke({ kind: 'agent', value: AGENT }, ['cutoff', 'block']);
+    // Those who have a place are told now.
+    world.follower.refresh();
+  };
+  const client = await SyncClient.open(api, agent);
+  await client.closed();
+  expect(client.heard[0]?.type).toBe('welcome');
+  expect(client.all('bye')).toMatchObject([{ reason: 'revoked' }]);
+});
+
+test('one that nothing happened to stays', async () => {
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  expect(client.all('bye')).toEqual([]);
+  client.close();
+});
