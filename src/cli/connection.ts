@@ -45,19 +45,23 @@ const readFile = (option: string, path: string): Buffer => {
 const MAX_KEY_FILE_BYTES = 16 * 1024;
 
 /** A key that others on the machine can read is not the administrator's alone any more. */
-const readKey = (option: string, path: string): Buffer => {
+const readKey = (option: string, path: string, { environment }: Terminal): Buffer => {
   try {
-    return readGuardedFile(path, { what: 'private key', maxBytes: MAX_KEY_FILE_BYTES });
+    return readGuardedFile(path, {
+      what: 'private key',
+      maxBytes: MAX_KEY_FILE_BYTES,
+      credentials: environment['CREDENTIALS_DIRECTORY'],
+    });
   } catch (error) {
     if (error instanceof Refusal) throw new UsageError(`${option}: ${error.message}`);
     throw error;
   }
 };
 
-const need = (options: ConnectionOptions, { environment }: Terminal, name: 'cert' | 'key' | 'bundle'): Buffer => {
-  const path = options[name] ?? environment[`MAYFLY_${name.toUpperCase()}`];
+const need = (options: ConnectionOptions, terminal: Terminal, name: 'cert' | 'key' | 'bundle'): Buffer => {
+  const path = options[name] ?? terminal.environment[`MAYFLY_${name.toUpperCase()}`];
   if (path === undefined) throw new UsageError(`--server needs --${name} too`);
-  return name === 'key' ? readKey(`--${name}`, path) : readFile(`--${name}`, path);
+  return name === 'key' ? readKey(`--${name}`, path, terminal) : readFile(`--${name}`, path);
 };
 
 const remote = (server: string, options: ConnectionOptions, terminal: Terminal): AdminApi => {

@@ -104,7 +104,7 @@ export const acceptRestore = async (options: AcceptOptions): Promise<Accepted> =
   const { config, by, clock = systemClock } = options;
   const { promise: failed, reject: onFatal } = Promise.withResolvers<never>();
   const entropy = systemEntropy();
-  const sealKey = readSealKey(config.server.sealKey);
+  const sealKey = readSealKey(config.server.sealKey, { credentials: config.credentials });
   const store = await openStore(config, false, { clock, entropy, onFatal });
   const opened = store.connect();
   const built = buildIssuer({ config, clock, entropy, opened, sealKey });

@@ -16,13 +16,13 @@ import { trustAnchor } from './agent-trust.ts';
 import type { AgentConfig } from './config.ts';
 
 /** What outlives a restart of the agent, where there is a key for it. */
-export const cacheOf = ({ trustDomain, agent }: AgentConfig, entropy: Entropy, logger: Logger) =>
+export const cacheOf = ({ trustDomain, agent, credentials }: AgentConfig, entropy: Entropy, logger: Logger) =>
   agent.cacheKey === undefined
     ? {}
     : {
         cache: sealedFile({
           path: join(agent.stateDir, 'holdings.sealed'),
-          key: readSealKey(agent.cacheKey, 'cache key'),
+          key: readSealKey(agent.cacheKey, { what: 'cache key', credentials }),
           trustDomain,
           entropy,
           logger,

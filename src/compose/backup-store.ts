@@ -54,7 +54,7 @@ export const backupStore = async ({ config, file, onProgress = () => undefined }
   const store = ledgerFile(dataDir);
   if (!existsSync(store)) throw new Refusal('conflict', `${store} is not there; there is nothing to back up`);
   if (existsSync(file)) throw new Refusal('conflict', `there is a file at ${file} already`);
-  const sealKey = readSealKey(place);
+  const sealKey = readSealKey(place, { credentials: config.credentials });
   await readStore(store, ({ state }) => {
     if (state === undefined || state.trustDomain === config.trustDomain) return;
     throw new Refusal('conflict', `the store belongs to trust domain ${state.trustDomain}, not ${config.trustDomain}`);

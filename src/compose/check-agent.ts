@@ -229,7 +229,7 @@ export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[
       ? []
       : [
           await look('cache key', () => {
-            readSealKey(cacheKey, 'cache key').fill(0);
+            readSealKey(cacheKey, { what: 'cache key', credentials: config.credentials }).fill(0);
             return cacheKey;
           }),
         ]),

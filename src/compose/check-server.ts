@@ -22,8 +22,8 @@ const checkFolder = (folder: string): string => {
   return folder;
 };
 
-const checkSealKey = ({ server }: Config): string => {
-  readSealKey(server.sealKey).fill(0);
+const checkSealKey = ({ server, credentials }: Config): string => {
+  readSealKey(server.sealKey, { credentials }).fill(0);
   if (existsSync(server.dataDir) && isSealKeyInside(server.dataDir, server.sealKey)) {
     return wrong(`${server.sealKey} lies in the data folder, so a copy of the data is a copy of the keys`);
   }
@@ -46,7 +46,7 @@ const checkRoot = (config: Config): string => {
     minLife: DEFAULT_AUTHORITY_POLICY.life['x509-issuing'],
   });
   if (problems.length > 0) return wrong(`the root certificate is not suitable: ${problems.join('; ')}`);
-  const key = openKeyFile(root.keyReference);
+  const key = openKeyFile(root.keyReference, { credentials: config.credentials });
   const own = key.publicKey.export({ format: 'der', type: 'spki' });
   if (Buffer.compare(own, certificate.spki) !== 0) return wrong(`${root.keyReference} is the key of something else`);
   return `${root.keyReference}, ${key.algorithm}, fits its certificate`;

@@ -73,13 +73,14 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
  * Opens the private key of every authority that is in use, as a start would, and tries that each fits its public key.
  * Throws with how many do not open, and why the first does not.
  */
-export const checkAuthorityKeys = async ({ server }: Config): Promise<string> => {
+export const checkAuthorityKeys = async ({ server, credentials }: Config): Promise<string> => {
   const file = ledgerFile(server.dataDir);
   if (!existsSync(file)) return 'there are none yet; the first start makes them';
   return readStore(file, async ({ db, state }) => {
     if (state === undefined) return 'there are none yet; the first start makes them';
     const { trustDomain, logId } = state;
-    const keys = keyStore({ trustDomain, logId, sealKey: readSealKey(server.sealKey), entropy: systemEntropy() });
+    const sealKey = readSealKey(server.sealKey, { credentials });
+    const keys = keyStore({ trustDomain, logId, sealKey, entropy: systemEntropy(), credentials });
     const used = authorityReader(db)
       .list()
       .filter(({ state: life }) => life === 'prepared' || life === 'active' || life === 'old');

@@ -17,7 +17,10 @@ type DeepReadonly<T> = T extends string | number | boolean | undefined
   : { readonly [K in keyof T]: DeepReadonly<T[K]> };
 
 /** The configuration as it is proven: durations in seconds, paths absolute, every default in place. */
-export type Config = DeepReadonly<z.output<ConfigSchema>>;
+export type Config = DeepReadonly<z.output<ConfigSchema>> & {
+  /** `CREDENTIALS_DIRECTORY`, where systemd leaves credentials: secrets in it need not be closed to their group. */
+  readonly credentials?: string;
+};
 
 /** One that has the section of an agent. */
 export type AgentConfig = Config & { readonly agent: NonNullable<Config['agent']> };
@@ -128,7 +131,8 @@ const unknownFlags = (input: ConfigInput, keys: readonly ConfigKey[]): readonly 
  */
 export const parseConfig = (input: ConfigInput): ConfigResult => {
   const credentials = input.environment['CREDENTIALS_DIRECTORY'];
-  const schema = configSchema({ folder: input.folder, ...(credentials !== undefined && { credentials }) });
+  const given = credentials === undefined ? {} : { credentials };
+  const schema = configSchema({ folder: input.folder, ...given });
   const keys = configKeys(schema);
   const file = readYaml(input.text);
   const settings = settingsOf(input, keys);
@@ -158,7 +162,9 @@ export const parseConfig = (input: ConfigInput): ConfigResult => {
     ...misspelt(input, keys),
     ...unknownFlags(input, keys),
   ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-  return parsed.success && problems.length === 0 ? { ok: true, config: parsed.data } : { ok: false, problems };
+  return parsed.success && problems.length === 0
+    ? { ok: true, config: { ...parsed.data, ...given } }
+    : { ok: false, problems };
 };
 
 /** Only what is wrong; empty for a good configuration. */

@@ -37,7 +37,8 @@ export const buildIssuer = (parts: IssuerParts): BuiltIssuer => {
   const { config, clock, entropy, opened, sealKey, observe, wrapKeyStore } = parts;
   const follower = new Follower(opened.views);
   const views = rememberedViews(opened.views, follower);
-  const sealed = keyStore({ trustDomain: config.trustDomain, logId: views.log.head().logId, sealKey, entropy });
+  const { trustDomain, credentials } = config;
+  const sealed = keyStore({ trustDomain, logId: views.log.head().logId, sealKey, entropy, credentials });
   const store = wrapKeyStore ? wrapKeyStore(sealed) : sealed;
   const issuer: Issuer = {
     policy: issuancePolicy(config, { dev: parts.dev === true }),

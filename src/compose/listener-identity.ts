@@ -36,7 +36,7 @@ export const listenerNames = ({ server }: Config): ServerNames => {
 const MAX_KEY_FILE_BYTES = 16 * 1024;
 
 /** The web PKI certificate of `public`, where one is configured. Refuses as `readGuardedFile` for its key. */
-export const publicIdentity = ({ server }: Config): TlsIdentity | undefined => {
+export const publicIdentity = ({ server, credentials }: Config): TlsIdentity | undefined => {
   const { certificate } = server.public;
   if (!certificate) return undefined;
   return {
@@ -44,6 +44,7 @@ export const publicIdentity = ({ server }: Config): TlsIdentity | undefined => {
     privateKey: readGuardedFile(certificate.keyFile, {
       what: 'private key',
       maxBytes: MAX_KEY_FILE_BYTES,
+      credentials,
     }).toString(),
   };
 };

@@ -51,8 +51,8 @@ const refuse = (message: string): never => {
 };
 
 /** The new seal key as its file holds it. Refuses what would be no new key, or no safe one. */
-const readNewKey = ({ newKey }: ResealOptions, old: Uint8Array): Buffer => {
-  const key = readSealKey(newKey);
+const readNewKey = ({ config: { credentials }, newKey }: ResealOptions, old: Uint8Array): Buffer => {
+  const key = readSealKey(newKey, { credentials });
   if (Buffer.compare(key, old) === 0) return refuse(`${newKey} holds the old seal key; a new one is wanted`);
   return key;
 };
@@ -96,7 +96,7 @@ export const planReseal = async (options: ResealOptions): Promise<ResealPlan> =>
   if (!existsSync(store)) return refuse(`${store} is not there; there is nothing to seal`);
   checkPlace(dataDir, newKey);
   holdFolder(dataDir)();
-  const old = readSealKey(sealKey);
+  const old = readSealKey(sealKey, { credentials: config.credentials });
   const sealed = await readSealed(config);
   if (sealed.trustDomain !== config.trustDomain) {
     return refuse(`the store belongs to trust domain ${sealed.trustDomain}, not ${config.trustDomain}`);
@@ -156,11 +156,11 @@ export const resealServer = async (options: ResealOptions): Promise<Resealed> =>
   const plan = await planReseal(options);
   const { config, newKey, swap } = options;
   const { sealKey } = config.server;
-  const from = readSealKey(sealKey);
+  const from = readSealKey(sealKey, { credentials: config.credentials });
   if (!existsSync(newKey)) createSealKey(newKey, systemEntropy()).fill(0);
   const to = readNewKey(options, from);
   const index = plan.resealed ? undefined : await resealStore(options, { from, to });
-  const opened = await countOpened(await readSealed(config), readSealKey(newKey));
+  const opened = await countOpened(await readSealed(config), readSealKey(newKey, { credentials: config.credentials }));
   if (opened !== plan.keys) {
     throw new Error(`${plan.keys - opened} of ${plan.keys} keys do not open under ${newKey}: keep both seal keys`);
   }

@@ -101,11 +101,11 @@ const bringBack = async (
  * sentence for a backup that is damaged, cut off or under another seal key. Then the folder is as empty as before.
  */
 export const restoreBackup = async (options: RestoreOptions): Promise<Restored> => {
-  const { server } = options.config;
+  const { server, credentials } = options.config;
   if (statSync(options.file, { throwIfNoEntry: false }) === undefined) {
     throw new Refusal('not_found', `there is no file at ${options.file}`);
   }
-  const sealKey = readSealKey(server.sealKey);
+  const sealKey = readSealKey(server.sealKey, { credentials });
   emptyFolder(server.dataDir);
   const release = holdFolder(server.dataDir);
   try {

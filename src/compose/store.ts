@@ -20,10 +20,10 @@ import type { BuiltIssuer } from './issuer.ts';
  * The seal key as configured. `dev` makes it on the first start, beside the data, which nothing else may (DEC-26). Never for
  * a store that exists: a new key would open nothing of it, and stand in the way of the old one.
  */
-export const sealKeyOf = ({ server }: Config, dev: boolean, entropy: Entropy): Uint8Array => {
+export const sealKeyOf = ({ server, credentials }: Config, dev: boolean, entropy: Entropy): Uint8Array => {
   const isFirst = dev && !existsSync(server.sealKey) && !existsSync(ledgerFile(server.dataDir));
   if (isFirst) return createSealKey(server.sealKey, entropy);
-  const key = readSealKey(server.sealKey);
+  const key = readSealKey(server.sealKey, { credentials });
   if (!dev && existsSync(server.dataDir) && isSealKeyInside(server.dataDir, server.sealKey)) {
     throw new Error(`the seal key ${server.sealKey} lies in the data folder; move it elsewhere`);
   }

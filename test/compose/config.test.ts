@@ -64,9 +64,10 @@ describe('a configuration', () => {
 
   test('finds credentials where systemd puts them', () => {
     const environment = { CREDENTIALS_DIRECTORY: '/run/credentials/mayfly.service' };
-    expect(parsed(`${TD}server: {sealKey: 'credential:seal'}\n`, { environment }).server.sealKey).toBe(
-      '/run/credentials/mayfly.service/seal',
-    );
+    const config = parsed(`${TD}server: {sealKey: 'credential:seal'}\n`, { environment });
+    expect(config.server.sealKey).toBe('/run/credentials/mayfly.service/seal');
+    expect(config.credentials).toBe('/run/credentials/mayfly.service');
+    expect(parsed(TD).credentials).toBeUndefined();
   });
 
   test('maps claims, and takes a name for a list of one', () => {

@@ -1,5 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
+import { isClosed, isCredential } from '../../domain/secret-file.ts';
 
 export interface EvidenceFile {
   readonly path: string;
@@ -8,6 +11,8 @@ export interface EvidenceFile {
   readonly maxBytes: number;
   /** Group and others may not open it. */
   readonly secret: boolean;
+  /** The folder of systemd's credentials, where a file may look as if its group could read it; none unless told. */
+  readonly credentials?: string | undefined;
 }
 
 const refuse = ({ what, path }: EvidenceFile, problem: string): Refusal =>
@@ -23,13 +28,23 @@ const open = (file: EvidenceFile): number => {
   }
 };
 
+const isCredentialIn = ({ credentials, path }: EvidenceFile, stat: Stats): boolean => {
+  const own = getuid?.();
+  if (credentials === undefined || own === undefined || dirname(resolve(path)) !== resolve(credentials)) return false;
+  const folder = lstatSync(credentials);
+  // Who may write to the place that a link leads to is not looked at.
+  return folder.isDirectory() && !lstatSync(path).isSymbolicLink() && isCredential(stat, folder, own);
+};
+
 /** What the file holds now. Refuses with `unavailable`, by its path, and never tells what is in it. */
 export const readEvidenceFile = (file: EvidenceFile): Buffer => {
   const descriptor = open(file);
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) throw refuse(file, 'is not a regular file');
-    if (file.secret && (stat.mode & 0o077) !== 0) throw refuse(file, 'is open to group or others: chmod 0400 it');
+    if (file.secret && !isClosed(stat) && !isCredentialIn(file, stat)) {
+      throw refuse(file, 'is open to group or others: chmod 0400 it');
+    }
     const room = Buffer.alloc(file.maxBytes + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < room.length; length += read) {

@@ -5,12 +5,12 @@ import { DerError } from '../../formats/der-reader.ts';
 import { parsePem } from '../../formats/pem.ts';
 import { signPossession } from '../../formats/possession.ts';
 import type { EvidenceSource } from '../../ports/evidence.ts';
-import { readEvidenceFile } from './evidence-file.ts';
+import { type EvidenceFile, readEvidenceFile } from './evidence-file.ts';
 
 const MAX_CHAIN_BYTES = 64 * 1024;
 const MAX_KEY_BYTES = 16 * 1024;
 
-export interface X509popFiles {
+export interface X509popFiles extends Pick<EvidenceFile, 'credentials'> {
   /** PEM, the leaf first. */
   readonly certificateFile: string;
   /** PEM, not encrypted; only this user may read it. */
@@ -29,8 +29,8 @@ const readChain = (path: string): readonly Buffer[] => {
   }
 };
 
-const readKey = (path: string): KeyObject => {
-  const pem = readEvidenceFile({ path, what: 'private key', maxBytes: MAX_KEY_BYTES, secret: true });
+const readKey = ({ keyFile: path, credentials }: X509popFiles): KeyObject => {
+  const pem = readEvidenceFile({ path, what: 'private key', maxBytes: MAX_KEY_BYTES, secret: true, credentials });
   try {
     return createPrivateKey(pem);
   } catch {
@@ -47,14 +47,15 @@ const isPair = ([leaf]: readonly Buffer[], key: KeyObject): boolean => {
 };
 
 /** A certificate that the node was given elsewhere, with a signature by its key (DEC-15). */
-export const x509popEvidence = ({ certificateFile, keyFile }: X509popFiles): EvidenceSource => ({
+export const x509popEvidence = (files: X509popFiles): EvidenceSource => ({
   type: 'x509pop',
   challenged: true,
   collect: async (message) => {
-    const chain = readChain(certificateFile);
-    const key = readKey(keyFile);
+    const chain = readChain(files.certificateFile);
+    const key = readKey(files);
     if (!isPair(chain, key)) {
-      throw new Refusal('unavailable', `the key in ${keyFile} is not that of the certificate in ${certificateFile}`);
+      const detail = `the key in ${files.keyFile} is not that of the certificate in ${files.certificateFile}`;
+      throw new Refusal('unavailable', detail);
     }
     return {
       chain: chain.map((der) => der.toString('base64')),

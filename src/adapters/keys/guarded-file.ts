@@ -1,11 +1,15 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
+import { isClosed, isCredential } from '../../domain/secret-file.ts';
 
 export interface GuardedFile {
   /** What the file holds, for the message: `seal key`. */
   readonly what: string;
   readonly maxBytes: number;
+  /** The folder of systemd's credentials, where a file may look as if its group could read it; none unless told. */
+  readonly credentials?: string | undefined;
 }
 
 const refuse = (what: string, path: string, problem: string): never => {
@@ -24,18 +28,27 @@ const openWithoutFollowing = (path: string, what: string): number => {
   }
 };
 
+const isCredentialIn = (credentials: string | undefined, path: string, stat: Stats): boolean => {
+  const own = getuid?.();
+  if (credentials === undefined || own === undefined || dirname(resolve(path)) !== resolve(credentials)) return false;
+  const folder = lstatSync(credentials);
+  return folder.isDirectory() && isCredential(stat, folder, own);
+};
+
 /**
  * Reads a file that holds a secret. Every check is made on the open descriptor, so nobody can swap the file in between.
  *
  * Refuses with `unavailable`: a missing file, a symbolic link in the last place, anything but a regular file, a file that
- * group or others may read, write or execute, an owner other than root and this process, an empty or too long one.
+ * group or others may read, write or execute (but see `isCredential`), an owner other than root and this process, an empty or too long one.
  */
-export const readGuardedFile = (path: string, { what, maxBytes }: GuardedFile): Buffer => {
+export const readGuardedFile = (path: string, { what, maxBytes, credentials }: GuardedFile): Buffer => {
   const descriptor = openWithoutFollowing(path, what);
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) return refuse(what, path, 'is not a regular file');
-    if ((stat.mode & 0o077) !== 0) return refuse(what, path, 'is open to group or others: chmod 0400 it');
+    if (!isClosed(stat) && !isCredentialIn(credentials, path, stat)) {
+      return refuse(what, path, 'is open to group or others: chmod 0400 it');
+    }
     const own = getuid?.();
     if (own !== undefined && own !== 0 && stat.uid !== own && stat.uid !== 0) {
       return refuse(what, path, 'belongs to another user');

@@ -16,15 +16,20 @@ import { dirname, relative, isAbsolute, sep } from 'node:path';
 import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Entropy } from '../../ports/entropy.ts';
-import { readGuardedFile } from './guarded-file.ts';
+import { type GuardedFile, readGuardedFile } from './guarded-file.ts';
 import { SEAL_KEY_BYTES } from './seal.ts';
 
+export interface SealKeyFile extends Pick<GuardedFile, 'credentials'> {
+  /** What the key is called in messages; `seal key` unless told. */
+  readonly what?: string;
+}
+
 /**
- * Reads a key that seals: exactly 32 raw octets, in a regular file that only its owner may read (DEC-26). `what` it is called in
- * messages. Refuses with `unavailable`, as `readGuardedFile` and for any other length.
+ * Reads a key that seals: exactly 32 raw octets, in a regular file that only its owner may read (DEC-26), or a credential. Refuses
+ * with `unavailable`, as `readGuardedFile` and for any other length.
  */
-export const readSealKey = (path: string, what = 'seal key'): Buffer => {
-  const key = readGuardedFile(path, { what, maxBytes: SEAL_KEY_BYTES });
+export const readSealKey = (path: string, { what = 'seal key', credentials }: SealKeyFile = {}): Buffer => {
+  const key = readGuardedFile(path, { what, maxBytes: SEAL_KEY_BYTES, credentials });
   if (key.length !== SEAL_KEY_BYTES) {
     throw new Refusal('unavailable', `the ${what} file ${path} does not hold ${SEAL_KEY_BYTES} bytes`, {
       field: 'path',

@@ -31,13 +31,15 @@ export interface KeyStoreOptions {
   /** 32 octets. */
   readonly sealKey: Uint8Array;
   readonly entropy: Entropy;
+  /** The folder of systemd's credentials, for keys in files. */
+  readonly credentials?: string | undefined;
 }
 
 /**
  * Keys in the ledger, sealed with AES-256-GCM (DEC-26), and keys that an operator brings as files. Once opened, a private
  * key is in this process's memory only as a KeyObject, which prints and serialises as nothing.
  */
-export const keyStore = ({ trustDomain, logId, sealKey, entropy }: KeyStoreOptions): KeyStore => {
+export const keyStore = ({ trustDomain, logId, sealKey, entropy, credentials }: KeyStoreOptions): KeyStore => {
   if (sealKey.length !== SEAL_KEY_BYTES) throw new RangeError(`a seal key has ${SEAL_KEY_BYTES} octets`);
   const place = (keyId: Authority['id'], purpose: Authority['purpose']): SealedPlace => ({
     trustDomain,
@@ -67,7 +69,9 @@ export const keyStore = ({ trustDomain, logId, sealKey, entropy }: KeyStoreOptio
     open: async (authority) => {
       const { key } = authority;
       if (key.kind === 'absent') throw new Error(`the private key of ${authority.id} is not kept here`);
-      return assertFits(authority, key.kind === 'file' ? openKeyFile(key.reference) : openSealed(authority, key.blob));
+      const signer =
+        key.kind === 'file' ? openKeyFile(key.reference, { credentials }) : openSealed(authority, key.blob);
+      return assertFits(authority, signer);
     },
   };
 };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { joinTokenEvidence } from '../../../src/adapters/evidence/join-token.ts';
@@ -66,6 +66,43 @@ describe('a join token', () => {
   });
 });
 
+describe('a secret that systemd hands over', () => {
+  const token = joinToken(Buffer.alloc(24, 7));
+  // systemd.exec(5): an access control list for the service's user shows as a right of the group.
+  const handedOver = (): string => {
+    const path = file('credential', token);
+    chmodSync(path, 0o440);
+    return path;
+  };
+
+  test('may be open to its group in the folder of credentials, and nowhere else', async () => {
+    const path = handedOver();
+    expect(await joinTokenEvidence({ file: path, credentials: folder }).collect(MESSAGE)).toEqual({ token });
+    expect(await problemOf(joinTokenEvidence({ file: path }).collect(MESSAGE))).toContain('chmod 0400');
+    const elsewhere = joinTokenEvidence({ file: path, credentials: join(folder, 'credentials') });
+    expect(await problemOf(elsewhere.collect(MESSAGE))).toContain('chmod 0400');
+  });
+
+  test('is not read when others may write to it, or to the folder', async () => {
+    const path = handedOver();
+    const source = joinTokenEvidence({ file: path, credentials: folder });
+    chmodSync(path, 0o460);
+    expect(await problemOf(source.collect(MESSAGE))).toContain('chmod 0400');
+    chmodSync(path, 0o440);
+    chmodSync(folder, 0o770);
+    expect(await problemOf(source.collect(MESSAGE))).toContain('chmod 0400');
+  });
+
+  test('is not read through a link that leads out of it', async () => {
+    const path = handedOver();
+    const credentials = join(folder, 'credentials');
+    mkdirSync(credentials, { mode: 0o700 });
+    symlinkSync(path, join(credentials, 'token'));
+    const source = joinTokenEvidence({ file: join(credentials, 'token'), credentials });
+    expect(await problemOf(source.collect(MESSAGE))).toContain('chmod 0400');
+  });
+});
+
 describe('an OIDC token', () => {
   test('is read anew each time, through the links by which Kubernetes swaps it', async () => {
     const first = file('first', 'aa.bb.cc', 0o644);
@@ -113,6 +150,8 @@ describe('a certificate', () => {
     expect(await problemOf(x509popEvidence({ ...files, keyFile: other }).collect(MESSAGE))).toContain('is not that of');
     const open = file('open.pem', newKey().privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o640);
     expect(await problemOf(x509popEvidence({ ...files, keyFile: open }).collect(MESSAGE))).toContain('chmod 0400');
+    const handed = x509popEvidence({ ...files, keyFile: open, credentials: folder });
+    expect(await problemOf(handed.collect(MESSAGE))).toContain('is not that of');
     const none = file('n.pem', 'x');
     expect(await problemOf(x509popEvidence({ ...files, keyFile: none }).collect(MESSAGE))).toContain('PEM private key');
   });

@@ -61,6 +61,45 @@ describe('seal key', () => {
     expect(() => readSealKey(join(folder, 'pipe'))).toThrow('not a regular file');
   });
 
+  describe('that systemd hands over', () => {
+    // systemd.exec(5): an access control list for the service's user shows as a right of the group.
+    const handedOver = (mode = 0o440): string => {
+      mkdirSync(join(folder, 'credentials'));
+      const path = write(join('credentials', 'seal.key'), randomBytes(32), mode);
+      chmodSync(join(folder, 'credentials'), 0o550);
+      return path;
+    };
+    const within = () => ({ credentials: join(folder, 'credentials') });
+
+    test('may be open to its group in the folder of credentials', () => {
+      const path = handedOver();
+      expect(readSealKey(path, within())).toHaveLength(32);
+      expect(readSealKey(path, { credentials: `${folder}/./credentials/` })).toHaveLength(32);
+    });
+
+    test.each([0o444, 0o460, 0o450, 0o660])('is refused with mode %o', (mode) => {
+      const path = handedOver(mode);
+      expect(() => readSealKey(path, within())).toThrow('open to group or others');
+    });
+
+    test('is refused in a folder that others may write to', () => {
+      const path = handedOver();
+      chmodSync(join(folder, 'credentials'), 0o770);
+      expect(() => readSealKey(path, within())).toThrow('open to group or others');
+    });
+
+    test('is refused anywhere else: below, beside, or where the folder is a link', () => {
+      const path = handedOver();
+      expect(() => readSealKey(path)).toThrow('open to group or others');
+      expect(() => readSealKey(path, { credentials: folder })).toThrow('open to group or others');
+      expect(() => readSealKey(path, { credentials: join(folder, 'cred') })).toThrow('open to group or others');
+      symlinkSync(join(folder, 'credentials'), join(folder, 'alias'));
+      expect(() => readSealKey(join(folder, 'alias', 'seal.key'), { credentials: join(folder, 'alias') })).toThrow(
+        'open to group or others',
+      );
+    });
+  });
+
   test('is found inside the data folder, through links too', () => {
     const data = join(folder, 'data');
     mkdirSync(join(data, 'deep'), { recursive: true });
@@ -93,6 +132,7 @@ describe('private key files', () => {
     const pem = (key: ReturnType<typeof ec>): string | Buffer => key.export({ format: 'pem', type: 'pkcs8' });
     const good = ec('P-256');
     expect(() => openKeyFile(write('open.pem', pem(good), 0o640))).toThrow('open to group or others');
+    expect(openKeyFile(write('group.pem', pem(good), 0o440), { credentials: folder }).algorithm).toBe('ES256');
     const locked = good.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'x' });
     expect(() => openKeyFile(write('locked.pem', locked))).toThrow('without a password');
     expect(() => openKeyFile(write('p521.pem', pem(ec('P-521'))))).toThrow('neither a P-256');
