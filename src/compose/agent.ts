@@ -17,7 +17,7 @@ import { parseSpiffeId } from '../domain/spiffe-id.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays, Timers } from '../ports/timers.ts';
-import { cacheOf, openIdentity } from './agent-identity.ts';
+import { openCache, openIdentity } from './agent-identity.ts';
 import { agentReadiness } from './agent-readiness.ts';
 import type { AgentConfig } from './config.ts';
 import { socketLimit } from './connection-limit.ts';
@@ -82,6 +82,8 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
   const { agent } = config;
   const { state, trust, server, identity, entropy } = openIdentity(config, folder, clock, timers, logger);
 
+  const kept = await openCache(config, entropy, logger);
+
   const attest = workloadAttestation({
     attestors: workloadAttestors(config, { clock, delays: timers, wanted: (prefix) => holdings.wants(prefix) }),
     clock,
@@ -100,7 +102,7 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     logger,
     maxSvids: agent.preSigned,
     ...(agent.maxOffline !== undefined && { maxOffline: agent.maxOffline }),
-    ...cacheOf(config, entropy, logger),
+    ...kept,
   });
   const follower: ServerFollower = new ServerFollower({
     server,

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { silentLogger } from '../support/silent-logger.ts';
 const folder = mkdtempSync(join(tmpdir(), 'mayfly-agent-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const configOf = (port: number): AgentConfig =>
+const configOf = (port: number, more: object = {}): AgentConfig =>
   configSchema({ folder }).parse({
     trustDomain: 'example.org',
     agent: {
@@ -18,6 +18,7 @@ const configOf = (port: number): AgentConfig =>
       stateDir: join(folder, 'state'),
       socket: join(folder, 'w.sock'),
       metrics: { port },
+      ...more,
     },
   }) as AgentConfig;
 
@@ -30,4 +31,26 @@ test('a start that fails leaves no socket and no folder behind that it holds', a
   expect(existsSync(join(folder, 'w.sock'))).toBe(false);
   const agent = await startAgent(configOf(0), { logger: silentLogger });
   await agent.stop();
+});
+
+test('what was kept over a restart is removed when there is no key for it any more', async () => {
+  const info: unknown[] = [];
+  const logger = { ...silentLogger, info: (message: string) => info.push(message) };
+  const keyFile = join(folder, 'cache.key');
+  writeFileSync(keyFile, Buffer.alloc(32, 1), { mode: 0o400 });
+  const sealed = join(folder, 'state', 'holdings.sealed');
+  const left = [sealed, `${sealed}.new`];
+  for (const path of left) writeFileSync(path, 'sealed');
+
+  const keeping = await startAgent(configOf(0, { cacheKey: keyFile }), { logger });
+  expect(existsSync(sealed)).toBe(true);
+  await keeping.stop();
+
+  const agent = await startAgent(configOf(0), { logger });
+  expect(left.filter((path) => existsSync(path))).toEqual([]);
+  await agent.stop();
+  const again = await startAgent(configOf(0), { logger });
+  await again.stop();
+  const said = 'removed what was kept over a restart: there is no cacheKey';
+  expect(info.filter((message) => message === said)).toEqual([said]);
 });

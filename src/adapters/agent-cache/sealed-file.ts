@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Entropy } from '../../ports/entropy.ts';
 import type { HoldingsCache } from '../../ports/holdings-cache.ts';
@@ -69,6 +69,17 @@ const read = async (path: string): Promise<Buffer> => {
   }
 };
 
+/** Whether there was one. */
+const removeFile = async (path: string): Promise<boolean> => {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+};
+
 const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(dirname(path), constants.O_RDONLY);
   try {
@@ -78,11 +89,25 @@ const syncFolder = async (path: string): Promise<void> => {
   }
 };
 
+/** Where a file is written before it takes the place of the last one. */
+const nextOf = (path: string): string => `${path}.new`;
+
+/**
+ * Takes away what was sealed while there was a key for it, also what a crash left half written. Says whether there was anything. Rejects
+ * when the disk fails.
+ */
+export const removeSealedFile = async (path: string): Promise<boolean> => {
+  const removed = await Promise.all([path, nextOf(path)].map(removeFile));
+  if (!removed.includes(true)) return false;
+  await syncFolder(path);
+  return true;
+};
+
 /** One file with mode 0600 that is replaced whole. One agent has it at a time; its calls do not overlap. */
 export const sealedFile = (options: SealedFileOptions): HoldingsCache => {
   const { path, key, logger } = options;
   if (key.length !== KEY_BYTES) throw new RangeError(`a key of the cache has ${KEY_BYTES} octets`);
-  const next = `${path}.new`;
+  const next = nextOf(path);
   return {
     load: async () => {
       try {
@@ -109,9 +134,7 @@ export const sealedFile = (options: SealedFileOptions): HoldingsCache => {
       await syncFolder(path);
     },
     clear: async () => {
-      await rm(next, { force: true });
-      await rm(path, { force: true });
-      await syncFolder(path);
+      await removeSealedFile(path);
     },
   };
 };
