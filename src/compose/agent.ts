@@ -137,7 +137,10 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
     delays: timers,
     logger,
     services: [secrets],
-    limits: { connections: socketLimit(agent.connections, openFileLimit()) },
+    limits: {
+      connections: socketLimit(agent.limits.connections, openFileLimit()),
+      connectionsPerUid: agent.limits.connectionsPerUser,
+    },
     socketMode: agent.socketMode,
   });
   await workloadApi.listen(agent.socket);

@@ -98,6 +98,18 @@ const sds = () =>
       .describe('Bundles come as configuration of Envoy’s SPIFFE validator; otherwise as plain roots.'),
   });
 
+const limits = () =>
+  z.strictObject({
+    connections: whole(1, 1_000_000)
+      .default(10_000)
+      .describe(
+        'Open connections at the socket, a sixteenth of them kept for root. Fewer where the limit of open files leaves less room.',
+      ),
+    connectionsPerUser: whole(1, 1_000_000)
+      .default(2048)
+      .describe('Of these, by processes of one user; root is one too. Further ones are closed at once.'),
+  });
+
 /** What `mayfly agent run` is told. */
 export const agentSection = (place: ConfigPlace) =>
   z.strictObject({
@@ -145,7 +157,7 @@ export const agentSection = (place: ConfigPlace) =>
       })
       .prefault({})
       .describe('Probes and metrics in Prometheus form. Loopback only.'),
-    connections: whole(1, 1_000_000).default(10_000).describe('Open connections at the socket.'),
+    limits: limits().prefault({}).describe('What callers of the socket may take.'),
   });
 
 export type AgentSection = z.output<ReturnType<typeof agentSection>>;

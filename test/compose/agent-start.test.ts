@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent } from '../../src/compose/agent.ts';
@@ -30,6 +30,36 @@ test('a start that fails leaves no socket and no folder behind that it holds', a
   holder.close();
   expect(existsSync(join(folder, 'w.sock'))).toBe(false);
   const agent = await startAgent(configOf(0), { logger: silentLogger });
+  await agent.stop();
+});
+
+const opened: Socket[] = [];
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.destroy();
+});
+
+/** Whether a connection is let in: one that is not is closed at once. */
+const isLetIn = (path: string): Promise<boolean> => {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(path);
+  opened.push(socket);
+  socket.on('error', () => undefined);
+  socket.once('close', () => resolve(false));
+  // The server's settings come to those who are served.
+  socket.once('data', () => resolve(true));
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+  return promise;
+};
+
+test.each([
+  ['one user', { connections: 100, connectionsPerUser: 3 }],
+  // One in sixteen would be root's, of sixteen at least.
+  ['all users', { connections: 3, connectionsPerUser: 100 }],
+])('the socket takes as many connections of %s as it is told', async (_whose, limits) => {
+  const agent = await startAgent(configOf(0, { limits }), { logger: silentLogger });
+  const path = join(folder, 'w.sock');
+  expect([await isLetIn(path), await isLetIn(path), await isLetIn(path)]).toEqual([true, true, true]);
+  expect(await isLetIn(path)).toBe(false);
   await agent.stop();
 });
 

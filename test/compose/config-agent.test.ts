@@ -38,6 +38,7 @@ describe('the section of the agent', () => {
       sds: { svidName: 'default', bundleName: 'ROOTCA', allBundlesName: 'ALL', spiffeValidator: true },
       trust: {},
       evidence: {},
+      limits: { connections: 10_000, connectionsPerUser: 2048 },
     });
     expect(told('{}')).toEqual([expect.stringContaining('agent.server is missing')]);
   });
@@ -46,6 +47,19 @@ describe('the section of the agent', () => {
     expect(agentOf('', { MAYFLY_AGENT_SERVER: 'https://a:1, https://b:2' })?.server).toEqual([
       'https://a:1',
       'https://b:2',
+    ]);
+  });
+
+  test('limits connections, all of them and those of one user', () => {
+    const limits = { connections: 500, connectionsPerUser: 50 };
+    expect(agentOf(`{${SERVER}, limits: {connections: 500, connectionsPerUser: 50}}`)?.limits).toEqual(limits);
+    const environment = {
+      MAYFLY_AGENT_LIMITS_CONNECTIONS: '500',
+      MAYFLY_AGENT_LIMITS_CONNECTIONS_PER_USER: '50',
+    };
+    expect(agentOf(`{${SERVER}}`, environment)?.limits).toEqual(limits);
+    expect(told(`{${SERVER}, limits: {connectionsPerUser: 0}}`)).toEqual([
+      expect.stringContaining('agent.limits.connectionsPerUser'),
     ]);
   });
 
