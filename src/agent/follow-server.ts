@@ -1,4 +1,4 @@
-import type { Instant } from '../domain/instant.ts';
+import { earlier, type Instant } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { AgentMessage, SyncBundle, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
 import type { AgentServer, SyncStream } from '../ports/agent-server.ts';
@@ -7,12 +7,14 @@ import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
-import { type BackOff, between, pauseAfter } from './jitter.ts';
+import { between } from './jitter.ts';
 import type { IdentityKeeper } from './keep-identity.ts';
 import { isTainted } from './own-authority.ts';
 import { Pause } from './pause.ts';
+import { type Ended, Returns } from './returns.ts';
 import type { ServerTrust } from './server-trust.ts';
 import type { SyncSink } from './sync-sink.ts';
+import { WordAge } from './word-age.ts';
 
 export interface FollowServerParts {
   readonly server: Pick<AgentServer, 'hello' | 'sync'>;
@@ -26,36 +28,11 @@ export interface FollowServerParts {
   readonly logger: Logger;
 }
 
-/** After a connection that did not come about, and after one that broke. */
-const RETURNING: BackOff = { least: 250, first: 2000, most: 30_000 };
-/** The server ends in good order, and another one is there soon. */
-const RELIEVED: BackOff = { least: 250, first: 1000, most: 30_000 };
-/** The server has too much to do. */
-const CROWDED: BackOff = { least: 1000, first: 10_000, most: 30_000 };
-/** There is a newer SVID to come with, or will be in a moment. */
-const RENEWED: BackOff = { least: 0, first: 500, most: 30_000 };
-
-const BACK_OFF: Readonly<Record<SyncBye['reason'], BackOff>> = {
-  shutdown: RELIEVED,
-  overload: CROWDED,
-  expired: RENEWED,
-  revoked: RENEWED,
-};
-
-/** However many agents there are, none waits for longer than this because of that. */
-const LONGEST_SPREAD_MS = 60_000;
-
 /** A whole state, as a net against what both sides missed (design.md §10). */
 const RESYNC_MS = 300_000;
 
 /** Within this time a connection is made anew after an authority of the bundle is gone. */
 const REPROVE_MS = 30_000;
-
-/** How a connection ended, and whether anything came of it. */
-interface Ended {
-  readonly bye?: SyncBye['reason'];
-  readonly error?: unknown;
-}
 
 /**
  * Keeps a connection to the server on which it tells what changes: `hello` with the head that was given last (DEC-11), then the
@@ -65,20 +42,21 @@ interface Ended {
 export class ServerFollower {
   readonly #parts: FollowServerParts;
   readonly #pause: Pause;
+  readonly #returns: Returns;
+  readonly #age: WordAge;
   #stream: SyncStream | undefined;
-  #failures = 0;
   #heard: Instant | undefined;
   /** The agent whose state is held: another one's is another state. */
   #agent: string | undefined;
   #staged = false;
   #bundle: SyncBundleMessage | undefined;
   #current = false;
-  /** Over how many milliseconds the server wants its agents to come back. */
-  #spread = 0;
 
   constructor(parts: FollowServerParts) {
     this.#parts = parts;
     this.#pause = new Pause(parts.delays);
+    this.#returns = new Returns(parts.entropy);
+    this.#age = new WordAge(parts.clock);
   }
 
   /** When the server last said, on a connection on which all that it told holds, that nothing else is so. */
@@ -114,13 +92,13 @@ export class ServerFollower {
     this.#pause.begin();
     const svid = this.#parts.identity.current();
     if (svid === undefined) return Infinity;
-    const { bye, error } = await this.#connection(svid, signal);
+    const ended = await this.#connection(svid, signal);
     this.#pause.begin();
     this.#stream = undefined;
     this.#current = false;
     if (signal.aborted) return 0;
-    this.#judge(svid, bye, error);
-    return this.#pauseFor(bye, error);
+    this.#judge(svid, ended);
+    return this.#returns.pauseAfter(ended);
   }
 
   async #connection(svid: OwnSvid, signal: AbortSignal): Promise<Ended> {
@@ -129,6 +107,7 @@ export class ServerFollower {
       const goesOn = await this.#hello(svid);
       const held = this.#parts.sink.held();
       const isOwn = this.#agent === undefined || this.#agent === svid.spiffeId;
+      this.#age.asked();
       const stream = await this.#parts.server.sync(goesOn && isOwn ? held : undefined, signal);
       this.#stream = stream;
       this.#agent = svid.spiffeId;
@@ -183,6 +162,7 @@ export class ServerFollower {
     for await (const message of stream) {
       switch (message.type) {
         case 'welcome':
+          this.#age.told(message.elapsed);
           sink.lives(message);
           break;
         case 'reset':
@@ -205,13 +185,14 @@ export class ServerFollower {
           await this.#commit(stream, message.cursor, svid);
           break;
         case 'heartbeat':
+          this.#age.told(message.elapsed);
           if (this.#current && !this.#staged) this.#confirm();
           break;
         case 'recorded':
           sink.recorded(message.ids);
           break;
         case 'bye':
-          this.#spread = Math.min((message.within ?? 0) * 1000, LONGEST_SPREAD_MS);
+          this.#returns.spreadOver(message.within);
           if (message.reason === 'revoked') await this.#forget(stream, svid, message.cursor);
           return message.reason;
       }
@@ -229,15 +210,14 @@ export class ServerFollower {
   async #commit(stream: SyncStream, cursor: SyncPlace, svid: OwnSvid): Promise<void> {
     const { sink, identity } = this.#parts;
     this.#begin(false);
-    await sink.commit(cursor);
+    await sink.commit(cursor, this.#age.milliseconds);
     this.#staged = false;
     if (this.#bundle) {
       this.#learn(stream, this.#bundle.bundle);
       if (isTainted(svid, this.#bundle.tainted)) identity.renewNow();
       this.#bundle = undefined;
     }
-    this.#failures = 0;
-    this.#spread = 0;
+    this.#returns.succeeded();
     this.#current = true;
     this.#confirm();
     stream.say({ type: 'ack', cursor });
@@ -263,8 +243,9 @@ export class ServerFollower {
   }
 
   #confirm(): void {
-    this.#heard = this.#parts.clock.now();
-    this.#parts.sink.heard();
+    const age = this.#age.milliseconds;
+    this.#heard = earlier(this.#parts.clock.now(), age);
+    this.#parts.sink.heard(age);
   }
 
   /** A disk that fails must not keep the agent from hearing of revocations. */
@@ -276,7 +257,7 @@ export class ServerFollower {
     }
   }
 
-  #judge(svid: OwnSvid, bye: SyncBye['reason'] | undefined, error: unknown): void {
+  #judge(svid: OwnSvid, { bye, error }: Ended): void {
     const { identity, logger } = this.#parts;
     // It came with the newest SVID that there is, and that has not ended.
     if (bye === 'expired' && identity.current()?.serial === svid.serial) identity.refused(svid);
@@ -285,13 +266,5 @@ export class ServerFollower {
     const fields = { ...(bye && { bye }), ...(problem !== undefined && { problem }) };
     if (error === undefined || error instanceof Refusal) logger.info('the connection to the server has ended', fields);
     else logger.error('the agent could not follow its server', fields);
-  }
-
-  #pauseFor(bye: SyncBye['reason'] | undefined, error: unknown): number {
-    this.#failures += 1;
-    const retryAfter = error instanceof Refusal ? error.retryAfter : undefined;
-    const { least, first, most } = bye === undefined ? RETURNING : BACK_OFF[bye];
-    const backOff = { least, first: Math.max(first, this.#spread), most: Math.max(most, this.#spread) };
-    return pauseAfter(this.#parts.entropy, backOff, this.#failures, retryAfter);
   }
 }

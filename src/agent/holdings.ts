@@ -122,12 +122,12 @@ export class Holdings implements SyncSink {
    * Once this returns nothing is served that the parts say is dead; once it resolves, nothing of it comes back after a restart
    * either, so that what is acknowledged then holds (DEC-35).
    */
-  commit(cursor: SyncPlace): Promise<void> | void {
+  commit(cursor: SyncPlace, age = 0): Promise<void> | void {
     const change = this.#view.commit(cursor);
     this.#svids.update(change);
     this.#tokens.update();
     this.#states.viewChanged();
-    this.#lastWord.heard();
+    this.#lastWord.heard(age);
     this.#denials.tell();
     const isLess = change.revocations || [...change.entries].some((id) => !this.#view.entries.get(id));
     if (isLess) return this.#keep?.settle();
@@ -146,9 +146,9 @@ export class Holdings implements SyncSink {
   }
 
   /** The server said that what is held is all there is. */
-  heard(): void {
+  heard(age = 0): void {
     if (this.#view.cursor === undefined) return;
-    this.#lastWord.heard();
+    this.#lastWord.heard(age);
     this.#keep?.heard();
   }
 

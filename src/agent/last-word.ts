@@ -1,4 +1,4 @@
-import type { Instant } from '../domain/instant.ts';
+import { earlier, type Instant } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Delays } from '../ports/timers.ts';
@@ -42,10 +42,10 @@ export class LastWord {
     return this.#remaining() > 0;
   }
 
-  /** The server said so just now. */
-  heard(): void {
-    this.#heardAt = this.#elapsed();
-    this.#wallAt = this.#parts.clock.now();
+  /** The server said so, this many milliseconds ago at most. */
+  heard(age = 0): void {
+    this.#heardAt = this.#elapsed() - age;
+    this.#wallAt = earlier(this.#parts.clock.now(), age);
     this.#look();
   }
 

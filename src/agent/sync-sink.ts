@@ -12,10 +12,10 @@ export interface SyncSink {
   entries(message: SyncEntries): void;
   revocations(message: SyncRevocations): void;
   bundle(message: SyncBundleMessage): void;
-  /** Makes what was told hold. The server is told so once this has resolved. */
-  commit(cursor: SyncPlace): Promise<void> | void;
-  /** The server said, on a connection on which all that it told was committed, that nothing else is so. */
-  heard(): void;
+  /** Makes what was told hold. The server is told so once this has resolved. It was told so many milliseconds ago at most. */
+  commit(cursor: SyncPlace, age: number): Promise<void> | void;
+  /** The server said, so many milliseconds ago at most and on a connection on which all that it told was committed, that nothing else is so. */
+  heard(age: number): void;
   /** All that is held is void. Resolves once nothing of it comes back after a restart. */
   forgetAll(): Promise<void> | void;
   /** Denials that the agent told of are on record. */

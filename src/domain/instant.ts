@@ -6,5 +6,8 @@ export const instant = (ms: number): Instant => {
   return ms as Instant;
 };
 
+/** So many milliseconds before, rounded down. */
+export const earlier = (at: Instant, milliseconds: number): Instant => instant(Math.floor(at - milliseconds));
+
 /** Whole seconds, rounded down: the unit of X.509 validity and of JWT NumericDate. */
 export const unixSeconds = (at: Instant): number => Math.floor(at / 1000);

@@ -38,6 +38,8 @@ export interface SyncWelcome {
   readonly lease: number;
   readonly x509Ttl: number;
   readonly jwtTtl: number;
+  /** As with heartbeats: what they count from. */
+  readonly elapsed?: number;
 }
 
 /** What follows is everything, whatever was said before. */
@@ -111,6 +113,11 @@ export interface SyncHeartbeat {
   readonly type: 'heartbeat';
   /** Unix milliseconds. */
   readonly time: number;
+  /**
+   * Milliseconds on a clock that nobody sets: what lies between two of them on one connection has passed between the two lines,
+   * however late they arrive. Absent from a server that does not tell.
+   */
+  readonly elapsed?: number;
 }
 
 /**

@@ -76,7 +76,6 @@ const entriesIn = (changes: readonly Change[]): ReadonlyMap<string, ReadonlySet<
  * them on must not change them.
  */
 export class AgentTales {
-  readonly welcome: Buffer;
   readonly revocations: AgentRevocations;
   /** Of all entries told. */
   readonly expiring = new ExpiringEntries();
@@ -88,21 +87,32 @@ export class AgentTales {
   #cursor: { readonly index: number; readonly line: Buffer } | undefined;
 
   constructor(issuer: Reader) {
-    const { policy, follower } = issuer;
+    const { follower } = issuer;
     this.#issuer = issuer;
     this.revocations = new AgentRevocations(issuer);
-    this.welcome = syncLine({
-      type: 'welcome',
-      version: 1,
-      heartbeat: SYNC_HEARTBEAT,
-      lease: SYNC_LEASE,
-      x509Ttl: policy.x509Ttl,
-      jwtTtl: policy.jwtTtl,
-    });
     follower.on('entries', () => this.#groups.clear());
     follower.on('authorities', () => {
       this.#bundle = undefined;
     });
+  }
+
+  welcome(): Buffer {
+    const { x509Ttl, jwtTtl } = this.#issuer.policy;
+    const elapsed = this.#elapsed();
+    return syncLine({
+      type: 'welcome',
+      version: 1,
+      heartbeat: SYNC_HEARTBEAT,
+      lease: SYNC_LEASE,
+      x509Ttl,
+      jwtTtl,
+      elapsed,
+    });
+  }
+
+  /** Says what time it is. */
+  heartbeat(): Buffer {
+    return syncLine({ type: 'heartbeat', time: this.#issuer.clock.now(), elapsed: this.#elapsed() });
   }
 
   /** The groups that an agent is in now. */
@@ -195,6 +205,10 @@ export class AgentTales {
     if (revocation === undefined) return undefined;
     const isInForce = revocation.predicates.length > 0;
     return { revocation, lines: isInForce ? revocationLines([revocation]) : releaseLines([id]) };
+  }
+
+  #elapsed(): number {
+    return Math.floor(this.#issuer.clock.monotonic());
   }
 
   #revocationsOf(entries: readonly Entry[]): readonly Buffer[] {

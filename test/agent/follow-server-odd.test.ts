@@ -66,6 +66,23 @@ test('that all is void is acknowledged once everything is forgotten, at the plac
   expect(atEnd[0]).toContain('forgotten');
 });
 
+test('heartbeats that were held back on the way count from when they were said (DEC-36)', async () => {
+  let server: Duplex | undefined;
+  const { follower, clock, held } = await follow({
+    sync: (socket) => {
+      server = socket;
+      say(socket, { ...WELCOME, elapsed: 90_000 } as ServerMessage, { type: 'reset' }, cursor(3));
+    },
+  });
+  await eventually(() => held() !== undefined && follower.isCurrent());
+  const start = clock.now();
+  expect(follower.lastHeard()).toBe(start);
+  clock.advance(600_000);
+  if (server) say(server, { type: 'heartbeat', time: start + 5000, elapsed: 95_000 });
+  await eventually(() => follower.lastHeard() !== start);
+  expect(follower.lastHeard()).toBe(start + 5000);
+});
+
 test('what was told and not finished is dropped with its connection', async () => {
   const paths: string[] = [];
   const { told, held, synced } = await follow({

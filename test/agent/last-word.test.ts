@@ -62,6 +62,17 @@ test('time that the machine slept counts', async () => {
   expect(changes).toEqual([true, false]);
 });
 
+test('a word that was long under way counts from when it was said', async () => {
+  const { word, clock, pass, code } = newWord();
+  pass(HOUR);
+  word.heard(HOUR / 2);
+  expect(word.at).toBe(clock.now() - HOUR / 2);
+  pass(HOUR / 2 - 1);
+  expect(word.mayServe).toBe(true);
+  pass(1);
+  expect(await code()).toBe('unavailable');
+});
+
 test('a word of before the start counts from when it was said', async () => {
   const { word, clock, pass, code } = newWord();
   word.heardAt((clock.now() - HOUR / 2) as Instant);

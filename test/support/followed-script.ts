@@ -105,5 +105,16 @@ export const followScript = async ({ sync, hello, held, head, starts = true, svi
     current = next;
     for (const observer of observers) observer.identity?.(next);
   };
-  return { follower, identity, heads, logger, become, greeted: () => greeted, synced: () => synced, ...time, ...note };
+  return {
+    follower,
+    identity,
+    heads,
+    clock,
+    logger,
+    become,
+    greeted: () => greeted,
+    synced: () => synced,
+    ...time,
+    ...note,
+  };
 };

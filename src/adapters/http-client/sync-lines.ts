@@ -53,6 +53,7 @@ const MESSAGES = {
     lease: period,
     x509Ttl: count,
     jwtTtl: count,
+    elapsed: count.exactOptional(),
   }),
   reset: z.object({ type: z.literal('reset') }),
   entries: z.object({ type: z.literal('entries'), entries: z.array(Entry), removed: texts }),
@@ -64,7 +65,7 @@ const MESSAGES = {
     tainted: texts,
   }),
   cursor: z.object({ type: z.literal('cursor'), cursor: Place }),
-  heartbeat: z.object({ type: z.literal('heartbeat'), time: z.int() }),
+  heartbeat: z.object({ type: z.literal('heartbeat'), time: z.int(), elapsed: count.exactOptional() }),
   recorded: z.object({ type: z.literal('recorded'), ids: texts }),
   bye: z.object({
     type: z.literal('bye'),

@@ -3,7 +3,6 @@ import { unixSeconds } from '../../../domain/instant.ts';
 import type { RecordId } from '../../../domain/record-id.ts';
 import { Refusal } from '../../../domain/refusal.ts';
 import { readAgentMessage } from '../../../formats/agent-message.ts';
-import { syncLine } from '../../../formats/sync-line.ts';
 import type { SyncBye, SyncDenial, SyncPlace } from '../../../formats/sync-message.ts';
 import type { Logger } from '../../../ports/logger.ts';
 import type { Delays } from '../../../ports/timers.ts';
@@ -19,7 +18,7 @@ import { voidReason } from './void-identity.ts';
 
 const TICK_MS = 100;
 const SLOTS = (SYNC_HEARTBEAT * 1000) / TICK_MS;
-/** In every so many visits a place is told instead of the time: the agent acknowledges it, and so shows that it is there. */
+/** In every so many visits a place is told before the time: the agent acknowledges it, and so shows that it is there. */
 const VISITS_PER_CURSOR = 12;
 /** Visits without a word, or without one octet taken: the agent is gone. */
 const SILENT_VISITS = 2 * VISITS_PER_CURSOR + 6;
@@ -99,7 +98,7 @@ export class AgentFeed implements StreamOwner {
     this.#makeRoomFor(stream);
     this.#table.add(stream);
     this.#firstExpiry = Math.min(this.#firstExpiry, row.notAfter);
-    stream.say([this.#tales.welcome]);
+    stream.say([this.#tales.welcome()]);
     this.#tellState(stream, after);
     this.#touched.add(stream);
     listener.open(this.#table.size);
@@ -241,7 +240,7 @@ export class AgentFeed implements StreamOwner {
     this.#endExpired(unixSeconds(now));
     this.#tell(this.#expired(unixSeconds(now)));
     this.#teller.tick();
-    const heartbeat = [syncLine({ type: 'heartbeat', time: now })];
+    const heartbeat = this.#tales.heartbeat();
     for (const stream of this.#table.inSlot(this.#ticks)) this.#visit(stream, heartbeat);
     this.#report();
   }
@@ -269,7 +268,7 @@ export class AgentFeed implements StreamOwner {
     this.#parts.listener.changed(touched);
   }
 
-  #visit(stream: AgentStream, heartbeat: readonly Buffer[]): void {
+  #visit(stream: AgentStream, heartbeat: Buffer): void {
     stream.visit();
     if (stream.told > stream.acknowledged) {
       stream.behindSince ??= this.#parts.issuer.clock.now();
@@ -279,18 +278,18 @@ export class AgentFeed implements StreamOwner {
     else if (stream.silent > SILENT_VISITS) stream.drop('it has been silent for too long');
     else if (stream.stalled > STALLED_VISITS) stream.drop('it does not read what it is told');
     else if (!stream.isFlowing) return;
-    else if (stream.visits % VISITS_PER_CURSOR > 0) stream.say(heartbeat);
-    else this.#lookAfter(stream);
+    else if (stream.visits % VISITS_PER_CURSOR > 0) stream.say([heartbeat]);
+    else this.#lookAfter(stream, heartbeat);
   }
 
   /** Once a minute: the place, which the agent acknowledges; and whether its SVID is still the one to use. */
-  #lookAfter(stream: AgentStream): void {
+  #lookAfter(stream: AgentStream, heartbeat: Buffer): void {
     if (this.#parts.issuer.views.credentials.get(stream.serial)?.superseded === true) {
       this.#end(stream, 'expired');
     } else if (!this.#teller.isTelling) {
       const { index, line } = this.#tales.cursor();
       stream.told = index;
-      stream.say([line]);
+      stream.say([line, heartbeat]);
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
 import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
+import { type ManualTime, manualTime } from '../../../support/manual-time.ts';
 import { SyncClient } from '../../../support/sync-client.ts';
 
 const AGENT = 'spiffe://example.org/mayfly/agent/x509pop/one' as SpiffeId;
@@ -27,15 +28,18 @@ let feed: AgentFeed;
 /** What happens once a caller was found good, before it is let in. */
 let meanwhile: () => Promise<void>;
 let api: string;
+/** Of the feed. */
+let time: ManualTime;
 
 beforeEach(async () => {
   world = await openCallerWorld();
   meanwhile = () => Promise.resolve();
+  time = manualTime(world.clock);
   // The feed signs nothing.
   const issuer = world.issuer as Issuer;
   feed = new AgentFeed({
     issuer,
-    delays: systemTimers,
+    delays: time.delays,
     logger: silentLogger,
     onChanges: () => () => undefined,
     listener: nobody,
@@ -64,7 +68,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await feed.close();
   await server.close();
-  world.close();
+  await world.close();
 });
 
 const anAgent = () => world.issue({ spiffeId: AGENT, recorded: { role: 'agent', spiffeId: AGENT } });
@@ -86,5 +90,19 @@ test('one that nothing happened to stays', async () => {
   const client = await SyncClient.open(api, await anAgent());
   await client.told();
   expect(client.all('bye')).toEqual([]);
+  client.close();
+});
+
+test('heartbeats tell how much time has passed since the first line, and a place is followed by one', async () => {
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  const [welcome] = client.all('welcome');
+  const elapsed = () => client.all('heartbeat').map((each) => (each.elapsed ?? 0) - (welcome?.elapsed ?? Infinity));
+  time.pass(10_000);
+  await client.until('heartbeats', () => elapsed().length === 2);
+  expect(elapsed()).toEqual([5000, 10_000]);
+  time.pass(50_000);
+  await client.until('minute', () => elapsed().length === 12);
+  expect(client.heard.slice(-2).map(({ type }) => type)).toEqual(['cursor', 'heartbeat']);
   client.close();
 });
