@@ -23,7 +23,8 @@ afterEach(async () => {
 
 const follow = (script: Omit<FollowScript, 'svid' | 'cleanUp'>) => followScript({ ...script, svid, cleanUp });
 
-const WELCOME: ServerMessage = { type: 'welcome', version: 1, heartbeat: 5, lease: 15, x509Ttl: 3600, jwtTtl: 300 };
+const LIVES = { heartbeat: 5, lease: 15, x509Ttl: 3600, jwtTtl: 300 };
+const WELCOME: ServerMessage = { type: 'welcome', version: 1, ...LIVES };
 const ENTRY = { id: 'a', revision: 1, spiffeId: 'spiffe://example.org/a', selectors: ['unix:uid:1'], createdAt: 1 };
 const cursor = (index: number): ServerMessage => ({ type: 'cursor', cursor: { epoch: 1, index } });
 const bye = (reason: 'shutdown' | 'overload' | 'expired' | 'revoked'): ServerMessage => ({ type: 'bye', reason });
@@ -58,7 +59,7 @@ test('that all is void is acknowledged once everything is forgotten, at the plac
         heard.push(...chunk.toString().trim().split('\n'));
         atEnd.push([...told]);
       });
-      say(socket, { ...bye('revoked'), cursor: { epoch: 1, index: 12 } } as ServerMessage);
+      say(socket, { type: 'bye', reason: 'revoked', cursor: { epoch: 1, index: 12 } });
     },
   });
   await eventually(() => heard.length === 1);
@@ -71,7 +72,7 @@ test('heartbeats that were held back on the way count from when they were said (
   const { follower, clock, held } = await follow({
     sync: (socket) => {
       server = socket;
-      say(socket, { ...WELCOME, elapsed: 90_000 } as ServerMessage, { type: 'reset' }, cursor(3));
+      say(socket, { type: 'welcome', version: 1, ...LIVES, elapsed: 90_000 }, { type: 'reset' }, cursor(3));
     },
   });
   await eventually(() => held() !== undefined && follower.isCurrent());
