@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Line, type Place } from './line.ts';
 
 /** One connection, from its first packet on. */
 interface Connection {
@@ -9,8 +10,16 @@ interface Connection {
   inner: Socket | undefined;
   /** Answers that it waits for. */
   owed: number;
+  /** Its place among those that wait for nothing. */
+  idle: Place<Connection> | undefined;
   /** It was taken over for another protocol: it is never idle, and ends with those who took it. */
   taken: boolean;
+}
+
+/** An answer that is not all sent, and who waits for it. */
+interface Owed {
+  readonly response: ServerResponse;
+  readonly connection: Connection;
 }
 
 export interface ConnectionLimits {
@@ -42,8 +51,8 @@ export class Connections {
   readonly #known = new WeakMap<Socket, Connection>();
   /** In the order in which they came to be so, like the others. */
   readonly #strangers = new Set<Connection>();
-  readonly #idle = new Set<Connection>();
-  readonly #responses = new Map<ServerResponse, Connection>();
+  readonly #idle = new Line<Connection>();
+  readonly #owed = new Line<Owed>();
   readonly #toStart: (() => void)[] = [];
   #started = 0;
   #turnEnds = false;
@@ -60,7 +69,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const connection: Connection = { socket, inner: undefined, owed: 0, taken: false };
+    const connection: Connection = { socket, inner: undefined, owed: 0, idle: undefined, taken: false };
     const key = peerKey(socket);
     this.#open.add(connection);
     this.#strangers.add(connection);
@@ -90,10 +99,10 @@ export class Connections {
       connection.inner = socket;
       this.#strangers.delete(connection);
     }
-    if (connection.owed === 0) this.#idle.delete(connection);
+    this.#busy(connection);
     connection.owed += 1;
-    this.#responses.set(response, connection);
-    response.on('close', () => this.#answered(connection, response));
+    const place = this.#owed.add({ response, connection });
+    response.on('close', () => this.#answered(place));
     return true;
   }
 
@@ -104,9 +113,10 @@ export class Connections {
 
   /** The connection of this answer speaks another protocol from here on. */
   taken(response: ServerResponse): void {
-    const connection = this.#responses.get(response);
-    this.#responses.delete(response);
-    if (connection === undefined) return;
+    const place = this.#owed.find((owed) => owed.response === response);
+    if (place === undefined) return;
+    this.#owed.leave(place);
+    const { connection } = place.value;
     connection.owed = 0;
     connection.taken = true;
   }
@@ -114,7 +124,7 @@ export class Connections {
   /** Closes what waits for nothing, at once; everything else as soon as its answer is out. */
   drain(): void {
     this.#draining = true;
-    for (const response of this.#responses.keys()) if (!response.headersSent) response.setHeader('connection', 'close');
+    for (const { response } of this.#owed) if (!response.headersSent) response.setHeader('connection', 'close');
     for (const connection of this.#idle) connection.inner?.destroy();
     this.#destroyWhenQuiet();
   }
@@ -129,12 +139,13 @@ export class Connections {
     return known;
   }
 
-  #answered(connection: Connection, response: ServerResponse): void {
+  #answered(place: Place<Owed>): void {
+    const { connection } = place.value;
     if (connection.taken) return;
-    this.#responses.delete(response);
+    this.#owed.leave(place);
     connection.owed -= 1;
     if (connection.owed > 0 || !this.#open.has(connection)) return;
-    this.#idle.add(connection);
+    connection.idle = this.#idle.add(connection);
     // The answer may still be on its way to the kernel: the socket goes after it, never before.
     if (this.#draining) connection.inner?.destroySoon();
   }
@@ -143,27 +154,32 @@ export class Connections {
     this.#open.delete(connection);
     if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
     this.#strangers.delete(connection);
-    this.#idle.delete(connection);
+    this.#busy(connection);
     this.#report?.(this.#open.size);
     if (this.#draining) this.#destroyWhenQuiet();
+  }
+
+  /** It waits for something now, or is gone. */
+  #busy(connection: Connection): void {
+    if (connection.idle) this.#idle.leave(connection.idle);
+    connection.idle = undefined;
   }
 
   /** Closes the connection that is missed least; false when all are in use. */
   #makeRoom(): boolean {
     const [stranger] = this.#strangers;
-    const [idle] = this.#idle;
-    const victim = stranger ?? idle ?? this.#stuck();
+    const victim = stranger ?? this.#idle.first ?? this.#stuck();
     if (victim === undefined) return false;
     victim.socket.destroy();
     // Its `close` comes later, and the room is needed now.
     this.#open.delete(victim);
     this.#strangers.delete(victim);
-    this.#idle.delete(victim);
+    this.#busy(victim);
     return true;
   }
 
   #stuck(): Connection | undefined {
-    for (const [response, connection] of this.#responses) {
+    for (const { response, connection } of this.#owed) {
       if (isStuck(response) && this.#open.has(connection)) return connection;
     }
     return undefined;
