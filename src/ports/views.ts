@@ -33,8 +33,10 @@ export interface EntryReader {
   count(filter: EntryFilter): number;
   /** All entries under `parent` whose selectors are a subset of `selectors`; its cost does not grow with the number of entries. */
   matching(parent: SpiffeId, selectors: readonly string[]): readonly Entry[];
-  /** All entries under one parent. */
-  under(parent: SpiffeId): readonly Entry[];
+  /** All entries under one parent, as they are now; each is made when it is asked for, since there may be many. */
+  under(parent: SpiffeId): IteratorObject<Entry>;
+  /** Those of them that expire at some time, or have. */
+  expiringUnder(parent: SpiffeId): readonly Entry[];
   /** Those of them that make an administrator. */
   administratorsUnder(parent: SpiffeId): readonly Entry[];
   /** The SPIFFE ID that a common name belongs to (DEC-25). */

@@ -28,3 +28,15 @@ export const mapInSlices = async <T, R>(
   await inSlices(items, standAside, (item) => void made.push(work(item)));
   return made;
 };
+
+/** In groups of so many, the last one smaller. Takes from `items` no more than it has given. */
+export const pagesOf = function* <T>(items: Iterable<T>, size: number): Generator<readonly T[]> {
+  let page: T[] = [];
+  for (const item of items) {
+    page.push(item);
+    if (page.length < size) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+};

@@ -1,18 +1,19 @@
 import { isLiveEntry } from '../domain/attestation.ts';
 import type { Entry } from '../domain/entry.ts';
-import { unixSeconds } from '../domain/instant.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
-import { syncEntry, syncLine, syncRevocation } from '../formats/sync-line.ts';
+import { syncLine } from '../formats/sync-line.ts';
 import type { SyncPlace } from '../formats/sync-message.ts';
 import type { Change, CredentialRow } from '../ports/views.ts';
 import { AgentRevocations } from './agent-revocations.ts';
 import { type AgentScope, groupIds, groupsOf, parentIdsOf } from './agent-scope.ts';
+import { EntriesUnder, type UnderParent } from './entries-under.ts';
 import { ExpiringEntries } from './expiring-entries.ts';
 import type { Issuer } from './issuer.ts';
 import { readTrusted } from './published-documents.ts';
 import { syncBundle } from './sync-bundle.ts';
+import { entryLines, releaseLines, removalLines, revocationLines } from './told-lines.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
 
@@ -20,44 +21,16 @@ type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
 export const SYNC_HEARTBEAT = 5;
 export const SYNC_LEASE = 15;
 
-const PAGE = 100;
 /** Whoever missed more changes than this is told everything. */
 const MOST_CHANGES = 1000;
 
-interface UnderParent {
-  readonly live: readonly Entry[];
-  readonly expired: readonly string[];
-  /** Unix seconds at which the first of the live ones expires. */
-  readonly until: number;
-  readonly lines: readonly Buffer[];
-}
-
-/** Lines that end with a cursor, and its index. */
+/** Lines that end with a cursor, and its index; in parts, each worked out when it is asked for. */
 export interface Tale {
   readonly index: number;
-  readonly lines: readonly Buffer[];
+  readonly parts: Iterable<readonly Buffer[]>;
 }
 
 const RESET = syncLine({ type: 'reset' });
-
-const pagesOf = <T>(items: readonly T[]): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(items.length / PAGE) }, (_, at) => items.slice(at * PAGE, (at + 1) * PAGE));
-
-/** Lines that say that entries are an agent's now. */
-export const entryLines = (entries: readonly Entry[]): readonly Buffer[] =>
-  pagesOf(entries).map((page) => syncLine({ type: 'entries', entries: page.map(syncEntry), removed: [] }));
-
-/** Lines that say that entries are not. */
-export const removalLines = (ids: readonly string[]): readonly Buffer[] =>
-  pagesOf(ids).map((removed) => syncLine({ type: 'entries', entries: [], removed }));
-
-export const revocationLines = (revocations: readonly Revocation[]): readonly Buffer[] =>
-  pagesOf(revocations).map((page) =>
-    syncLine({ type: 'revocations', revocations: page.map(syncRevocation), removed: [] }),
-  );
-
-const releaseLines = (removed: readonly string[]): readonly Buffer[] =>
-  removed.length === 0 ? [] : [syncLine({ type: 'revocations', revocations: [], removed })];
 
 /** Ids of entries that changed, each with all parents that it had before; undefined for one whose past is not known. */
 const entriesIn = (changes: readonly Change[]): ReadonlyMap<string, ReadonlySet<SpiffeId> | undefined> => {
@@ -80,7 +53,7 @@ export class AgentTales {
   /** Of all entries told. */
   readonly expiring = new ExpiringEntries();
   readonly #issuer: Reader;
-  readonly #groups = new Map<SpiffeId, UnderParent>();
+  readonly #under: EntriesUnder;
   #reached = -1;
   #epoch: number | undefined;
   #bundle: Buffer | undefined;
@@ -90,7 +63,7 @@ export class AgentTales {
     const { follower } = issuer;
     this.#issuer = issuer;
     this.revocations = new AgentRevocations(issuer);
-    follower.on('entries', () => this.#groups.clear());
+    this.#under = new EntriesUnder(issuer, this.expiring);
     follower.on('authorities', () => {
       this.#bundle = undefined;
     });
@@ -157,17 +130,12 @@ export class AgentTales {
     return this.#bundle;
   }
 
-  /** Everything, up to its cursor. */
+  /** Everything, up to its cursor. Entries are read now, and told as they were then; what changed since is told afterwards. */
   whole(scope: AgentScope): Tale {
     this.advance();
     const { index, line } = this.cursor();
-    const under = parentIdsOf(scope).map((parent) => this.#under(parent, scope));
-    const known = this.revocations.of(
-      scope.agent,
-      under.flatMap(({ live }) => live),
-    );
-    const entries = under.flatMap(({ lines }) => lines);
-    return { index, lines: [RESET, ...entries, ...revocationLines(known), this.bundle(), line] };
+    const under = parentIdsOf(scope).map((parent) => this.#under.parts(parent, parent !== scope.agent));
+    return { index, parts: this.#wholeParts(scope, under, [this.bundle(), line]) };
   }
 
   /** Only what changed since; undefined when that cannot be told, and everything has to be. */
@@ -184,12 +152,13 @@ export class AgentTales {
     if (entries === undefined) return undefined;
     const hasAuthorities = changes.some(({ kind }) => kind.startsWith('authority-'));
     const revocations = this.#revocationsSince(scope, changes);
-    return { index, lines: [...entries, ...revocations, ...(hasAuthorities ? [this.bundle()] : []), line] };
+    const bundle = hasAuthorities ? [this.bundle()] : [];
+    return { index, parts: [[...entries, ...revocations, ...bundle, line]] };
   }
 
   /** Lines for those who are told of a parent's entries from now on. */
   linesUnder(parent: SpiffeId, scope: AgentScope): readonly Buffer[] {
-    const { live, lines } = this.#under(parent, scope);
+    const { live, lines } = this.#under.all(parent, parent !== scope.agent);
     return [...lines, ...this.#revocationsOf(live)];
   }
 
@@ -207,14 +176,37 @@ export class AgentTales {
     return { revocation, lines: isInForce ? revocationLines([revocation]) : releaseLines([id]) };
   }
 
+  *#wholeParts(
+    { agent }: AgentScope,
+    under: readonly Iterable<UnderParent>[],
+    end: readonly Buffer[],
+  ): Generator<readonly Buffer[]> {
+    const known = new Set(this.revocations.of(agent, []));
+    // Each part waits for the next one, so that a short tale is a single one.
+    let lines: readonly Buffer[] = [RESET];
+    let isFirst = true;
+    for (const parts of under) {
+      for (const part of parts) {
+        if (!isFirst) yield lines;
+        lines = isFirst ? [RESET, ...part.lines] : part.lines;
+        isFirst = false;
+        for (const revocation of this.#touching(part.live)) known.add(revocation);
+      }
+    }
+    yield [...lines, ...revocationLines(known), ...end];
+  }
+
   #elapsed(): number {
     return Math.floor(this.#issuer.clock.monotonic());
   }
 
   #revocationsOf(entries: readonly Entry[]): readonly Buffer[] {
+    return revocationLines(new Set(this.#touching(entries)));
+  }
+
+  #touching(entries: readonly Entry[]): readonly Revocation[] {
     if (this.#issuer.follower.revocations.size === 0) return [];
-    const found = entries.flatMap((entry) => this.revocations.ofEntry(entry));
-    return revocationLines([...new Set(found)]);
+    return entries.flatMap((entry) => this.revocations.ofEntry(entry));
   }
 
   /** Nothing when the past of one that changed is not known, or when the agent's groups may have changed with it. */
@@ -224,7 +216,7 @@ export class AgentTales {
     const parents = new Set(parentIdsOf(scope));
     const now = clock.now();
     const mine: Entry[] = [];
-    const removed = parentIdsOf(scope).flatMap((parent) => this.#under(parent, scope).expired);
+    const removed = parentIdsOf(scope).flatMap((parent) => this.#under.expired(parent));
     for (const [id, before] of entriesIn(changes)) {
       const entry = views.entries.get(id);
       if (before === undefined || before.has(server)) return undefined;
@@ -248,30 +240,11 @@ export class AgentTales {
   #revocationsSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] {
     const ids = changes.filter(({ kind }) => kind.startsWith('revo')).map(({ subject }) => subject as RecordId);
     if (ids.length === 0) return [];
-    const entries = parentIdsOf(scope).flatMap((parent) => this.#under(parent, scope).live);
+    const entries = parentIdsOf(scope).flatMap((parent) => this.#under.all(parent, parent !== scope.agent).live);
     return [...new Set(ids)].flatMap((id) => {
       const told = this.revocation(id);
       const isTold = told && this.revocations.concerns(told.revocation.target, scope.agent, entries);
       return isTold ? told.lines : [];
     });
-  }
-
-  /** What is under a parent. That of a group, which many agents are in, is kept until an entry changes or expires. */
-  #under(parent: SpiffeId, scope: AgentScope): UnderParent {
-    const { views, clock } = this.#issuer;
-    const now = clock.now();
-    const held = this.#groups.get(parent);
-    if (held && held.until > unixSeconds(now)) return held;
-    const entries = views.entries.under(parent);
-    const live = entries.filter((entry) => isLiveEntry(entry, now)).sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const entry of live) this.expiring.watch(entry);
-    const found: UnderParent = {
-      live,
-      expired: entries.filter((entry) => !isLiveEntry(entry, now)).map(({ id }) => id),
-      until: live.reduce((first, { expiresAt = Infinity }) => Math.min(first, expiresAt), Infinity),
-      lines: entryLines(live),
-    };
-    if (parent !== scope.agent) this.#groups.set(parent, found);
-    return found;
   }
 }

@@ -111,7 +111,7 @@ export const startAgentWorld = async (): Promise<AgentWorld> => {
       const { epoch, size } = views.log.head();
       return {
         parts: [
-          { type: 'entries', entries: views.entries.under(caller.spiffeId).map(syncEntry), removed: [] },
+          { type: 'entries', entries: [...views.entries.under(caller.spiffeId)].map(syncEntry), removed: [] },
           {
             type: 'revocations',
             revocations: views.revocations

@@ -50,6 +50,13 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
   const under = db
     .prepare<[string], string>('SELECT data FROM entry INDEXED BY entry_parent_anchor WHERE parent_id = ?')
     .pluck();
+  // As a member's name, and not within a string, where the quotes are escaped.
+  const expiring = db
+    .prepare<[string], string>(
+      `SELECT data FROM entry INDEXED BY entry_parent_anchor
+         WHERE parent_id = ? AND instr(data, '"expiresAt":') > 0`,
+    )
+    .pluck();
   const administrators = db
     .prepare<[string], string>(
       `SELECT data FROM entry INDEXED BY entry_parent_anchor
@@ -102,7 +109,12 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
       }
       return found;
     },
-    under: (parent) => under.all(parent).map(parseEntry),
+    under: (parent) => under.all(parent).values().map(parseEntry),
+    expiringUnder: (parent) =>
+      expiring
+        .all(parent)
+        .map(parseEntry)
+        .filter(({ expiresAt }) => expiresAt !== undefined),
     administratorsUnder: (parent) => administrators.all(parent).map(parseEntry),
     commonNameOwner: (name) => commonName.get(name),
   };

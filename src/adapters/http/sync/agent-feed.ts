@@ -13,6 +13,8 @@ import { AgentTales, SYNC_HEARTBEAT } from '../../../usecases/tell-agent.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
 import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
+import { tellWhole } from './tell-whole.ts';
+import { turn } from './turn.ts';
 import { Teller } from './teller.ts';
 import { voidReason } from './void-identity.ts';
 
@@ -27,6 +29,8 @@ const STALLED_VISITS = 6;
 const STREAMS_PER_AGENT = 4;
 /** How long those who were told that it is over may take to go. */
 const LEAVE_MS = 1000;
+
+const problemOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
 
 /** Who hears of streams: for numbers, presence and denials. */
 export interface FeedListener {
@@ -182,9 +186,9 @@ export class AgentFeed implements StreamOwner {
   }
 
   #tellState(stream: AgentStream, after: SyncPlace | undefined): void {
-    const { index, lines } = (after && this.#tales.since(stream, after)) ?? this.#tales.whole(stream);
+    const { index, parts } = (after && this.#tales.since(stream, after)) ?? this.#tales.whole(stream);
     stream.told = index;
-    stream.sayWhole(lines);
+    tellWhole(stream, parts, turn).catch((error: unknown) => stream.drop(`it cannot be told: ${problemOf(error)}`));
   }
 
   #makeRoomFor({ agent }: AgentStream): void {
@@ -208,8 +212,7 @@ export class AgentFeed implements StreamOwner {
 
   /** Whoever followed may have missed something: all come anew, and are told everything. */
   #failed(error: unknown): void {
-    const problem = Error.isError(error) ? error.message : 'unknown';
-    this.#parts.logger.error('the feed of agents failed', { error: problem });
+    this.#parts.logger.error('the feed of agents failed', { error: problemOf(error) });
     this.#endAll('overload');
   }
 

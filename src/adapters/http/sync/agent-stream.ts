@@ -16,6 +16,8 @@ const BYTES_PER_VISIT = 1024 * 1024;
 const NEWLINE = 0x0a;
 const NOTHING = Buffer.alloc(0);
 
+const bytesIn = (lines: readonly Buffer[]): number => lines.reduce((sum, { length }) => sum + length, 0);
+
 /** Who looks after the streams. */
 export interface StreamOwner {
   /** A whole line, without its end. Throws when it is no good. */
@@ -80,6 +82,9 @@ export class AgentStream implements AgentScope {
   /** The last line was said, and only what it still says is heard. */
   bye: SyncBye['reason'] | undefined;
   #partial: Buffer = NOTHING;
+  /** What waits until a whole state is told; present while one is. */
+  #held: Buffer[] | undefined;
+  #heldBytes = 0;
   /** What waits until the socket takes more; present while it takes nothing. */
   #backlog: Buffer[] | undefined;
   #waiting = 0;
@@ -120,7 +125,7 @@ export class AgentStream implements AgentScope {
 
   /** Nothing waits to be written. */
   get isFlowing(): boolean {
-    return this.#backlog === undefined;
+    return this.#backlog === undefined && this.#held === undefined;
   }
 
   /** For how many visits nothing of what waits was taken. */
@@ -130,17 +135,34 @@ export class AgentStream implements AgentScope {
 
   /** Says a whole state: however large it is, it may wait, and does not count as slowness. */
   sayWhole(lines: readonly Buffer[]): void {
-    this.#allowed += lines.reduce((sum, { length }) => sum + length, 0);
-    this.say(lines);
+    this.#allowed += bytesIn(lines);
+    this.#say(lines);
+  }
+
+  /** What is said from now on waits, all but what `sayWhole` says. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Says what waited for that. */
+  letGo(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    this.say(held);
   }
 
   /** Says lines in order. A reader that leaves too much unread is dropped. */
   say(lines: readonly Buffer[]): void {
+    if (this.#held === undefined) {
+      this.#say(lines);
+      return;
+    }
     if (!this.isOpen) return;
-    this.socket.cork();
-    for (const line of lines) this.#write(line);
-    this.socket.uncork();
-    if (this.#waiting > this.#allowed) this.drop('it does not read what it is told');
+    for (const line of lines) this.#held.push(line);
+    this.#heldBytes += bytesIn(lines);
+    if (this.#heldBytes > MAX_WAITING_BYTES) this.drop('more changes than it can be told');
   }
 
   /**
@@ -150,6 +172,7 @@ export class AgentStream implements AgentScope {
   end(reason: SyncBye['reason'], line: Buffer): void {
     if (!this.isOpen) return;
     this.bye = reason;
+    this.#held = undefined;
     this.#backlog = undefined;
     this.#waiting = 0;
     // A peer whose other side has ended cannot say anything any more, as its runtime has it.
@@ -189,7 +212,7 @@ export class AgentStream implements AgentScope {
     this.socket.cork();
     for (const line of waiting) this.#write(line);
     this.socket.uncork();
-    if (this.isFlowing) this.#allowed = MAX_WAITING_BYTES;
+    if (this.#backlog === undefined) this.#allowed = MAX_WAITING_BYTES;
   }
 
   /** Octets came. */
@@ -228,6 +251,14 @@ export class AgentStream implements AgentScope {
     if (this.#partial.length + rest.length > MAX_AGENT_LINE_BYTES) this.drop('a line is too long');
     // A copy: the chunk is part of a larger buffer that would stay with it.
     else this.#partial = Buffer.concat([this.#partial, rest]);
+  }
+
+  #say(lines: readonly Buffer[]): void {
+    if (!this.isOpen) return;
+    this.socket.cork();
+    for (const line of lines) this.#write(line);
+    this.socket.uncork();
+    if (this.#waiting > this.#allowed) this.drop('it does not read what it is told');
   }
 
   #write(line: Buffer): void {

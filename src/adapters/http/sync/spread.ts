@@ -5,7 +5,8 @@ import { serverId, type SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Change } from '../../../ports/views.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { inSlices, type StandAside } from '../../../usecases/slices.ts';
-import { type AgentTales, removalLines } from '../../../usecases/tell-agent.ts';
+import type { AgentTales } from '../../../usecases/tell-agent.ts';
+import { removalLines } from '../../../usecases/told-lines.ts';
 import type { AgentStream } from './agent-stream.ts';
 import type { Outbox } from './outbox.ts';
 import type { StreamTable } from './stream-table.ts';
@@ -112,7 +113,7 @@ export class Spread {
     const gained = groups.filter((group) => !before.includes(group));
     if (lost.length === 0 && gained.length === 0) return;
     this.#table.regroup(stream, groups);
-    const gone = lost.flatMap((group) => this.#issuer.views.entries.under(group).map(({ id }) => id));
+    const gone = lost.flatMap((group) => [...this.#issuer.views.entries.under(group)].map(({ id }) => id));
     outbox.add([stream], removalLines(gone));
     for (const group of gained) outbox.add([stream], this.#tales.linesUnder(group, stream));
   }

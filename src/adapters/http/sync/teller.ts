@@ -6,14 +6,13 @@ import type { AgentStream } from './agent-stream.ts';
 import { Outbox } from './outbox.ts';
 import { Spread } from './spread.ts';
 import type { StreamTable } from './stream-table.ts';
+import { turn } from './turn.ts';
 import { voidReason } from './void-identity.ts';
 
 /** Streams told in one turn of the event loop. */
 const TOLD_PER_TURN = 100;
 /** After a revocation all agents are told the place, but not more often than this. */
 const TICKS_PER_BROADCAST = 5;
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export interface TellerParts {
   readonly issuer: Issuer;

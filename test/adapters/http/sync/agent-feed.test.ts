@@ -8,6 +8,7 @@ import { systemTimers } from '../../../../src/adapters/system/timers.ts';
 import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
+import { entryFixture } from '../../../support/facts.ts';
 import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { type ManualTime, manualTime } from '../../../support/manual-time.ts';
@@ -104,5 +105,37 @@ test('heartbeats tell how much time has passed since the first line, and a place
   time.pass(50_000);
   await client.until('minute', () => elapsed().length === 12);
   expect(client.heard.slice(-2).map(({ type }) => type)).toEqual(['cursor', 'heartbeat']);
+  client.close();
+});
+
+test('a large state is told whole before what changed meanwhile', async () => {
+  const facts = Array.from({ length: 500 }, (_, at) => {
+    const id = `e${String(at).padStart(3, '0')}`;
+    const entry = entryFixture({ id, spiffeId: `spiffe://example.org/${id}` as SpiffeId, parentId: AGENT });
+    return { kind: 'entry-created', entry, by: 'test', leans: { policy: 1 } } as const;
+  });
+  const deleted = (id: string) =>
+    ({
+      kind: 'entry-deleted',
+      id,
+      spiffeId: `spiffe://example.org/${id}` as SpiffeId,
+      by: 'test',
+      leans: { policy: 1 },
+    }) as const;
+  for (let at = 0; at < facts.length; at += 100) await world.ledger.append({ facts: facts.slice(at, at + 100) });
+  const agent = await anAgent();
+  const changes = async (): Promise<void> => {
+    await world.ledger.append({ facts: [deleted('e000')] });
+    await world.ledger.append({ facts: [deleted('e499')] });
+    world.follower.refresh();
+  };
+  const [client] = await Promise.all([SyncClient.open(api, agent), changes()]);
+  const end = world.views.log.head().size - 1;
+  time.pass(60_000);
+  await client.reaches(end);
+  expect(client.entries()).toHaveLength(498);
+  const types = client.heard.map(({ type }) => type);
+  expect(types.slice(0, 7)).toEqual(['welcome', 'reset', ...Array.from({ length: 5 }, () => 'entries')]);
+  expect(client.all('reset')).toHaveLength(1);
   client.close();
 });
