@@ -5,10 +5,12 @@ import { syncRoutes } from '../../../../src/adapters/http/routes/sync.ts';
 import { createHttpServer, type HttpServer } from '../../../../src/adapters/http/server.ts';
 import { AgentFeed, type FeedListener } from '../../../../src/adapters/http/sync/agent-feed.ts';
 import { systemTimers } from '../../../../src/adapters/system/timers.ts';
+import type { Attested } from '../../../../src/domain/fact.ts';
+import { unixSeconds } from '../../../../src/domain/instant.ts';
 import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
-import { entryFixture } from '../../../support/facts.ts';
+import { entryFixture, newId } from '../../../support/facts.ts';
 import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { type ManualTime, manualTime } from '../../../support/manual-time.ts';
@@ -138,4 +140,47 @@ test('a large state is told whole before what changed meanwhile', async () => {
   expect(types.slice(0, 7)).toEqual(['welcome', 'reset', ...Array.from({ length: 5 }, () => 'entries')]);
   expect(client.all('reset')).toHaveLength(1);
   client.close();
+});
+
+test('who goes on from a place is told what expired meanwhile, and what expires afterwards', async () => {
+  const now = unixSeconds(world.clock.now());
+  const attested: Attested = {
+    kind: 'attested',
+    id: newId(world.clock.now()),
+    attestor: 'x509pop',
+    role: 'agent',
+    spiffeId: AGENT,
+    selectors: ['x509pop:subject:one'],
+    evidence: '22'.repeat(32),
+    spki: '11'.repeat(32),
+    renewUntil: now + 86_400,
+    leans: { policy: 1 },
+    spends: [],
+  };
+  const entries = [
+    ['over', now + 10],
+    ['soon', now + 100],
+    ['late', now + 10_000],
+  ] as const;
+  const facts = entries.map(([id, expiresAt]) => {
+    const entry = entryFixture({ id, spiffeId: `spiffe://example.org/${id}` as SpiffeId, parentId: AGENT, expiresAt });
+    return { kind: 'entry-created', entry, by: 'test', leans: { policy: 1 } } as const;
+  });
+  await world.ledger.append({ facts: [attested, ...facts] });
+  const agent = await world.issue({
+    spiffeId: AGENT,
+    recorded: { role: 'agent', spiffeId: AGENT, attestation: attested.id },
+  });
+  const first = await SyncClient.open(api, agent);
+  await first.told();
+  const after = first.cursor;
+  first.close();
+  world.clock.advance(50_000);
+  const second = await SyncClient.open(api, agent, after && { after });
+  await second.told();
+  expect(second.all('reset')).toEqual([]);
+  expect(second.all('entries').flatMap(({ removed }) => removed)).toEqual(['over']);
+  time.pass(60_000);
+  await second.until('expiry', () => second.all('entries').some(({ removed }) => removed.includes('soon')));
+  second.close();
 });
