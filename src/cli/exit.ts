@@ -67,6 +67,7 @@ const WORKLOAD_EXITS = {
   no_identity: EXIT.no,
   invalid_request: EXIT.usage,
   unimplemented: EXIT.unknown,
+  pick_failed: EXIT.unknown,
   malformed_response: EXIT.unknown,
   peer_not_trusted: EXIT.no,
   peer_not_authorized: EXIT.no,

@@ -14,6 +14,8 @@ export const WORKLOAD_ERROR_CODES = [
   'unimplemented',
   /** The agent's answer cannot be used: malformed, or against its own rules. */
   'malformed_response',
+  /** The program's own function that picks an identity threw; `cause` is what it threw. */
+  'pick_failed',
   /** The peer's certificate is not an X.509-SVID that can be trusted. */
   'peer_not_trusted',
   /** The peer is who it says, and not one that may talk to us. */

@@ -24,11 +24,11 @@ export const quietly = (tell: () => void): void => {
   }
 };
 
-/** Waits for the first update. Rejects with the signal's reason, or with what ended the source. */
+/** Waits for the first update. Rejects with the signal's reason, with what ended the source, or with `pick_failed`. */
 export const firstOf = (source: EventEmitter<SourceEvents>, signal: AbortSignal | undefined): Promise<void> =>
   new Promise((resolve, reject) => {
     const forget = (): void => {
-      source.off('update', updated).off('ended', ended);
+      source.off('update', updated).off('problem', failed).off('ended', ended);
       signal?.removeEventListener('abort', aborted);
     };
     const updated = (): void => {
@@ -39,10 +39,13 @@ export const firstOf = (source: EventEmitter<SourceEvents>, signal: AbortSignal 
       forget();
       reject(problem);
     };
+    const failed = (problem: WorkloadError): void => {
+      if (problem.code === 'pick_failed') ended(problem);
+    };
     const aborted = (): void => {
       forget();
       reject(signal?.reason);
     };
-    source.on('update', updated).on('ended', ended);
+    source.on('update', updated).on('problem', failed).on('ended', ended);
     signal?.addEventListener('abort', aborted, { once: true });
   });

@@ -7,7 +7,10 @@ import { watchStream } from './watch.ts';
 import { workloadMethods } from './wire.ts';
 import { readX509Context, type X509Bundle, type X509Context, type X509Svid } from './x509-context.ts';
 
-/** Chooses the identity to use among those that the agent gives; nothing if none of them is meant. */
+/**
+ * Chooses the identity to use among those that the agent gives; nothing if none of them is meant. Where it throws, the message is refused
+ * as a whole, with a problem `pick_failed`.
+ */
 export type PickX509Svid = (svids: readonly X509Svid[]) => X509Svid | undefined;
 
 export interface X509SourceOptions extends AgentOptions {
@@ -54,7 +57,7 @@ export class X509Source extends EventEmitter<SourceEvents> implements AsyncDispo
   /**
    * Waits until there is an identity, however long that takes: the signal ends the waiting, and the rejection has its reason. Once
    * there is a source, the signal plays no part any more. Rejects with `WorkloadError` at once when it cannot ever work:
-   * `no_address`, `invalid_address`, `invalid_request`, `unimplemented`.
+   * `no_address`, `invalid_address`, `invalid_request`, `unimplemented`, and `pick_failed` while there is no identity yet.
    */
   static async create({ address, signal, pick = first, onProblem }: X509SourceOptions = {}): Promise<X509Source> {
     signal?.throwIfAborted();
@@ -113,10 +116,18 @@ export class X509Source extends EventEmitter<SourceEvents> implements AsyncDispo
   }
 
   #accept(context: X509Context): void {
-    const picked = this.#pick(context.svids);
+    const picked = this.#picked(context.svids);
     this.#context = context;
     this.#svid = picked;
     quietly(() => this.emit('update'));
+  }
+
+  #picked(svids: readonly X509Svid[]): X509Svid | undefined {
+    try {
+      return this.#pick(svids);
+    } catch (error) {
+      throw new WorkloadError('pick_failed', 'the function that picks an X.509 identity threw', { cause: error });
+    }
   }
 
   #problem(problem: WorkloadError): void {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { WorkloadError } from '../../src/workload/errors.ts';
-import { X509Source } from '../../src/workload/x509-source.ts';
+import { type PickX509Svid, X509Source } from '../../src/workload/x509-source.ts';
 import { TestWorkloadApi, until } from '../support/workload-api.ts';
 import { newDomain, newSvid, svidMessage, x509Message } from '../support/workload-identities.ts';
 
@@ -80,6 +80,43 @@ describe('an X.509 source', () => {
     api.x509.send(x509Message(first, domain));
     await updated;
     expect(codeOf(() => source.svid())).toBe('no_identity');
+  });
+
+  describe('whose function that picks throws', () => {
+    const bug = new TypeError('a bug of the program');
+    const throws = (): never => {
+      throw bug;
+    };
+
+    test('is none: the waiting ends with what it threw', async () => {
+      const api = await startApi();
+      api.x509.send(x509Message(first, domain));
+      const problems: string[] = [];
+      const onProblem = ({ code }: WorkloadError): unknown => problems.push(code);
+      const failed = await rejection(X509Source.create({ address: api.address, pick: throws, onProblem }));
+      expect(failed).toMatchObject({ name: 'WorkloadError', code: 'pick_failed', cause: bug });
+      expect(problems).toEqual(['pick_failed']);
+    });
+
+    test('at a rotation keeps what it has, says so, and takes the next one', async () => {
+      const api = await startApi();
+      api.x509.send(x509Message(first, domain));
+      let isBroken = false;
+      const pick: PickX509Svid = ([svid]) => (isBroken ? throws() : svid);
+      const source = kept(await X509Source.create({ address: api.address, pick }));
+      const before = source.svid();
+      isBroken = true;
+      const problem = nextProblem(source);
+      api.x509.send(x509Message(second, domain));
+      expect(await problem).toMatchObject({ code: 'pick_failed', cause: bug });
+      expect(source.svid()).toBe(before);
+      expect(source.svids()).toEqual([before]);
+      isBroken = false;
+      const updated = once(source, 'update');
+      api.x509.send(x509Message(second, domain));
+      await updated;
+      expect(source.svid().serial).not.toBe(before.serial);
+    });
   });
 
   test('waits for an agent that is not there yet', async () => {
