@@ -26,6 +26,14 @@ const ask =
     return matching;
   };
 
+/** What a watch goes on after. Throws what nothing comes after. */
+const problemOf = (error: unknown): WorkloadError => {
+  // Another identity may come.
+  if (error instanceof CommandRefused) return new WorkloadError('no_identity', error.message);
+  if (!(error instanceof WorkloadError) || isFinal(error)) throw error;
+  return error;
+};
+
 /** How long until half of the rest of the first token's life is over, and never less than a second. */
 const untilRenewal = (svids: Answer): number => {
   const end = Math.min(...svids.map(({ expiresAt }) => expiresAt)) * 1000;
@@ -47,9 +55,9 @@ export const jwtFetching: Fetching<JwtOptions, Answer> = {
         wait = untilRenewal(svids);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof WorkloadError) || isFinal(error)) throw error;
-        problem(error);
-        wait = retryDelay(error, failures);
+        const refused = problemOf(error);
+        problem(refused);
+        wait = retryDelay(refused, failures);
         failures += 1;
       }
       await pause(wait, signal).catch(() => undefined);

@@ -94,7 +94,7 @@ export const fetchVerb = <Options extends FetchOptions, Answer>(
 ): Command => {
   command
     .option('--socket <address>', 'the Workload API: a path, unix:… or tcp:… (SPIFFE_ENDPOINT_SOCKET)')
-    .option('--watch', 'stay, and do it again at each rotation')
+    .option('--watch', 'stay: wait for the identity, and do it again at each rotation')
     .option(
       '--timeout <duration>',
       'how long to wait for an agent that is away; 30s, and in a watch for ever',

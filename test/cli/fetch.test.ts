@@ -268,6 +268,23 @@ describe('mayfly fetch --watch', () => {
     expect(JSON.parse(ended.stdout).svids).toMatchObject([{ spiffeId: web.spiffeId }]);
   });
 
+  test('waits for a token of the hint asked for, as it does for a certificate', async () => {
+    const args = ['--watch', '--json', '--socket', api.address, '--hint', 'web'];
+    const ended = await runCommand(process.execPath, [mayfly, 'fetch', 'jwt', '--audience', 'db', ...args], {
+      onError: () => {
+        api.jwtSvid = () => ({ svids: [{ spiffeId: svid.spiffeId, svid: token, hint: 'web' }] });
+      },
+      onLine: (_line, child) => void child.kill('SIGTERM'),
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: 'mayfly: the agent gives no such identity (no_identity)\n' });
+    expect(JSON.parse(ended.stdout).svids).toMatchObject([{ spiffeId: svid.spiffeId, hint: 'web' }]);
+  });
+
+  test('a token without an audience is not waited for', async () => {
+    const args = [mayfly, 'fetch', 'jwt', '--watch', '--socket', api.address];
+    expect(await runCommand(process.execPath, args)).toMatchObject({ code: 2, stdout: '' });
+  });
+
   test('a bug or a wrong name ends it', async () => {
     const names = ['--cert-name', 'a', '--key-name', 'a'];
     const args = [mayfly, 'fetch', 'x509', '--watch', '--socket', api.address, '--write', join(folder, 'twice')];
