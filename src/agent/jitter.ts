@@ -1,11 +1,9 @@
+import { CHANCE_BYTES, numberBetween } from '../domain/chance.ts';
 import type { Entropy } from '../ports/entropy.ts';
 
 /** A number from `low` up to `high`. */
-export const between = (entropy: Entropy, low: number, high: number): number => {
-  const octets = entropy.bytes(4);
-  const fraction = new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) / 2 ** 32;
-  return low + fraction * (high - low);
-};
+export const between = (entropy: Entropy, low: number, high: number): number =>
+  numberBetween(entropy.bytes(CHANCE_BYTES), low, high);
 
 export interface BackOff {
   /** Milliseconds: no pause is shorter … */

@@ -1,23 +1,16 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { spiffeIdProblem } from '../../domain/spiffe-id.ts';
-import { tryDecodeBase64 } from '../../formats/base64url.ts';
 import { readCertificate } from '../../formats/certificate.ts';
 import { DerError } from '../../formats/der-reader.ts';
+import { OctetsInBase64 } from '../../formats/octets-schema.ts';
 import type { LearnedTrust, OwnSvid } from '../../ports/agent-state.ts';
 
 /** What lies in the files of a state folder, and its form. All are JSON with the same `version`. */
 
 export const VERSION = 1;
 
-const octets = z.string().transform((text, context) => {
-  const bytes = tryDecodeBase64(text);
-  if (bytes !== undefined && bytes.length > 0) return bytes;
-  context.addIssue({ code: 'custom', message: 'is not base64' });
-  return z.NEVER;
-});
-
-const key = octets.transform((der, context): KeyObject => {
+const key = OctetsInBase64.transform((der, context): KeyObject => {
   try {
     return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
   } catch {
@@ -27,7 +20,7 @@ const key = octets.transform((der, context): KeyObject => {
   }
 });
 
-const certificates = z.array(octets).refine(
+const certificates = z.array(OctetsInBase64).refine(
   (chain) => {
     try {
       chain.forEach(readCertificate);

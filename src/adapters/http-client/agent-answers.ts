@@ -1,15 +1,8 @@
 import { z } from 'zod';
 import { spiffeIdProblem } from '../../domain/spiffe-id.ts';
-import { tryDecodeBase64 } from '../../formats/base64url.ts';
+import { OctetsInBase64 } from '../../formats/octets-schema.ts';
 
 /** Answers of the server as an agent reads them. Members that are not named here are left aside (DEC-35). */
-
-const octets = z.string().transform((text, context) => {
-  const bytes = tryDecodeBase64(text);
-  if (bytes !== undefined && bytes.length > 0) return bytes;
-  context.addIssue({ code: 'custom', message: 'is not base64' });
-  return z.NEVER;
-});
 
 const SpiffeId = z.string().refine((text) => spiffeIdProblem(text) === undefined, 'is not a SPIFFE ID');
 
@@ -18,7 +11,7 @@ const Place = z.object({ epoch: z.int().min(0), index: z.int().min(0) });
 export const X509Answer = z.object({
   spiffeId: SpiffeId,
   serial: z.string().min(1).max(64),
-  chain: z.array(octets).min(1).max(5),
+  chain: z.array(OctetsInBase64).min(1).max(5),
   notBefore: z.int(),
   notAfter: z.int(),
   ledger: Place,
@@ -44,7 +37,7 @@ const Refused = z.object({
 
 export const itemsOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(z.union([Refused, item])) });
 
-export const ChallengeAnswer = z.object({ challenge: octets });
+export const ChallengeAnswer = z.object({ challenge: OctetsInBase64 });
 
 /** The head goes back as it came. */
 export const HelloAnswer = z.object({ head: z.record(z.string(), z.unknown()), resync: z.boolean() });
