@@ -76,3 +76,5 @@ export const openIdentity = (
   });
   return { state, trust, server, identity, entropy };
 };
+
+export type OpenIdentity = ReturnType<typeof openIdentity>;
