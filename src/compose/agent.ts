@@ -8,7 +8,6 @@ import { peerCredentials } from '../adapters/system/peer-credentials.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import { createWorkloadApi, type WorkloadApi } from '../adapters/workload-api/workload-api.ts';
 import type { Holdings } from '../agent/holdings.ts';
-import type { Entropy } from '../ports/entropy.ts';
 import { type AgentWorld, openHoldings } from './agent-holdings.ts';
 import { openIdentity } from './agent-identity.ts';
 import { openOperations, watchReadiness } from './agent-operations.ts';
@@ -67,7 +66,6 @@ export const startAgent = async (config: AgentConfig, overrides: AgentOverrides 
 const openSocket = async (
   config: AgentConfig,
   { sessions }: Holdings,
-  entropy: Entropy,
   { timers, logger }: AgentWorld,
 ): Promise<WorkloadApi> => {
   const { agent } = config;
@@ -79,7 +77,6 @@ const openSocket = async (
   const workloadApi = createWorkloadApi({
     sessions,
     peerUid: (descriptor) => peerCredentials(descriptor).uid,
-    entropy,
     delays: timers,
     logger,
     services: [secrets],
@@ -97,10 +94,10 @@ const serve = async (config: AgentConfig, overrides: AgentOverrides, folder: Sta
   const { clock = systemClock, timers = systemTimers, logger = systemLogger() } = overrides;
   const world: AgentWorld = { clock, timers, logger };
   const own = openIdentity(config, folder, clock, timers, logger);
-  const { identity, server, entropy } = own;
+  const { identity, server } = own;
   const metrics: AgentMetrics = new AgentMetrics(() => readiness.numbers());
   const { holdings, follower } = await openHoldings(config, own, world, (attestor) => metrics.attestorFailed(attestor));
-  const workloadApi = await openSocket(config, holdings, entropy, world);
+  const workloadApi = await openSocket(config, holdings, world);
   const connections = (): number => workloadApi.connections();
   const readiness = agentReadiness({ identity, holdings, follower, clock, connections });
   const operations = await openOperations(config, metrics, readiness, timers).catch(async (error: unknown) => {

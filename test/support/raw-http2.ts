@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { HpackDecoder } from '../../src/adapters/workload-api/hpack-decoder.ts';
-import { PREFACE } from '../../src/adapters/workload-api/frames.ts';
+import { HpackDecoder } from '../../src/adapters/workload-api/http2/hpack-decoder.ts';
+import { PREFACE } from '../../src/adapters/workload-api/http2/frames.ts';
 
 /** A client of HTTP/2 whose frames are made by hand. */
 
@@ -78,7 +78,7 @@ export interface RawAnswer {
 export class RawHttp2 {
   readonly socket: Socket;
   readonly frames: Frame[] = [];
-  readonly #decoder = new HpackDecoder({ tableBytes: 4096, listBytes: 65_535 }, () => 'ordinary');
+  readonly #decoder = new HpackDecoder({ tableBytes: 4096, listBytes: 65_535 });
   readonly #answers = new Map<number, { headers: Record<string, string>; data: Buffer }>();
   #rest: Buffer = Buffer.alloc(0);
   #wakeUps: (() => void)[] = [];
@@ -175,16 +175,7 @@ export class RawHttp2 {
     const answer = this.#answers.get(stream) ?? { headers: {}, data: Buffer.alloc(0) };
     this.#answers.set(stream, answer);
     if (type === DATA) answer.data = Buffer.concat([answer.data, content]);
-    else for (const [name, value] of this.#decoded(content)) answer.headers[name] = value;
-  }
-
-  #decoded(block: Buffer): readonly (readonly [string, string])[] {
-    return this.#decoder.decode(block).map(({ name, literal }) => {
-      const valueAt = literal.indexOf(name) + name.length;
-      const skip =
-        (literal[valueAt] ?? 0) < 127 ? 1 : literal.subarray(valueAt + 1).findIndex((each) => each < 128) + 2;
-      return [name.toString(), literal.toString('latin1', valueAt + skip)] as const;
-    });
+    else for (const { name, value } of this.#decoder.decode(content)) answer.headers[name] = value;
   }
 
   #wake(): void {

@@ -9,7 +9,6 @@ import {
   type WorkloadApiOptions,
 } from '../../src/adapters/workload-api/workload-api.ts';
 import { workloadPackage } from '../../src/adapters/workload-api/workload-definition.ts';
-import { systemEntropy } from '../../src/adapters/system/entropy.ts';
 import { systemTimers } from '../../src/adapters/system/timers.ts';
 import type {
   TrustBundle,
@@ -150,7 +149,6 @@ export const startWorkloadApi = async (options: Partial<WorkloadApiOptions> = {}
   const api = createWorkloadApi({
     sessions,
     peerUid: () => 1000,
-    entropy: systemEntropy(),
     delays: systemTimers,
     logger,
     ...options,

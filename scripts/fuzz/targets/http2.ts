@@ -1,10 +1,9 @@
-import { ConnectionError, PREFACE } from '../../../src/adapters/workload-api/frames.ts';
-import { OpenStreams } from '../../../src/adapters/workload-api/open-streams.ts';
-import { AuthorityRepair, CALLER_HEADER } from '../../../src/adapters/workload-api/repair-authority.ts';
+import { ConnectionError, PREFACE, SETTINGS_ACK } from '../../../src/adapters/workload-api/http2/frames.ts';
+import { Outbox, type OutboxSocket } from '../../../src/adapters/workload-api/http2/outbox.ts';
+import { ServerConnection } from '../../../src/adapters/workload-api/http2/server-connection.ts';
 import { bytesMutator, eitherMutator, type Mutator } from '../mutate.ts';
 import { demand, type Target } from '../target.ts';
 
-const CALLER = '0123456789abcdef0123456789abcdef';
 const HEADERS = 1;
 const CONTINUATION = 9;
 const END_HEADERS = 4;
@@ -37,70 +36,80 @@ const readFrames = (bytes: Buffer): readonly Frame[] => {
   return frames;
 };
 
-const isOfHeaders = ({ type }: Frame): boolean => type === HEADERS || type === CONTINUATION;
+/** Takes all that is sent, and keeps it. */
+const keeping = (sent: Buffer[]): OutboxSocket => ({
+  writableLength: 0,
+  destroyed: false,
+  on: () => undefined,
+  cork: () => undefined,
+  uncork: () => undefined,
+  write: (octets) => {
+    sent.push(octets);
+    return true;
+  },
+});
 
-/** Headers of a block that has plain literals alone: the only form that the repair writes. */
-const readLiterals = (block: Buffer): readonly (readonly [string, string])[] => {
-  const fields: (readonly [string, string])[] = [];
-  let at = 0;
-  const text = (): string => {
-    let length = block[at++] ?? 0;
-    demand(length < 0x80, 'a text was written in Huffman code');
-    for (let shift = 0, more = length === 0x7f; more; shift += 7) {
-      const octet = block[at++] ?? 0;
-      length += (octet & 0x7f) << shift;
-      more = octet >= 0x80;
-    }
-    demand(at + length <= block.length, 'a text was written that is longer than its block');
-    at += length;
-    return block.toString('latin1', at - length, at);
-  };
-  while (at < block.length) {
-    demand(block[at++] === 0, 'a header was written in another form than a literal');
-    fields.push([text(), text()]);
-  }
-  return fields;
-};
+interface Outcome {
+  /** What the requests were, in order, and what they ended with; then why the connection ended, if it did. */
+  readonly story: readonly string[];
+  readonly sent: Buffer;
+  readonly isWhole: boolean;
+}
 
-/** All that a connection says, in pieces of a size; undefined where the rules were broken. */
-const repaired = (input: Buffer, pieceBytes: number): Buffer | undefined => {
-  const repair = new AuthorityRepair(CALLER, new OpenStreams({ open: 0 }));
-  const output: Buffer[] = [repair.next(PREFACE)];
+/** All that a connection says, in pieces of a size. Every other request is answered with as much as it says. */
+const served = (input: Buffer, pieceBytes: number): Outcome => {
+  const story: string[] = [];
+  const sent: Buffer[] = [];
+  const outbox = new Outbox(keeping(sent), () => undefined);
+  const streams = { open: 0 };
+  const connection: ServerConnection = new ServerConnection({
+    outbox,
+    streams,
+    idle: () => undefined,
+    accept: (stream, head) => {
+      const content: Buffer[] = [];
+      story.push(`${stream.id} ${head.method} ${head.path} ${String(head.get('user-agent'))}`);
+      return {
+        data: (octets) => {
+          content.push(Buffer.from(octets));
+          stream.consume(octets.length);
+        },
+        end: () => {
+          const all = Buffer.concat(content);
+          story.push(`${stream.id} ends ${all.toString('hex')}`);
+          if (stream.id % 4 === 1) return;
+          if (all.length > 0) stream.write(all);
+          stream.end(Buffer.of(0x88));
+        },
+        gone: () => story.push(`${stream.id} gone`),
+      };
+    },
+  });
+  let isWhole = true;
   try {
-    for (let at = 0; at < input.length; at += pieceBytes)
-      output.push(Buffer.from(repair.next(input.subarray(at, at + pieceBytes))));
+    connection.read(PREFACE);
+    for (let at = 0; at < input.length; at += pieceBytes) connection.read(input.subarray(at, at + pieceBytes));
   } catch (error) {
-    if (error instanceof ConnectionError) return undefined;
-    throw error;
+    if (!(error instanceof ConnectionError)) throw error;
+    story.push(`broken ${error.code}`);
+    isWhole = false;
   }
-  return Buffer.concat(output).subarray(PREFACE.length);
+  demand(streams.open === connection.openStreams && streams.open <= 128, 'streams are counted wrongly');
+  outbox.flush();
+  connection.gone();
+  demand(streams.open === 0, 'streams are open on a connection that is gone');
+  return { story, sent: Buffer.concat(sent), isWhole };
 };
 
-const checkRequest = (fields: readonly (readonly [string, string])[]): void => {
-  const names = fields.map(([name]) => name);
-  const firstOrdinary = names.findIndex((name) => !name.startsWith(':'));
-  demand(!names.slice(firstOrdinary).some((name) => name.startsWith(':')), 'a pseudo-header after an ordinary one');
-  const authorities = fields.filter(([name]) => name === ':authority').map(([, value]) => value);
-  demand(authorities.join() === 'localhost', 'another authority than localhost');
-  const ours = fields.filter(([name]) => name.startsWith('x-mayfly-'));
-  demand(ours.length === 1 && String(ours[0]) === `${CALLER_HEADER},${CALLER}`, 'a request in another name');
-  demand(!names.includes('host'), 'a host beside the authority');
-};
-
-const checkHeaders = (frames: readonly Frame[]): void => {
-  let lastStream = 0;
-  let parts: Buffer[] = [];
-  for (const { flags, stream, content } of frames) {
-    parts.push(content);
-    if ((flags & END_HEADERS) === 0) continue;
-    const fields = readLiterals(Buffer.concat(parts));
-    parts = [];
-    if (stream > lastStream) checkRequest(fields);
-    lastStream = Math.max(lastStream, stream);
-  }
+const checkSent = (sent: Buffer): void => {
+  const frames = readFrames(sent);
+  const bytes = frames.reduce((sum, { content }) => sum + 9 + content.length, 0);
+  demand(bytes === sent.length, 'a frame was cut off');
+  demand(frames.length === 0 || frames[0]?.type === SETTINGS_ACK[3], 'something was said before SETTINGS');
 };
 
 const block = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+const SETTINGS = writeFrame({ type: 4, flags: 0, stream: 0, content: Buffer.alloc(0) });
 const headers = (content: Buffer, stream = 1, flags = END_HEADERS): Buffer =>
   writeFrame({ type: HEADERS, flags, stream, content });
 
@@ -118,13 +127,14 @@ const frameMutator: Mutator = (random, pool) => {
 export const http2: Target = {
   seeds: [
     Buffer.concat([
-      writeFrame({ type: 4, flags: 0, stream: 0, content: Buffer.alloc(0) }),
+      SETTINGS,
       headers(block('828684 410f 7777772e6578616d706c652e636f6d')),
       writeFrame({ type: 0, flags: 1, stream: 1, content: Buffer.alloc(5) }),
       headers(block('828684be 5808 6e6f2d6361636865'), 3),
       headers(block('400a 782d6d6179666c792d61 0162'), 3, 5),
     ]),
     Buffer.concat([
+      SETTINGS,
       headers(block('828684 418c f1e3c2e5f23a6ba0ab90f4ff'), 1, 0),
       writeFrame({ type: CONTINUATION, flags: 0, stream: 1, content: block('5886a8eb10649cbf') }),
       writeFrame({
@@ -135,31 +145,36 @@ export const http2: Target = {
       }),
       headers(block('be bf c0 66 0161'), 5),
     ]),
-    headers(block('03 0000000010 82 000000'), 1, 0x2c),
-    headers(block('3fe11f 20 82 0f 17 03 612f62'), 1),
+    Buffer.concat([SETTINGS, headers(block('03 0000000010 838684 000000'), 1, 0x2c)]),
+    Buffer.concat([SETTINGS, headers(block('3fe11f 20 838684 0f 17 03 612f62'), 1)]),
+    Buffer.concat([
+      writeFrame({ type: 4, flags: 0, stream: 0, content: block('0004 00000003 0005 00008000') }),
+      headers(block('838684'), 3),
+      writeFrame({ type: 0, flags: 9, stream: 3, content: block('02 6162636465666768 0000') }),
+      writeFrame({ type: 8, flags: 0, stream: 3, content: block('00000004') }),
+      writeFrame({ type: 8, flags: 0, stream: 0, content: block('00010000') }),
+      writeFrame({ type: 4, flags: 0, stream: 0, content: block('0004 00000001') }),
+      writeFrame({ type: 6, flags: 0, stream: 0, content: Buffer.alloc(8) }),
+      writeFrame({ type: 3, flags: 0, stream: 3, content: block('00000008') }),
+    ]),
   ],
   mutate: eitherMutator(bytesMutator(), frameMutator),
   sources: [
-    'adapters/workload-api/repair-authority.ts',
-    'adapters/workload-api/hpack-decoder.ts',
-    'adapters/workload-api/hpack-field.ts',
-    'adapters/workload-api/hpack-huffman.ts',
+    'adapters/workload-api/http2/frame-reader.ts',
+    'adapters/workload-api/http2/header-reader.ts',
+    'adapters/workload-api/http2/hpack-decoder.ts',
+    'adapters/workload-api/http2/hpack-huffman.ts',
+    'adapters/workload-api/http2/request-head.ts',
+    'adapters/workload-api/http2/server-connection.ts',
+    'adapters/workload-api/http2/server-stream.ts',
   ],
   run: (input) => {
     const bytes = Buffer.from(input);
-    const whole = repaired(bytes, Math.max(1, bytes.length));
-    const inPieces = repaired(bytes, 1 + ((bytes[0] ?? 0) % 13));
-    demand((whole === undefined) === (inPieces === undefined), 'the size of pieces decides');
-    if (whole === undefined || inPieces === undefined) return false;
-    const frames = readFrames(whole);
-    checkHeaders(frames.filter(isOfHeaders));
-    const others = (of: readonly Frame[]): string =>
-      of
-        .filter((each) => !isOfHeaders(each))
-        .map((each) => writeFrame(each).toString('hex'))
-        .join();
-    demand(others(frames) === others(readFrames(bytes)), 'another frame was changed');
-    demand(others(readFrames(inPieces)) === others(frames), 'pieces come out otherwise');
-    return true;
+    const whole = served(bytes, Math.max(1, bytes.length));
+    const inPieces = served(bytes, 1 + ((bytes[0] ?? 0) % 13));
+    demand(whole.story.join('\n') === inPieces.story.join('\n'), 'the size of pieces decides');
+    demand(whole.sent.equals(inPieces.sent), 'the size of pieces decides what is answered');
+    checkSent(whole.sent);
+    return whole.isWhole;
   },
 };

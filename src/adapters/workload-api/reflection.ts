@@ -1,6 +1,7 @@
-import type { Server, ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { createRequire } from 'node:module';
+import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import type { ServiceTable } from './grpc/service-table.ts';
 
 interface Request {
   readonly fileContainingSymbol?: string;
@@ -14,6 +15,12 @@ type Stream = ServerDuplexStream<Request, Response>;
 type Handler = (stream: Pick<Stream, 'on' | 'write' | 'end'>) => void;
 
 const METHOD = 'ServerReflectionInfo';
+/** In front of the names of both versions. */
+const PREFIX = '/grpc.reflection.';
+
+/** The library is some MiB, and brings all of grpc-js with it: few agents are ever asked. */
+const loadLibrary = (): typeof import('@grpc/reflection') =>
+  createRequire(import.meta.url)('@grpc/reflection') as typeof import('@grpc/reflection');
 
 const withoutPeriod = (name: string): string => (name.startsWith('.') ? name.slice(1) : name);
 
@@ -21,7 +28,7 @@ const withoutPeriod = (name: string): string => (name.startsWith('.') ? name.sli
  * gRPC server reflection, v1 and v1alpha (WLE-16). The library knows what has no package under a name with a leading
  * period, which no client asks for: the Workload API has none. Names are put right on the way in and out.
  */
-export const addReflection = (server: Server, known: PackageDefinition): void => {
+export const addReflection = (table: ServiceTable, known: PackageDefinition): void => {
   const withPeriod = (symbol: string): string => {
     const [first = ''] = symbol.split('.');
     return Object.hasOwn(known, first) ? `.${symbol}` : symbol;
@@ -45,6 +52,9 @@ export const addReflection = (server: Server, known: PackageDefinition): void =>
     };
 
   const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
-    server.addService(definition, { [METHOD]: named(implementation[METHOD] as Handler) as never });
-  new ReflectionService(known).addToServer({ addService });
+    table.addService(definition, { [METHOD]: named(implementation[METHOD] as Handler) as never });
+  table.addLater(PREFIX, () => {
+    const { ReflectionService } = loadLibrary();
+    new ReflectionService(known).addToServer({ addService });
+  });
 };

@@ -1,59 +1,53 @@
-import { Metadata, status } from '@grpc/grpc-js';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
 import type { Logger } from '../../ports/logger.ts';
-
-/** How a call ends. */
-export interface CallStatus {
-  readonly code: number;
-  readonly details: string;
-}
+import { type CallStatus, STATUS } from './grpc/status.ts';
 
 /** What each refusal is in gRPC (WLE-12, WLE-13, WLAPI-47); a new code has to be decided here. */
 export const REFUSAL_STATUS = {
-  invalid_request: status.INVALID_ARGUMENT,
-  payload_too_large: status.INVALID_ARGUMENT,
-  unsupported_media_type: status.INVALID_ARGUMENT,
-  not_found: status.INVALID_ARGUMENT,
-  method_not_allowed: status.UNIMPLEMENTED,
-  upgrade_required: status.UNIMPLEMENTED,
-  unauthenticated: status.PERMISSION_DENIED,
-  forbidden: status.PERMISSION_DENIED,
-  rate_limited: status.UNAVAILABLE,
-  attestation_refused: status.PERMISSION_DENIED,
-  invalid_csr: status.UNAVAILABLE,
-  unsupported_key: status.UNAVAILABLE,
-  no_identity: status.PERMISSION_DENIED,
-  ambiguous_identity: status.PERMISSION_DENIED,
-  revoked: status.PERMISSION_DENIED,
-  renewal_refused: status.UNAVAILABLE,
-  invalid_svid: status.INVALID_ARGUMENT,
-  invalid_token: status.INVALID_ARGUMENT,
-  invalid_entry: status.INVALID_ARGUMENT,
-  invalid_resource: status.INVALID_ARGUMENT,
-  conflict: status.UNAVAILABLE,
-  precondition_failed: status.UNAVAILABLE,
-  confirmation_required: status.UNAVAILABLE,
-  authority_state: status.UNAVAILABLE,
-  busy: status.UNAVAILABLE,
-  read_only: status.UNAVAILABLE,
-  unavailable: status.UNAVAILABLE,
-  invalid_client: status.INVALID_ARGUMENT,
-  invalid_grant: status.INVALID_ARGUMENT,
-  invalid_scope: status.INVALID_ARGUMENT,
-  invalid_target: status.INVALID_ARGUMENT,
-  unauthorized_client: status.PERMISSION_DENIED,
-  unsupported_grant_type: status.INVALID_ARGUMENT,
-  unsupported_response_type: status.INVALID_ARGUMENT,
+  invalid_request: STATUS.INVALID_ARGUMENT,
+  payload_too_large: STATUS.INVALID_ARGUMENT,
+  unsupported_media_type: STATUS.INVALID_ARGUMENT,
+  not_found: STATUS.INVALID_ARGUMENT,
+  method_not_allowed: STATUS.UNIMPLEMENTED,
+  upgrade_required: STATUS.UNIMPLEMENTED,
+  unauthenticated: STATUS.PERMISSION_DENIED,
+  forbidden: STATUS.PERMISSION_DENIED,
+  rate_limited: STATUS.UNAVAILABLE,
+  attestation_refused: STATUS.PERMISSION_DENIED,
+  invalid_csr: STATUS.UNAVAILABLE,
+  unsupported_key: STATUS.UNAVAILABLE,
+  no_identity: STATUS.PERMISSION_DENIED,
+  ambiguous_identity: STATUS.PERMISSION_DENIED,
+  revoked: STATUS.PERMISSION_DENIED,
+  renewal_refused: STATUS.UNAVAILABLE,
+  invalid_svid: STATUS.INVALID_ARGUMENT,
+  invalid_token: STATUS.INVALID_ARGUMENT,
+  invalid_entry: STATUS.INVALID_ARGUMENT,
+  invalid_resource: STATUS.INVALID_ARGUMENT,
+  conflict: STATUS.UNAVAILABLE,
+  precondition_failed: STATUS.UNAVAILABLE,
+  confirmation_required: STATUS.UNAVAILABLE,
+  authority_state: STATUS.UNAVAILABLE,
+  busy: STATUS.UNAVAILABLE,
+  read_only: STATUS.UNAVAILABLE,
+  unavailable: STATUS.UNAVAILABLE,
+  invalid_client: STATUS.INVALID_ARGUMENT,
+  invalid_grant: STATUS.INVALID_ARGUMENT,
+  invalid_scope: STATUS.INVALID_ARGUMENT,
+  invalid_target: STATUS.INVALID_ARGUMENT,
+  unauthorized_client: STATUS.PERMISSION_DENIED,
+  unsupported_grant_type: STATUS.INVALID_ARGUMENT,
+  unsupported_response_type: STATUS.INVALID_ARGUMENT,
 } as const satisfies Record<RefusalCode, number>;
 
 /** WLE-4. The text is the one that SPIRE sends. */
 export const HEADER_MISSING: CallStatus = {
-  code: status.INVALID_ARGUMENT,
+  code: STATUS.INVALID_ARGUMENT,
   details: 'security header missing from request',
 };
 
 /** Never OK or Cancelled: clients would not come back (WLE-18). */
-export const CLOSING: CallStatus = { code: status.UNAVAILABLE, details: 'the agent is shutting down' };
+export const CLOSING: CallStatus = { code: STATUS.UNAVAILABLE, details: 'the agent is shutting down' };
 
 /**
  * How a call ends that failed with `error`. A refusal is told with the id of its decision, so that `mayfly explain` can
@@ -62,14 +56,10 @@ export const CLOSING: CallStatus = { code: status.UNAVAILABLE, details: 'the age
 export const statusOf = (error: unknown, logger: Logger): CallStatus => {
   if (!(error instanceof Refusal)) {
     logger.error('a call of the workload API failed', { error: Error.isError(error) ? error.message : 'unknown' });
-    return { code: status.UNAVAILABLE, details: 'internal error' };
+    return { code: STATUS.UNAVAILABLE, details: 'internal error' };
   }
   const { code, message, decisionId } = error;
   const isNamed = decisionId === undefined || message.includes(decisionId);
   const details = isNamed ? message : `${message} (decision ${decisionId})`;
-  // A lone surrogate has no UTF-8, and would fail to be sent.
-  return { code: REFUSAL_STATUS[code], details: details.toWellFormed() };
+  return { code: REFUSAL_STATUS[code], details };
 };
-
-/** The shape in which handlers of unary calls take it. */
-export const unaryError = ({ code, details }: CallStatus) => ({ code, details, metadata: new Metadata() });

@@ -2,7 +2,8 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { WorkloadSession, WorkloadState } from '../../agent/workload-session.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { OpenCalls } from './open-calls.ts';
-import { type CallStatus, CLOSING, statusOf } from './status.ts';
+import type { CallStatus } from './grpc/status.ts';
+import { CLOSING, statusOf } from './status.ts';
 
 /** A call that is answered with octets, again and again. */
 export type StateStream = Pick<ServerWritableStream<unknown, Buffer>, 'write' | 'emit' | 'on'>;

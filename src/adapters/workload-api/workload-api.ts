@@ -1,21 +1,15 @@
 import { createServer, type Socket } from 'node:net';
-import {
-  type ConnectionInjector,
-  type Metadata,
-  type Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { HealthImplementation } from 'grpc-health-check';
 import type { WorkloadSession, WorkloadSessions } from '../../agent/workload-session.ts';
-import type { Entropy } from '../../ports/entropy.ts';
 import type { LogFields, Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
 import { type CallerLimits, Callers } from './callers.ts';
-import { openConnection } from './connection.ts';
-import { createGrpcServer } from './grpc-server.ts';
+import { type ConnectionParts, type OpenConnection, openConnection } from './connection.ts';
+import { acceptCall } from './grpc/accept-call.ts';
+import { ServerCall } from './grpc/server-call.ts';
+import { ServiceTable } from './grpc/service-table.ts';
 import { OpenCalls } from './open-calls.ts';
 import { addReflection } from './reflection.ts';
 import { listenOnSocket } from './socket-file.ts';
@@ -25,7 +19,7 @@ import { workloadService } from './workload-service.ts';
 /** What a further service on the socket is given. */
 export interface ServiceContext {
   /** Who made a call; undefined when the connection has closed in the meantime. */
-  readonly sessionOf: (call: { readonly metadata: Metadata }) => WorkloadSession | undefined;
+  readonly sessionOf: (call: object) => WorkloadSession | undefined;
   /**
    * Has `end` called when the agent closes, so that the call ends with Unavailable (WLE-18). The function returned
    * takes it back.
@@ -59,7 +53,6 @@ export interface WorkloadApiOptions {
   readonly sessions: WorkloadSessions;
   /** The user at the other end of an accepted socket. */
   readonly peerUid: (descriptor: number) => number;
-  readonly entropy: Entropy;
   readonly delays: Delays;
   readonly logger: Logger;
   readonly services?: readonly ServedService[];
@@ -90,20 +83,29 @@ const descriptorOf = (socket: Socket): number | undefined => {
 };
 
 const addServices = (
-  server: Server,
+  table: ServiceTable,
   services: readonly ServedService[],
   context: ServiceContext,
 ): HealthImplementation => {
-  for (const { definition, implement } of services) server.addService(definition, implement(context));
+  for (const { definition, implement } of services) table.addService(definition, implement(context));
   const health = new HealthImplementation();
-  health.addToServer(server);
+  // The library wants a server of grpc-js, and does nothing but add its service to it.
+  health.addToServer(table);
   const known: PackageDefinition = Object.assign(
     {},
     ...services.map(({ packageDefinition = {} }) => packageDefinition),
   );
-  addReflection(server, { ...known, ...workloadPackage });
+  addReflection(table, { ...known, ...workloadPackage });
   return health;
 };
+
+/** Who calls: the session of the connection, as long as it is open. */
+class Peer {
+  session: WorkloadSession | undefined;
+}
+
+const sessionOf: ServiceContext['sessionOf'] = (call) =>
+  call instanceof ServerCall && call.peer instanceof Peer ? call.peer.session : undefined;
 
 /**
  * The agent's socket: the SPIFFE Workload API, gRPC health and reflection, and what else is given. Whoever connects is
@@ -112,14 +114,14 @@ const addServices = (
 export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
   const { sessions, peerUid, delays, logger } = options;
   const limits = { ...DEFAULT_WORKLOAD_API_LIMITS, ...options.limits };
-  const callers = new Callers(limits, options.entropy);
+  const callers = new Callers(limits);
   const calls = new OpenCalls();
-  const server = createGrpcServer();
-  const sessionOf: ServiceContext['sessionOf'] = (call) => callers.of(call);
-  server.addService(encodedWorkloadDefinition, workloadService({ sessionOf, calls, logger }));
-  const health = addServices(server, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
-  const injector: ConnectionInjector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<Socket>();
+  const table = new ServiceTable();
+  table.addService(encodedWorkloadDefinition, workloadService({ sessionOf, calls, logger }));
+  const health = addServices(table, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
+  const connections = new Map<Socket, OpenConnection>();
+  const failed = (error: unknown): void =>
+    logger.error('a call of the agent’s socket failed', { error: Error.isError(error) ? error.message : 'unknown' });
 
   const setServing = (isServing: boolean): void => {
     for (const name of SERVED) health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
@@ -154,16 +156,16 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
     const { share, leave } = admitted;
     socket.once('close', leave);
     const session = sessions.open(descriptor);
-    const caller = callers.add(session);
-    sockets.add(socket);
+    const peer = new Peer();
+    peer.session = session;
     socket.once('close', () => {
-      sockets.delete(socket);
-      callers.remove(caller);
+      connections.delete(socket);
+      peer.session = undefined;
       session.close();
     });
-    const serve = (stream: Parameters<ConnectionInjector['injectConnection']>[0]): void =>
-      injector.injectConnection(stream);
-    openConnection(socket, { caller, share, prefaceMs: limits.prefaceMs, delays, logger, serve });
+    const context = { peer, room: share.requests, delays, failed };
+    const accept: ConnectionParts['accept'] = (stream, head) => acceptCall(table, context, stream, head);
+    connections.set(socket, openConnection(socket, { share, prefaceMs: limits.prefaceMs, delays, logger, accept }));
   };
 
   const listener = createServer((socket) => {
@@ -187,15 +189,17 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
       const listening = Promise.withResolvers<void>();
       listener.close(() => listening.resolve());
       const open = Array.from(
-        sockets,
+        connections.keys(),
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
       );
       setServing(false);
       calls.endAll();
       // The ends of calls are written before the connections are told to go.
-      setImmediate(() => server.tryShutdown(() => undefined));
+      setImmediate(() => {
+        for (const connection of connections.values()) connection.leave();
+      });
       const stopWaiting = delays.after(limits.graceMs, () => {
-        for (const socket of sockets) socket.destroy();
+        for (const socket of connections.keys()) socket.destroy();
       });
       await Promise.all([listening.promise, ...open]);
       stopWaiting();

@@ -10,7 +10,8 @@ import { Refusal } from '../../domain/refusal.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { jwtBundlesAnswer, jwtSvidsAnswer, validationAnswer, x509BundlesAnswer, x509SvidAnswer } from './answers.ts';
 import type { OpenCalls } from './open-calls.ts';
-import { type CallStatus, HEADER_MISSING, statusOf, unaryError } from './status.ts';
+import type { CallStatus } from './grpc/status.ts';
+import { HEADER_MISSING, statusOf } from './status.ts';
 import { streamStates } from './stream-states.ts';
 
 /** Shows that the request comes from a client that means us, and not from a browser led astray (WLE-4). */
@@ -27,7 +28,7 @@ interface ValidationRequest {
 }
 
 export interface WorkloadServiceParts {
-  sessionOf(call: { readonly metadata: Metadata }): WorkloadSession | undefined;
+  readonly sessionOf: (call: object) => WorkloadSession | undefined;
   readonly calls: OpenCalls;
   readonly logger: Logger;
 }
@@ -73,13 +74,13 @@ export const workloadService = (parts: WorkloadServiceParts): UntypedServiceImpl
     const respondTo = async (call: ServerUnaryCall<Request, Buffer>, respond: sendUnaryData<Buffer>): Promise<void> => {
       const session = admitted(call);
       if ('details' in session) {
-        respond(unaryError(session));
+        respond(session);
         return;
       }
       try {
         respond(null, await answer(session, call.request));
       } catch (error) {
-        respond(unaryError(statusOf(error, logger)));
+        respond(statusOf(error, logger));
       }
     };
     return (call: ServerUnaryCall<Request, Buffer>, respond: sendUnaryData<Buffer>): void => {

@@ -1,8 +1,7 @@
 import { Callers } from '../../../src/adapters/workload-api/callers.ts';
-import { systemEntropy } from '../../../src/adapters/system/entropy.ts';
 
 const newCallers = (connections: number, connectionsPerUid: number): Callers =>
-  new Callers({ connections, connectionsPerUid }, systemEntropy());
+  new Callers({ connections, connectionsPerUid });
 
 const admitted = (callers: Callers, uid: number, count: number): number =>
   Array.from({ length: count }, () => callers.admit(uid)).filter((each) => each !== undefined).length;

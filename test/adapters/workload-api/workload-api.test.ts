@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { credentials, type ServiceClientConstructor, status } from '@grpc/grpc-js';
 import type { WorkloadState } from '../../../src/agent/workload-session.ts';
-import { systemEntropy } from '../../../src/adapters/system/entropy.ts';
 import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
 import {
   EMPTY_MESSAGE,
@@ -219,19 +218,4 @@ describe('connections', () => {
     await openStream(connectTo(world), 'FetchX509SVID').next();
     expect(seen).toEqual([{ uid: process.getuid?.(), pid: process.pid }]);
   });
-});
-
-test('names of connections are 128 random bits', async () => {
-  const asked: number[] = [];
-  const entropy = systemEntropy();
-  const world = await start({
-    entropy: {
-      bytes: (count) => {
-        asked.push(count);
-        return entropy.bytes(count);
-      },
-    },
-  });
-  await openStream(connectTo(world), 'FetchX509SVID').next();
-  expect(asked).toEqual([16]);
 });

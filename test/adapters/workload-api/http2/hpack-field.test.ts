@@ -1,7 +1,6 @@
-import { createField, KnownFields } from '../../../src/adapters/workload-api/hpack-field.ts';
+import { type Field, KnownFields } from '../../../../src/adapters/workload-api/http2/hpack-field.ts';
 
-const field = (name: string, value: string) =>
-  createField(Buffer.from(name), Buffer.from(value), () => 'ordinary', true);
+const field = (name: string, value: string): Field => ({ name, value });
 
 describe('fields of many connections', () => {
   test('that are the same are one', () => {

@@ -1,6 +1,6 @@
-import { FairTurns } from '../../../src/adapters/workload-api/fair-turns.ts';
-import { grpcHeaders, RawHttp2, X509_PATH } from '../../support/raw-http2.ts';
-import { startWorkloadApi } from '../../support/workload-stand-in.ts';
+import { FairTurns } from '../../../../src/adapters/workload-api/http2/fair-turns.ts';
+import { grpcHeaders, RawHttp2, X509_PATH } from '../../../support/raw-http2.ts';
+import { startWorkloadApi } from '../../../support/workload-stand-in.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const FULL = 512;

@@ -1,17 +1,12 @@
-import { ConnectionError } from '../../../src/adapters/workload-api/frames.ts';
-import { HpackDecoder } from '../../../src/adapters/workload-api/hpack-decoder.ts';
-import type { Field } from '../../../src/adapters/workload-api/hpack-field.ts';
+import { ConnectionError } from '../../../../src/adapters/workload-api/http2/frames.ts';
+import { HpackDecoder } from '../../../../src/adapters/workload-api/http2/hpack-decoder.ts';
+import type { Field } from '../../../../src/adapters/workload-api/http2/hpack-field.ts';
 
-const newDecoder = (limits = {}): HpackDecoder =>
-  new HpackDecoder({ tableBytes: 4096, listBytes: 65_535, ...limits }, () => 'ordinary');
+const newDecoder = (limits = {}): HpackDecoder => new HpackDecoder({ tableBytes: 4096, listBytes: 65_535, ...limits });
 
 const hex = (...parts: readonly string[]): Buffer => Buffer.from(parts.join('').replaceAll(' ', ''), 'hex');
 
-/** Name and value out of the literal. Both are shorter than 127 octets here. */
-const pair = ({ literal }: Field): string => {
-  const nameEnd = 2 + (literal[1] ?? 0);
-  return `${literal.toString('latin1', 2, nameEnd)}: ${literal.toString('latin1', nameEnd + 1)}`;
-};
+const pair = ({ name, value }: Field): string => `${name}: ${value}`;
 const read = (decoder: HpackDecoder, block: Buffer): readonly string[] => decoder.decode(block).map(pair);
 
 const problemOf = (decoder: HpackDecoder, block: Buffer): ConnectionError => {

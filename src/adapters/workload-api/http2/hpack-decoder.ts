@@ -1,5 +1,5 @@
 import { ConnectionError, ERROR_CODE } from './frames.ts';
-import { createField, type Field, type FieldPlace, KnownFields } from './hpack-field.ts';
+import { type Field, KnownFields, sizeOf } from './hpack-field.ts';
 import { decodeHuffman, mostHuffmanOctets } from './hpack-huffman.ts';
 import { STATIC_TABLE } from './hpack-static-table.ts';
 
@@ -20,12 +20,9 @@ const NOTHING = Buffer.alloc(0);
 
 const broken = (what: string): ConnectionError => new ConnectionError(ERROR_CODE.compression, what);
 
-/** What decoders with the same `placeOf` have in common. */
-export interface SharedFields {
-  /** The static table. */
-  readonly fixed: readonly Field[];
-  readonly known: KnownFields;
-}
+const STATIC_FIELDS: readonly Field[] = STATIC_TABLE.map(([name, value]) => ({ name, value }));
+/** Of all connections. */
+const KNOWN_FIELDS = new KnownFields();
 
 /**
  * Reads blocks of headers (RFC 7541). The blocks of one direction of a connection have to come here in order, all of
@@ -33,9 +30,6 @@ export interface SharedFields {
  */
 export class HpackDecoder {
   readonly #limits: HpackLimits;
-  readonly #placeOf: (name: Buffer) => FieldPlace;
-  readonly #static: readonly Field[];
-  readonly #known: KnownFields;
   /** The newest last. */
   readonly #table: Field[] = [];
   #tableBytes = 0;
@@ -44,11 +38,8 @@ export class HpackDecoder {
   #block: Buffer = NOTHING;
   #at = 0;
 
-  constructor(limits: HpackLimits, placeOf: (name: Buffer) => FieldPlace, shared?: SharedFields) {
+  constructor(limits: HpackLimits) {
     this.#limits = limits;
-    this.#placeOf = placeOf;
-    this.#static = shared?.fixed ?? staticFields(placeOf);
-    this.#known = shared?.known ?? new KnownFields();
     this.#maxTableBytes = limits.tableBytes;
   }
 
@@ -70,7 +61,7 @@ export class HpackDecoder {
         continue;
       }
       const field = this.#field(first);
-      listBytes += field.size;
+      listBytes += sizeOf(field);
       if (listBytes > this.#limits.listBytes) throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too many headers');
       fields.push(field);
     }
@@ -81,23 +72,23 @@ export class HpackDecoder {
 
   #field(first: number): Field {
     if ((first & 0x80) !== 0) return this.#indexed(this.#integer(0x7f));
-    if ((first & 0x40) === 0) return this.#literal(0x0f, false);
-    const field = this.#known.of(this.#literal(0x3f, true));
+    if ((first & 0x40) === 0) return this.#literal(0x0f);
+    const field = KNOWN_FIELDS.of(this.#literal(0x3f));
     this.#remember(field);
     return field;
   }
 
-  #literal(prefix: number, isKept: boolean): Field {
+  #literal(prefix: number): Field {
     const index = this.#integer(prefix);
     const name = index === 0 ? this.#text() : this.#indexed(index).name;
-    return createField(name, this.#text(), this.#placeOf, isKept);
+    return { name, value: this.#text() };
   }
 
   #indexed(index: number): Field {
     const field =
-      index <= this.#static.length
-        ? this.#static[index - 1]
-        : this.#table[this.#table.length - (index - this.#static.length)];
+      index <= STATIC_FIELDS.length
+        ? STATIC_FIELDS[index - 1]
+        : this.#table[this.#table.length - (index - STATIC_FIELDS.length)];
     if (field === undefined) throw broken('a header that is in no table');
     return field;
   }
@@ -105,10 +96,11 @@ export class HpackDecoder {
   /** A field larger than the whole table empties it and is not kept (RFC 7541 §4.4). */
   #remember(field: Field): void {
     this.#changes += 1;
-    this.#evictTo(this.#maxTableBytes - field.size);
-    if (field.size > this.#maxTableBytes) return;
+    const size = sizeOf(field);
+    this.#evictTo(this.#maxTableBytes - size);
+    if (size > this.#maxTableBytes) return;
     this.#table.push(field);
-    this.#tableBytes += field.size;
+    this.#tableBytes += size;
   }
 
   #resize(bytes: number): void {
@@ -122,7 +114,7 @@ export class HpackDecoder {
     while (this.#tableBytes > bytes) {
       const oldest = this.#table.shift();
       if (oldest === undefined) return;
-      this.#tableBytes -= oldest.size;
+      this.#tableBytes -= sizeOf(oldest);
     }
   }
 
@@ -140,7 +132,7 @@ export class HpackDecoder {
     throw broken('a number that is too large');
   }
 
-  #text(): Uint8Array {
+  #text(): string {
     const isHuffman = ((this.#block[this.#at] ?? 0) & 0x80) !== 0;
     if (this.#at >= this.#block.length) throw broken('a text is missing');
     const length = this.#integer(0x7f);
@@ -148,14 +140,10 @@ export class HpackDecoder {
     const end = start + length;
     if (end > this.#block.length) throw broken('a text is cut off');
     this.#at = end;
-    if (!isHuffman) return this.#block.subarray(start, end);
+    if (!isHuffman) return this.#block.toString('latin1', start, end);
     const output = Buffer.allocUnsafe(mostHuffmanOctets(length));
     const octets = decodeHuffman(this.#block, start, end, output);
     if (octets === -1) throw broken('a text in no Huffman code');
-    return output.subarray(0, octets);
+    return output.toString('latin1', 0, octets);
   }
 }
-
-/** The static table, to be shared by decoders with the same `placeOf`. */
-export const staticFields = (placeOf: (name: Buffer) => FieldPlace): readonly Field[] =>
-  STATIC_TABLE.map(([name, value]) => createField(Buffer.from(name), Buffer.from(value), placeOf, true));
