@@ -12,10 +12,10 @@ const notDer = (): never => {
 };
 
 /**
- * Copies the INTEGER at `at` right-aligned into `out`; gives the offset after it. Only the one DER form of a number that is
- * not negative passes.
+ * Copies the INTEGER at `at` into `out` so that it ends before `before`, in at most `half` octets; gives the offset after it.
+ * Only the one DER form of a number that is not negative passes. Octet by octet: views of so few cost more.
  */
-const copyNumber = (der: Uint8Array, at: number, out: Uint8Array): number => {
+const copyNumber = (der: Uint8Array, at: number, out: Uint8Array, before: number, half: number): number => {
   const length = der[at + 1] ?? 0;
   const end = at + 2 + length;
   if (der[at] !== 0x02 || length === 0 || length > 0x7f || end > der.length) return notDer();
@@ -24,8 +24,9 @@ const copyNumber = (der: Uint8Array, at: number, out: Uint8Array): number => {
   if (first > 0x7f) return notDer();
   if (first === 0 && length > 1 && second < 0x80) return notDer();
   const start = first === 0 ? at + 3 : at + 2;
-  if (end - start > out.length) return notDer();
-  out.set(der.subarray(start, end), out.length - (end - start));
+  const octets = end - start;
+  if (octets > half) return notDer();
+  for (let n = 0; n < octets; n += 1) out[before - octets + n] = der[start + n] ?? 0;
   return end;
 };
 
@@ -38,40 +39,43 @@ export const ecdsaDerToP1363 = (der: Uint8Array, curve: SignatureCurve): Buffer 
   // With P-384 the content has at most 102 octets, so that the length is always one octet.
   if (der.length < 8 || der[0] !== 0x30 || der[1] !== der.length - 2 || der.length > 0x81) return notDer();
   const out = Buffer.alloc(2 * half);
-  const afterR = copyNumber(der, 2, out.subarray(0, half));
-  const end = copyNumber(der, afterR, out.subarray(half));
+  const afterR = copyNumber(der, 2, out, half, half);
+  const end = copyNumber(der, afterR, out, 2 * half, half);
   return end === der.length ? out : notDer();
 };
 
-/** How many leading octets of `number` fall away, and whether a zero octet has to stand in front. */
-const integerBody = (number: Uint8Array): { readonly start: number; readonly pad: number } => {
-  let start = 0;
-  while (start < number.length - 1 && number[start] === 0) start += 1;
-  return { start, pad: (number[start] ?? 0) > 0x7f ? 1 : 0 };
+/** Where the number in `signature` from `from` to `end` begins once its leading zero octets have fallen away. */
+const bodyStart = (signature: Uint8Array, from: number, end: number): number => {
+  let start = from;
+  while (start < end - 1 && signature[start] === 0) start += 1;
+  return start;
 };
 
-const writeNumber = (out: Buffer, at: number, number: Uint8Array, start: number, pad: number): number => {
-  const length = number.length - start + pad;
+/** Whether a zero octet has to stand in front, or the number would be negative. */
+const padOf = (signature: Uint8Array, start: number): number => ((signature[start] ?? 0) > 0x7f ? 1 : 0);
+
+/** Writes an INTEGER; gives the offset after it. */
+const writeNumber = (out: Buffer, at: number, signature: Uint8Array, start: number, end: number): number => {
+  const pad = padOf(signature, start);
   out[at] = 0x02;
-  out[at + 1] = length;
+  out[at + 1] = end - start + pad;
   if (pad === 1) out[at + 2] = 0;
-  out.set(number.subarray(start), at + 2 + pad);
-  return at + 2 + length;
+  const to = at + 2 + pad;
+  for (let n = 0; n < end - start; n += 1) out[to + n] = signature[start + n] ?? 0;
+  return to + end - start;
 };
 
 /** r‖s to DER. Throws a RangeError when the length is not that of the curve. */
 export const ecdsaP1363ToDer = (signature: Uint8Array, curve: SignatureCurve): Buffer => {
   const half = NUMBER_LENGTH[curve];
   if (signature.length !== 2 * half) throw new RangeError('an ECDSA signature of another length than its curve has');
-  const r = signature.subarray(0, half);
-  const s = signature.subarray(half);
-  const rBody = integerBody(r);
-  const sBody = integerBody(s);
-  const content = 4 + (half - rBody.start + rBody.pad) + (half - sBody.start + sBody.pad);
+  const rStart = bodyStart(signature, 0, half);
+  const sStart = bodyStart(signature, half, 2 * half);
+  const content = 4 + half - rStart + padOf(signature, rStart) + 2 * half - sStart + padOf(signature, sStart);
   const out = Buffer.allocUnsafe(2 + content);
   out[0] = 0x30;
   out[1] = content;
-  const afterR = writeNumber(out, 2, r, rBody.start, rBody.pad);
-  writeNumber(out, afterR, s, sBody.start, sBody.pad);
+  const afterR = writeNumber(out, 2, signature, rStart, half);
+  writeNumber(out, afterR, signature, sStart, 2 * half);
   return out;
 };

@@ -51,6 +51,9 @@ const boundedText = (input: string | Uint8Array, maxBytes: number): string => {
 
 /** The index after the closing quote of the string that starts at `start`, or of the text when it never closes. */
 const stringEnd = (text: string, start: number): number => {
+  const quote = text.indexOf('"', start + 1);
+  if (quote === -1) return text.length;
+  if (quote - start <= 1 || !text.slice(start + 1, quote).includes('\\')) return quote + 1;
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) return at + 1;

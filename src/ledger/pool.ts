@@ -31,8 +31,8 @@ export interface WriterLink {
 }
 
 interface Waiter {
-  /** The group as JSON: written when it comes, so that a fact that cannot be written fails its own caller. */
-  readonly json: string;
+  /** The group as JSON: written when it comes, so that a fact that cannot be written fails its own caller. Empty once it is sent. */
+  json: string;
   resolve(appended: Appended): void;
   reject(reason: Error): void;
 }
@@ -114,6 +114,8 @@ export class LedgerPool implements Ledger, WriteStop {
       seed: this.#entropy.bytes(SEED_BYTES),
       groups: encoder.encode(`[${this.#sent.map((waiter) => waiter.json).join(',')}]`),
     });
+    // What waits for the disk is young otherwise, and would be taken for old.
+    for (const waiter of this.#sent) waiter.json = '';
   }
 
   #settle(answers: readonly Answer[]): void {

@@ -30,8 +30,9 @@ export const parentsOf = (issuer: Reader, caller: Pick<Caller, 'row' | 'spiffeId
   const attestation = attestationOf(issuer, caller);
   const groups = issuer.views.entries.matching(serverId(issuer.policy.trustDomain), attestation.selectors);
   const now = issuer.clock.now();
-  const live = groups.filter((group) => isLiveEntry(group, now));
-  return new Map([...live.map((group) => [group.spiffeId, group] as const), [caller.spiffeId, undefined]]);
+  const parents = new Map<SpiffeId, Entry | undefined>();
+  for (const group of groups) if (isLiveEntry(group, now)) parents.set(group.spiffeId, group);
+  return parents.set(caller.spiffeId, undefined);
 };
 
 /**

@@ -1,9 +1,8 @@
-import type { Denied, Issued } from '../domain/fact.ts';
+import type { Issued } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { Append, Appended } from '../ports/ledger.ts';
 import type { Issuer } from './issuer.ts';
-import { denialOf, type DenialSubject, recordDenial } from './record-denial.ts';
-import { committedOr, type LedgerPlace, placeOf } from './x509-issuance.ts';
+import { type DenialSubject, recordDenial } from './record-denial.ts';
+import { type LedgerPlace, placeOf } from './x509-issuance.ts';
 
 /** What became of one item of a batch. */
 export type ItemOutcome<T> = { readonly value: T } | { readonly refusal: Refusal };
@@ -14,18 +13,10 @@ export interface Planned<T> {
   finish(place: LedgerPlace): Promise<T>;
 }
 
-/** What the sequencer says instead takes the place of both. No Refusal: an error's stack trace costs 15 µs, and this is on every item's path. */
-const REFUSED_BY_THE_LEDGER = { code: 'no_identity', reason: undefined, message: 'refused by the ledger' } as const;
-
 /** An entry that changes between decision and record is decided again this often; then the caller is asked to come back. */
 const ATTEMPTS = 3;
 
 type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
-
-const record = (issuer: Recorder, issued: Issued, denial: Denied): Promise<Appended> => {
-  const append: Append = { facts: [issued], denial };
-  return issuer.ledger.append(append);
-};
 
 /**
  * Decides one item, records the intent, signs and releases; or records the denial. `decide` runs again, and is told so, when
@@ -39,10 +30,14 @@ export const issueItem = async <T>(
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const planned = await decide(attempt > 0);
-      const about = { ...subject, spiffeId: planned.issued.spiffeId };
-      const denial = denialOf(issuer, about, REFUSED_BY_THE_LEDGER);
-      const committed = committedOr(await record(issuer, planned.issued, denial), denial.id);
-      if (committed !== 'changed') return { value: await planned.finish(placeOf(committed)) };
+      const { issued } = planned;
+      const appended = await issuer.ledger.append({ facts: [issued] });
+      if (appended.status === 'committed') return { value: await planned.finish(placeOf(appended)) };
+      if (appended.status === 'refused') {
+        const refusal = new Refusal(appended.code, 'the request was refused', { reason: appended.reason });
+        // Only now, since nearly none is refused: a denial that goes with each intent would cost as much as the intent.
+        return { refusal: await recordDenial(issuer, { ...subject, spiffeId: issued.spiffeId }, refusal) };
+      }
     }
     throw new Refusal('busy', 'the entry is changing; try again', { retryAfter: 1 });
   } catch (error) {

@@ -11,7 +11,7 @@ import { earlyBody } from './early-body.ts';
 import { readInput } from './input.ts';
 import type { RateLimits } from './limits.ts';
 import { useOwnMessages } from './express-messages.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, RequestCounter } from './metrics.ts';
 import type { Peer } from './peer.ts';
 import { internalAnswer, refusalAnswer, sendAnswer } from './render.ts';
 import type { ErrorStyle } from './render.ts';
@@ -76,15 +76,18 @@ class Dispatcher {
   readonly #listener: Listener;
   readonly #services: AppServices;
   readonly #peerOf: (socket: Socket) => Peer;
+  readonly #counters = new Map<Route, RequestCounter>();
+  readonly #countUnmatched: RequestCounter;
 
   constructor(listener: Listener, services: AppServices, peerOf: (socket: Socket) => Peer) {
     this.#listener = listener;
     this.#services = services;
     this.#peerOf = peerOf;
+    this.#countUnmatched = services.metrics.requests(listener, 'other', 'unmatched');
   }
 
   async run(path: PathRoutes, request: IncomingMessage, response: ServerResponse, params: object): Promise<void> {
-    const { clock, metrics } = this.#services;
+    const { clock } = this.#services;
     const start = clock.monotonic();
     const route = path.byMethod.get(request.method ?? '');
     if (route === undefined) {
@@ -98,14 +101,13 @@ class Dispatcher {
     } else {
       await this.#serve(route, request, response, params);
     }
-    const pattern = route?.path ?? 'unmatched';
-    metrics.request(this.#listener, route?.method ?? 'other', pattern, response.statusCode, clock.monotonic() - start);
+    this.#counterOf(route)(response.statusCode, clock.monotonic() - start);
   }
 
   /** There is no such path. */
   notFound(request: IncomingMessage, response: ServerResponse): void {
     this.#refuse('problem', new Refusal('not_found', 'no such path'), request, response);
-    this.#services.metrics.request(this.#listener, 'other', 'unmatched', response.statusCode, 0);
+    this.#countUnmatched(response.statusCode, 0);
   }
 
   /** Any failure, told as `style` has it. */
@@ -118,6 +120,15 @@ class Dispatcher {
       this.#services.logger.error('a request failed', { operation, error: describeError(error) });
       sendAnswer(response, internalAnswer(style));
     }
+  }
+
+  #counterOf(route: Route | undefined): RequestCounter {
+    if (route === undefined) return this.#countUnmatched;
+    const known = this.#counters.get(route);
+    if (known !== undefined) return known;
+    const counter = this.#services.metrics.requests(this.#listener, route.method, route.path);
+    this.#counters.set(route, counter);
+    return counter;
   }
 
   async #serve(route: Route, request: IncomingMessage, response: ServerResponse, params: object): Promise<void> {

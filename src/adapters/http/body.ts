@@ -53,29 +53,36 @@ export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Bu
   const received = receive(request);
   const chunks: Buffer[] = [];
   let length = 0;
+  let isOver = false;
+  const whole = (): void => {
+    isOver = true;
+    received();
+    const [first] = chunks;
+    resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks, length));
+  };
   const take = (chunk: Buffer): void => {
+    if (isOver) return;
     length += chunk.length;
     if (length <= maxBytes) {
       chunks.push(chunk);
+      // The parser lets no octet more through than were announced, so that nothing is left to wait for.
+      if (length === announced) whole();
       return;
     }
+    isOver = true;
     received();
     request.off('data', take);
     drop(request, 0);
     reject(tooLarge(maxBytes));
   };
   request.on('data', take);
-  // An error object takes longer to make than the rest of this function, so it is made for those who really went.
-  const gone = (): void => {
+  if (announced === 0) request.once('end', () => isOver || whole());
+  // It comes after every error too, and errors that nobody listens for are not emitted (node:_http_incoming, `onError`).
+  request.once('close', () => {
+    if (isOver) return;
     received();
+    // An error object takes longer to make than the rest of this function, so it is made for those who really went.
     reject(new PeerGone());
-  };
-  request.once('end', () => {
-    received();
-    request.off('error', gone).off('close', gone);
-    const [first] = chunks;
-    resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks, length));
   });
-  request.once('error', gone).once('close', gone);
   return promise;
 };

@@ -15,9 +15,14 @@ export interface Rate {
 /** Words looked at for one key. */
 const WAYS = 8;
 const SETS = 65_536;
+const TAG_BITS = 12;
+const TAG_MASK = 2 ** TAG_BITS - 1;
 const TIME_BITS = 52n;
 const TIME_MASK = (1n << TIME_BITS) - 1n;
 const MAX_ATTEMPTS = 64;
+
+/** Keys of which is remembered where they are; beyond it the memory starts anew. */
+const REMEMBERED = 4096;
 
 /** How large the shared memory has to be. */
 export const TOKEN_BUCKET_BYTES = SETS * WAYS * BigUint64Array.BYTES_PER_ELEMENT;
@@ -50,6 +55,8 @@ export class TokenBuckets {
   /** The same memory in halves: looking at numbers costs a tenth of looking at big integers. */
   readonly #halves: Uint32Array;
   readonly #salt: string;
+  /** The digests of keys that came lately: a set and a tag in one number. */
+  readonly #known = new Map<string, number>();
 
   /** `salt` is secret and the same in all threads: nobody can choose a key that falls on another's bucket. */
   constructor(memory: SharedArrayBuffer, salt: Uint8Array) {
@@ -60,9 +67,9 @@ export class TokenBuckets {
 
   /** Takes `items` from the bucket of `key`: 0, or the milliseconds to wait. `nowMs` is a clock that all threads share. */
   take(key: string, rate: Rate, items: number, nowMs: number): number {
-    const digest = hash('sha1', this.#salt + key, 'buffer');
-    const start = digest.readUInt16LE(0) * WAYS;
-    const tag = digest.readUInt16LE(2) >> 4;
+    const place = this.#known.get(key) ?? this.#remember(key);
+    const start = (place >>> TAG_BITS) * WAYS;
+    const tag = place & TAG_MASK;
     const upper = BigInt(tag) << TIME_BITS;
     const now = Math.floor(nowMs * 1000);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -75,6 +82,14 @@ export class TokenBuckets {
       if (Atomics.compareExchange(this.#words, at, word, changed) === word) return 0;
     }
     return 1;
+  }
+
+  #remember(key: string): number {
+    const digest = hash('sha1', this.#salt + key, 'buffer');
+    const place = digest.readUInt16LE(0) * 2 ** TAG_BITS + (digest.readUInt16LE(2) >> 4);
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.set(key, place);
+    return place;
   }
 
   /**
