@@ -1,19 +1,24 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
 import type { Logger } from '../../ports/logger.ts';
 
 /** What a call is ended with. */
 export type Ending = Pick<ServiceError, 'code' | 'details'>;
 
+/** Numbers of gRPC. Its library would bring them along with some MiB that an agent has no other use for. */
+const INVALID_ARGUMENT = 3;
+const PERMISSION_DENIED = 7;
+const UNAVAILABLE = 14;
+
 /** The refusals that a session and a stream give. Others do not belong here, and are bugs. */
-const STATUS: Partial<Record<RefusalCode, status>> = {
+const STATUS: Partial<Record<RefusalCode, number>> = {
   // SDS-28: names that are not the caller's, and what is wrong with a request
-  invalid_request: status.INVALID_ARGUMENT,
+  invalid_request: INVALID_ARGUMENT,
   // SDS-30: no identity, or not this one any more
-  no_identity: status.PERMISSION_DENIED,
+  no_identity: PERMISSION_DENIED,
   // SDS-28: who is calling cannot be told now; and the agent is about to stop
-  unavailable: status.UNAVAILABLE,
-  busy: status.UNAVAILABLE,
+  unavailable: UNAVAILABLE,
+  busy: UNAVAILABLE,
 };
 
 const withDecision = ({ message, decisionId }: Refusal): string =>
@@ -27,5 +32,5 @@ export const endingFor = (thrown: unknown, logger: Logger): Ending => {
   const code = thrown instanceof Refusal ? STATUS[thrown.code] : undefined;
   if (code !== undefined) return { code, details: withDecision(thrown as Refusal) };
   logger.error('a call for secrets failed', { reason: Error.isError(thrown) ? thrown.message : String(thrown) });
-  return { code: status.UNAVAILABLE, details: 'internal error' };
+  return { code: UNAVAILABLE, details: 'internal error' };
 };
