@@ -25,7 +25,7 @@ export interface IdentityObserver {
   identity?(svid: OwnSvid | undefined): void;
   status?(status: AgentStatus): void;
   /** The server took the identity back: all that workloads hold through it is void, too. Before `identity`. */
-  revoked?(): void;
+  revoked?(): Promise<void> | void;
 }
 
 export interface AgentIdentity {

@@ -1,6 +1,6 @@
 import { earlier, type Instant } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { AgentMessage, SyncBundle, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
+import type { AgentMessage, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
 import type { AgentServer, SyncStream } from '../ports/agent-server.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -9,7 +9,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
 import { between } from './jitter.ts';
 import type { IdentityKeeper } from './keep-identity.ts';
-import { isTainted } from './own-authority.ts';
+import { isTainted, isUnder } from './own-authority.ts';
 import { Pause } from './pause.ts';
 import { type Ended, Returns } from './returns.ts';
 import type { ServerTrust } from './server-trust.ts';
@@ -18,7 +18,10 @@ import { WordAge } from './word-age.ts';
 
 export interface FollowServerParts {
   readonly server: Pick<AgentServer, 'hello' | 'sync'>;
-  readonly identity: Pick<IdentityKeeper, 'current' | 'watch' | 'accepted' | 'refused' | 'revoked' | 'renewNow'>;
+  readonly identity: Pick<
+    IdentityKeeper,
+    'current' | 'watch' | 'accepted' | 'refused' | 'revoked' | 'renewNow' | 'cutOff' | 'settled'
+  >;
   readonly state: Pick<AgentState, 'head' | 'saveHead'>;
   readonly trust: Pick<ServerTrust, 'learn' | 'ready' | 'roots'>;
   readonly sink: SyncSink;
@@ -90,6 +93,7 @@ export class ServerFollower {
   /** One connection. Resolves with the milliseconds to wait before the next; `Infinity` waits for an identity. */
   async #follow(signal: AbortSignal): Promise<number> {
     this.#pause.begin();
+    await this.#parts.identity.settled();
     const svid = this.#parts.identity.current();
     if (svid === undefined) return Infinity;
     const ended = await this.#connection(svid, signal);
@@ -208,15 +212,13 @@ export class ServerFollower {
   }
 
   async #commit(stream: SyncStream, cursor: SyncPlace, svid: OwnSvid): Promise<void> {
-    const { sink, identity } = this.#parts;
+    const { sink } = this.#parts;
     this.#begin(false);
+    // What is asked for from now on is asked of a server that proves itself anew, and by an agent that does.
+    if (this.#bundle) this.#learn(stream, this.#bundle, svid);
+    this.#bundle = undefined;
     await sink.commit(cursor, this.#age.milliseconds);
     this.#staged = false;
-    if (this.#bundle) {
-      this.#learn(stream, this.#bundle.bundle);
-      if (isTainted(svid, this.#bundle.tainted)) identity.renewNow();
-      this.#bundle = undefined;
-    }
     this.#returns.succeeded();
     this.#current = true;
     this.#confirm();
@@ -233,13 +235,15 @@ export class ServerFollower {
   }
 
   /** Who proved themselves under an authority that is gone have to prove themselves anew, though not all agents at once. */
-  #learn(stream: SyncStream, bundle: SyncBundle): void {
-    const { trust, delays, entropy } = this.#parts;
+  #learn(stream: SyncStream, { bundle, tainted }: SyncBundleMessage, svid: OwnSvid): void {
+    const { trust, identity, delays, entropy } = this.#parts;
     const before = trust.roots();
     this.#keep('bundle', () => trust.learn(bundle));
     const after = trust.roots();
     const isGone = before.some((der) => !after.some((other) => Buffer.compare(der, other) === 0));
     if (isGone) delays.after(between(entropy, 0, REPROVE_MS), () => stream.close());
+    if (isGone && !isUnder(svid, after)) identity.cutOff(svid);
+    else if (isTainted(svid, tainted)) identity.renewNow();
   }
 
   #confirm(): void {

@@ -232,7 +232,7 @@ export class FreshSvids {
     const dueAt = Math.max(this.#wantedAt(slot, entry), slot.retryAtLatest(now));
     if (!slot.isAsked && dueAt <= now) {
       slot.isAsked = true;
-      slot.askedAs = { basis: basisOf(entry), agent: this.#parts.agent() };
+      slot.askedAs = { basis: basisOf(entry), agent: this.#parts.agent(), bundle: this.#parts.view.bundle };
       this.#requests.add(slot.id, slot.held === undefined);
     }
     this.#schedule.set(slot.id, Math.min(slot.endsAt(entry.expiresAt), slot.isAsked ? Infinity : dueAt));
@@ -268,7 +268,8 @@ export class FreshSvids {
       if (!this.#inForce.isAlive(held)) throw new Refusal('invalid_svid', 'the SVID was dead when it came');
       slot.hold(held, this.#random());
       // What changed meanwhile is asked for at once; what the server makes out of date, not without end.
-      if (basis === basisOf(entry) && this.#isStale(held, entry)) slot.fail(clock.now(), this.#random());
+      const isAnswer = basis === basisOf(entry) && this.#isAskedUnderThis(slot);
+      if (isAnswer && this.#isStale(held, entry)) slot.fail(clock.now(), this.#random());
       else slot.clear();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -285,8 +286,14 @@ export class FreshSvids {
     slot.refuse(this.#parts.clock.now(), this.#random());
   }
 
+  /** Whether the bundle is the one that it was asked for under: what came of another one says nothing about the next attempt. */
+  #isAskedUnderThis({ askedAs }: SvidSlot): boolean {
+    return askedAs !== undefined && askedAs.bundle === this.#parts.view.bundle;
+  }
+
   #retryLater(slot: SvidSlot, error: unknown): void {
-    slot.fail(this.#parts.clock.now(), this.#random());
+    if (this.#isAskedUnderThis(slot)) slot.fail(this.#parts.clock.now(), this.#random());
+    else slot.clear();
     const reason = error instanceof Refusal ? (error.reason ?? error.message) : 'an unexpected error';
     this.#parts.logger.debug('no SVID for an entry yet', { entry: slot.id, reason });
   }

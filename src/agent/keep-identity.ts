@@ -13,7 +13,8 @@ import {
   type IdentityObserver,
   problemOf,
 } from './agent-identity.ts';
-import { type BackOff, pauseAfter } from './jitter.ts';
+import { ASKING, Attempts, HURRIED, WAITING } from './attempts.ts';
+import { CutOff } from './cut-off.ts';
 import { attestWith, comeBack, EvidenceProblem, isFinal, type OwnSvidParts, renewalOf, renewSvid } from './own-svid.ts';
 
 export interface KeepIdentityParts extends OwnSvidParts {
@@ -28,10 +29,6 @@ export interface KeepIdentityParts extends OwnSvidParts {
 /** The wall clock may be set at any time: it is looked at this often. */
 const TICK_MS = 250;
 
-const ASKING: BackOff = { least: 100, first: 500, most: 60_000 };
-/** What only an operator can change is asked for slowly, so that the change is found. */
-const WAITING: BackOff = { least: 30_000, first: 60_000, most: 60_000 };
-
 /**
  * Gets an agent its identity and keeps it: what the state folder holds, if that is still good; else the node key; else evidence
  * (DEC-13). Renews at 40 to 50 % of life, for as long as the SVID lasts. Nothing here ends for good but by `stop`.
@@ -39,23 +36,21 @@ const WAITING: BackOff = { least: 30_000, first: 60_000, most: 60_000 };
 export class IdentityKeeper implements AgentIdentity {
   readonly #parts: KeepIdentityParts;
   readonly #observers = new Set<IdentityObserver>();
+  readonly #attempts: Attempts;
+  readonly #cutOff = new CutOff();
   #svid: OwnSvid | undefined;
   #status: AgentStatus = { state: 'starting' };
   /** Unix milliseconds. */
   #renewAt = 0;
-  /** Monotonic milliseconds. */
-  #waitUntil = 0;
-  #failures = 0;
   /** The server refused this SVID, though it has not ended. */
   #doubted: OwnSvid | undefined;
-  /** How many were refused since one was accepted. */
-  #refusals = 0;
   #work: Promise<void> | undefined;
   #stop: (() => void) | undefined;
   #isStopped = false;
 
   constructor(parts: KeepIdentityParts) {
     this.#parts = parts;
+    this.#attempts = new Attempts(parts);
     const held = parts.state.svid();
     if (held) this.#hold(held);
     if (held?.locked === true) this.#tell('locked');
@@ -83,6 +78,7 @@ export class IdentityKeeper implements AgentIdentity {
   /** What is under way ends by itself, and changes nothing any more: a lost reply is all that it leaves (DEC-12). */
   stop(): void {
     this.#isStopped = true;
+    this.#cutOff.letGo();
     this.#stop?.();
     this.#observers.clear();
   }
@@ -98,17 +94,14 @@ export class IdentityKeeper implements AgentIdentity {
   /** The server took this SVID: failures from before count no more. */
   accepted(svid: OwnSvid): void {
     if (!this.#isHeld(svid) || this.#doubted !== undefined) return;
-    this.#failures = 0;
-    this.#refusals = 0;
+    this.#attempts.accepted();
   }
 
   /** The server does not take this SVID, and did not say why: it may have been superseded, or taken back. */
   refused(svid: OwnSvid): void {
     if (!this.#isHeld(svid) || this.#doubted === this.#svid) return;
     this.#doubted = this.#svid;
-    // A server that gives SVIDs and takes none is not to be asked for more at once.
-    if (this.#refusals > 0) this.#pause(ASKING, undefined, this.#refusals);
-    this.#refusals += 1;
+    this.#attempts.refused();
     void this.step();
   }
 
@@ -118,6 +111,22 @@ export class IdentityKeeper implements AgentIdentity {
     this.#forget('the server took it back');
     void this.step();
     return true;
+  }
+
+  /** The authority above the SVID is gone: nobody takes it, the server neither. The node key brings the next one (DEC-13), at once. */
+  cutOff(svid: OwnSvid): void {
+    if (!this.#isHeld(svid) || this.#cutOff.is(this.#svid)) return;
+    this.#cutOff.mark(this.#svid);
+    if (this.#parts.state.nodeKey()) this.#doubted = this.#svid;
+    this.#renewAt = 0;
+    this.#attempts.hurry();
+    // What is under way began before.
+    void this.step().then(() => this.step());
+  }
+
+  /** Resolves at once, unless the SVID was cut off: then when it is replaced, or that has failed. */
+  settled(): Promise<void> {
+    return this.#cutOff.tried(this.#svid);
   }
 
   /** The authority behind the SVID is not to be relied on any more (DEC-22): the next one is due now. */
@@ -133,9 +142,12 @@ export class IdentityKeeper implements AgentIdentity {
 
   async #step(): Promise<void> {
     const { clock, trust } = this.#parts;
-    if (this.#svid && !this.current() && this.#status.state !== 'expired') this.#expire();
+    if (this.#svid && !this.current() && this.#status.state !== 'expired') {
+      this.#tell('expired', this.#status.problem);
+      this.#each((observer) => observer.identity?.(undefined));
+    }
     const due = this.#due(clock.now());
-    if (due === undefined || this.#isStopped || clock.monotonic() < this.#waitUntil) return;
+    if (due === undefined || this.#isStopped || !this.#attempts.isDue) return;
     try {
       await trust.ready();
       await due();
@@ -167,7 +179,7 @@ export class IdentityKeeper implements AgentIdentity {
       const locked: OwnSvid = { ...svid, locked: true };
       this.#keep(locked);
       this.#hold(locked);
-      this.#pause(WAITING, error);
+      this.#attempts.failed(WAITING, error);
       this.#tell('locked', error.message);
     }
   }
@@ -183,7 +195,7 @@ export class IdentityKeeper implements AgentIdentity {
         await this.#attest();
         return;
       }
-      this.#pause(WAITING, error);
+      this.#attempts.failed(WAITING, error);
       this.#tell('locked', error.message);
     }
   }
@@ -214,8 +226,7 @@ export class IdentityKeeper implements AgentIdentity {
     if (this.#isStopped) return;
     this.#keep(svid);
     this.#doubted = undefined;
-    this.#failures = 0;
-    this.#waitUntil = 0;
+    this.#attempts.succeeded();
     this.#hold(svid);
     const { spiffeId, serial, notAfter } = svid;
     this.#parts.logger.info('the agent has an identity', { spiffeId, serial, notAfter });
@@ -233,13 +244,9 @@ export class IdentityKeeper implements AgentIdentity {
 
   #hold(svid: OwnSvid): void {
     this.#svid = svid;
+    this.#cutOff.letGo();
     this.#renewAt = renewalOf(this.#parts.entropy, svid);
     this.#each((observer) => observer.identity?.(this.current()));
-  }
-
-  #expire(): void {
-    this.#tell('expired', this.#status.problem);
-    this.#each((observer) => observer.identity?.(undefined));
   }
 
   #forget(problem: string): void {
@@ -251,14 +258,16 @@ export class IdentityKeeper implements AgentIdentity {
     }
     this.#svid = undefined;
     this.#doubted = undefined;
-    this.#waitUntil = 0;
+    this.#attempts.hurry();
+    this.#cutOff.letGo();
     this.#parts.logger.warn('the identity of the agent was revoked: everything is forgotten', { problem });
-    this.#each((observer) => observer.revoked?.());
+    this.#each((observer) => void observer.revoked?.());
     this.#each((observer) => observer.identity?.(undefined));
     this.#tell('revoked', problem);
   }
 
   #failed(error: unknown): void {
+    this.#cutOff.letGo();
     const problem = problemOf(error);
     if (!(error instanceof Refusal || error instanceof EvidenceProblem)) {
       this.#parts.logger.error('the agent could not see to its identity', { problem });
@@ -267,19 +276,13 @@ export class IdentityKeeper implements AgentIdentity {
       if (error instanceof EvidenceProblem) return this.#wait('unproven', error, problem);
       if (isFinal(error)) return this.#wait(error.code === 'revoked' ? 'banned' : 'unproven', error, problem);
     }
-    this.#pause(ASKING, error);
+    this.#attempts.failed(this.#cutOff.is(this.#svid) ? HURRIED : ASKING, error);
     this.#tell(this.#status.state, problem);
   }
 
   #wait(state: AgentStateName, error: unknown, problem: string): void {
-    this.#pause(WAITING, error);
+    this.#attempts.failed(WAITING, error);
     this.#tell(state, problem);
-  }
-
-  #pause(backOff: BackOff, error: unknown, failures = (this.#failures += 1)): void {
-    const { clock, entropy } = this.#parts;
-    const retryAfter = error instanceof Refusal ? error.retryAfter : undefined;
-    this.#waitUntil = clock.monotonic() + pauseAfter(entropy, backOff, failures, retryAfter);
   }
 
   #tell(state: AgentStateName, problem?: string): void {

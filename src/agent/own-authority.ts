@@ -9,3 +9,13 @@ export const isTainted = ({ chain }: Pick<OwnSvid, 'chain'>, tainted: readonly s
     return authorityKeyId !== undefined && ids.has(Buffer.from(authorityKeyId).toString('hex'));
   });
 };
+
+/** Whether the chain of an SVID ends below one of these roots (DER), by the key that it names. */
+export const isUnder = ({ chain }: Pick<OwnSvid, 'chain'>, roots: readonly Uint8Array[]): boolean => {
+  const last = chain.at(-1);
+  const issuer = last && readCertificate(last).authorityKeyId;
+  if (issuer === undefined) return false;
+  return roots.map(readCertificate).some(({ subjectKeyId }) => {
+    return subjectKeyId !== undefined && Buffer.compare(subjectKeyId, issuer) === 0;
+  });
+};

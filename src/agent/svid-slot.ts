@@ -15,8 +15,8 @@ export class SvidSlot {
   held: HeldSvid | undefined;
   /** A request is waiting or under way. */
   isAsked = false;
-  /** What the entry and this agent were when it was asked for. */
-  askedAs: { readonly basis: string; readonly agent: SpiffeId | undefined } | undefined;
+  /** What the entry, this agent and the bundle were when it was asked for. */
+  askedAs: { readonly basis: string; readonly agent: SpiffeId | undefined; readonly bundle: unknown } | undefined;
   /** The server said that there is none to be had. */
   isRefused = false;
   /** By how many it is used just now. */

@@ -59,6 +59,7 @@ export const openIdentity = (
     trustDomain,
     trust: () => trust.roots(),
     identity: () => identity.current(),
+    settled: () => identity.settled(),
     clock,
     delays: timers,
   });

@@ -82,6 +82,9 @@ export interface ServerIdentities {
   readonly forPublic?: TlsIdentity;
 }
 
+/** A new SVID of the server's own is made and shown within this time, or not soon. */
+const LONGEST_MOVE_MS = 1000;
+
 /** Of the connections that a front end holds, how many may be feeds of agents: others always find room. */
 const FEED_SHARE = 0.9;
 
@@ -144,6 +147,7 @@ export class FrontEnd {
         metrics: this.metrics,
         report: (sightings) => this.#agents.report(sightings),
       }),
+      moved: (tainted) => this.#moved(tainted),
       most: Math.ceil(share.connections * FEED_SHARE),
     });
   }
@@ -223,6 +227,12 @@ export class FrontEnd {
   /** Lets go of the ledger. */
   letGo(): void {
     this.#parts.opened.close();
+  }
+
+  /** A successor that cannot be had now, where a root's key is away, does not keep agents from hearing what is. */
+  async #moved(tainted: readonly string[]): Promise<void> {
+    const { delays } = this.#parts;
+    await Promise.all(this.#identities.map((identity) => identity.leaves(tainted, delays, LONGEST_MOVE_MS)));
   }
 
   #supersede(id: RecordId): void {

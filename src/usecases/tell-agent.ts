@@ -30,6 +30,11 @@ export interface Tale {
   readonly parts: Iterable<readonly Buffer[]>;
 }
 
+interface Trusted {
+  readonly line: Buffer;
+  readonly tainted: readonly string[];
+}
+
 const RESET = syncLine({ type: 'reset' });
 
 /** Ids of entries that changed, each with all parents that it had before; undefined for one whose past is not known. */
@@ -56,7 +61,7 @@ export class AgentTales {
   readonly #under: EntriesUnder;
   #reached = -1;
   #epoch: number | undefined;
-  #bundle: Buffer | undefined;
+  #bundle: Trusted | undefined;
   #cursor: { readonly index: number; readonly line: Buffer } | undefined;
 
   constructor(issuer: Reader) {
@@ -123,11 +128,12 @@ export class AgentTales {
   }
 
   bundle(): Buffer {
-    if (this.#bundle === undefined) {
-      const { authorities, sequence } = readTrusted(this.#issuer.views);
-      this.#bundle = syncLine(syncBundle(this.#issuer.policy.trustDomain, authorities, sequence));
-    }
-    return this.#bundle;
+    return this.#trusted().line;
+  }
+
+  /** Of the bundle as it is told: issuing CAs and keys that are not to be relied on. */
+  tainted(): readonly string[] {
+    return this.#trusted().tainted;
   }
 
   /** Everything, up to its cursor. Entries are read now, and told as they were then; what changed since is told afterwards. */
@@ -194,6 +200,15 @@ export class AgentTales {
       }
     }
     yield [...lines, ...revocationLines(known), ...end];
+  }
+
+  #trusted(): Trusted {
+    if (this.#bundle === undefined) {
+      const { authorities, sequence } = readTrusted(this.#issuer.views);
+      const message = syncBundle(this.#issuer.policy.trustDomain, authorities, sequence);
+      this.#bundle = { line: syncLine(message), tainted: message.tainted };
+    }
+    return this.#bundle;
   }
 
   #elapsed(): number {

@@ -6,8 +6,8 @@ import type { OwnSvid } from '../../src/ports/agent-state.ts';
 import { newOwnSvid } from '../support/agent-folder.ts';
 import { type FollowScript, followScript, HEAD, say } from '../support/followed-script.ts';
 import { eventually } from '../support/manual-time.ts';
-import { json } from '../support/server-stand-in.ts';
-import { TRUST_DOMAIN } from '../support/x509.ts';
+import { json, newAuthority } from '../support/server-stand-in.ts';
+import { issueLeaf, leafPlan, newCa, newKey, TRUST_DOMAIN } from '../support/x509.ts';
 
 /** What an agent makes of a server that goes away, is full, says odd things, or refuses it. */
 let svid: OwnSvid;
@@ -232,18 +232,38 @@ const bundle = (tainted: readonly string[], x509Authorities: readonly string[] =
   tainted,
 });
 
+const newRoot = async (): Promise<string> => Buffer.from((await newCa()).certificate.der).toString('base64');
+
 test('when an authority is gone, the server has to prove itself anew; when one is new, it has not', async () => {
   const paths: string[] = [];
-  const { held } = await follow({
+  const [old, young] = await Promise.all([newRoot(), newRoot()]);
+  const { held, identity } = await follow({
     sync: (socket, path, time) => {
       paths.push(path);
-      if (time === 1) say(socket, bundle([], ['AA==']), cursor(1), bundle([], ['AA==', 'BB==']), cursor(2));
-      if (time === 2) say(socket, bundle([], ['BB==']), cursor(3));
-      if (time === 1) say(socket, bundle([], ['BB==']), cursor(3));
+      if (time === 1) say(socket, bundle([], [old]), cursor(1), bundle([], [old, young]), cursor(2));
+      if (time === 2) say(socket, bundle([], [young]), cursor(3));
+      if (time === 1) say(socket, bundle([], [young]), cursor(3));
     },
   });
   await eventually(() => paths.length === 2 && held()?.index === 3);
   expect(paths).toEqual(['/v1/sync', '/v1/sync?after=1.3']);
+  // Its own SVID is under neither.
+  expect(identity.filter((each) => each === 'cut off')).toHaveLength(1);
+});
+
+test('while the root above its SVID stays, that is cut off by nothing', async () => {
+  const { root, issuing } = await newAuthority();
+  const key = newKey();
+  const leaf = await issueLeaf(issuing, leafPlan(issuing, key));
+  const own = await newOwnSvid({ chain: [leaf, issuing.certificate.der], key: key.privateKey });
+  const [ours, other] = [Buffer.from(root.certificate.der).toString('base64'), await newRoot()];
+  const { identity, held } = await followScript({
+    sync: (socket) => say(socket, bundle([], [ours, other]), cursor(1), bundle([], [ours]), cursor(2)),
+    svid: own,
+    cleanUp,
+  });
+  await eventually(() => held()?.index === 2);
+  expect(identity).not.toContain('cut off');
 });
 
 test('tainted: the identity is renewed when its own authority is, and only then (DEC-22)', async () => {

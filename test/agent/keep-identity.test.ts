@@ -1,8 +1,9 @@
 import { Refusal } from '../../src/domain/refusal.ts';
 import type { AgentServer } from '../../src/ports/agent-server.ts';
+import type { OwnSvid } from '../../src/ports/agent-state.ts';
 import { Journey } from '../support/journey.ts';
 import { testTime } from '../support/journey-time.ts';
-import { tokenFor } from '../support/own-agent.ts';
+import { type TestAgent, tokenFor } from '../support/own-agent.ts';
 import { greets, idOf, ownAgents } from '../support/own-agents.ts';
 
 /** An agent's own identity against a real server, on made-up time. */
@@ -205,4 +206,50 @@ test('a state folder that another agent has is not shared', async () => {
   const path = newPath();
   await start({ path });
   await expect(start({ path })).rejects.toThrow('a second agent cannot use the state folder');
+});
+
+const currentOf = (agent: TestAgent): OwnSvid => {
+  const svid = agent.keeper.current();
+  if (!svid) throw new Error('it has no identity');
+  return svid;
+};
+
+test('whose root is gone comes back with the node key at once, and who waits for that goes on then (DEC-23)', async () => {
+  const agent = await start({ evidence: await tokenFor(journey, 'cut') });
+  const before = currentOf(agent);
+  await agent.keeper.settled();
+  agent.keeper.cutOff(before);
+  await agent.keeper.settled();
+  expect(currentOf(agent).serial).not.toBe(before.serial);
+  expect(journey.facts('attested').at(-1)).toMatchObject({ attestor: 'node_key', spiffeId: idOf('cut') });
+  // It was another one's root.
+  agent.keeper.cutOff(before);
+  await agent.keeper.settled();
+});
+
+test('nobody waits for longer than one attempt, and the next ones come soon', async () => {
+  let [isAway, attempts] = [false, 0];
+  const between = (server: AgentServer): AgentServer => ({
+    attest: (request) => server.attest(request),
+    renew: (csr) => server.renew(csr),
+    x509Svids: (items) => server.x509Svids(items),
+    jwtSvids: (items) => server.jwtSvids(items),
+    hello: (head) => server.hello(head),
+    sync: (after, signal) => server.sync(after, signal),
+    challenge: () => {
+      attempts += 1;
+      return isAway ? Promise.reject(new Refusal('unavailable', 'away')) : server.challenge();
+    },
+  });
+  const agent = await start({ evidence: await tokenFor(journey, 'hurried'), between });
+  const before = currentOf(agent);
+  isAway = true;
+  agent.keeper.cutOff(before);
+  await agent.keeper.settled();
+  expect([agent.keeper.current(), attempts]).toEqual([before, 1]);
+  await pass(1500, 250);
+  expect(attempts).toBeGreaterThan(2);
+  isAway = false;
+  await pass(4000, 250);
+  expect(currentOf(agent).serial).not.toBe(before.serial);
 });

@@ -79,6 +79,8 @@ export const followScript = async ({ sync, hello, held, head, starts = true, svi
       refused: () => identity.push('refused'),
       revoked: () => identity.push('revoked') > 0,
       renewNow: () => identity.push('renew'),
+      settled: () => Promise.resolve(),
+      cutOff: () => identity.push('cut off'),
     },
     state: { head: () => heads.at(-1), saveHead: (next) => heads.push(next) },
     trust: {

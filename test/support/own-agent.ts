@@ -52,6 +52,7 @@ export const startAgent = (options: AgentOptions): TestAgent => {
       trustDomain: TRUST_DOMAIN,
       trust: () => trust.roots(),
       identity: () => keeper.current(),
+      settled: () => keeper.settled(),
       clock,
       delays: systemTimers,
     });
@@ -63,7 +64,7 @@ export const startAgent = (options: AgentOptions): TestAgent => {
     keeper.watch({
       identity: (svid: OwnSvid | undefined) => heard.push(svid ? 'identity' : 'no identity'),
       status: ({ state: name }: AgentStatus) => heard.push(name),
-      revoked: () => heard.push('void'),
+      revoked: () => void heard.push('void'),
     });
     const stop = (): void => {
       keeper.stop();

@@ -130,6 +130,7 @@ export const herdAgent = ({ trustDomain, api, anchor, chain, key, counts }: Herd
     trustDomain,
     trust: () => trust.roots(),
     identity: () => identity.current(),
+    settled: () => identity.settled(),
     ...common,
   });
   const server = counted(http, counts);

@@ -20,6 +20,8 @@ import { type Connecting, ServerAddresses } from './verified-connection.ts';
 export interface AgentServerOptions extends Connecting {
   /** `https://host:port` of `api` listeners, tried in turn. */
   readonly urls: readonly URL[];
+  /** Waited for before the server is asked for workloads: resolves at once unless the identity is just being replaced. */
+  readonly settled?: () => Promise<void>;
 }
 
 const SYNC_PROTOCOL = 'mayfly-sync';
@@ -100,6 +102,7 @@ export class HttpAgentServer implements AgentServer {
   async x509Svids(items: readonly X509Item[]): Promise<readonly Answered<IssuedSvid>[]> {
     const body = JSON.stringify({ items: items.map(({ entryId, csr }) => ({ entryId, csr: base64(csr) })) });
     return this.#items(items.length, async () => {
+      await this.#options.settled?.();
       const answer = await this.#identified.post('/v1/svids/x509', body, X509Items);
       return answered<z.output<typeof X509Answer>>(answer.items, items.length);
     });
@@ -108,6 +111,7 @@ export class HttpAgentServer implements AgentServer {
   async jwtSvids(items: readonly JwtItem[]): Promise<readonly Answered<IssuedToken>[]> {
     const body = JSON.stringify({ items: items.map(({ entryId, audience }) => ({ entryId, audience })) });
     return this.#items(items.length, async () => {
+      await this.#options.settled?.();
       const answer = await this.#identified.post('/v1/svids/jwt', body, JwtItems);
       return answered<z.output<typeof JwtAnswer>>(answer.items, items.length);
     });

@@ -15,7 +15,7 @@ import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { tellWhole } from './tell-whole.ts';
 import { turn } from './turn.ts';
-import { Teller } from './teller.ts';
+import { Teller, type TellerParts } from './teller.ts';
 import { voidReason } from './void-identity.ts';
 
 const TICK_MS = 100;
@@ -49,6 +49,7 @@ export interface FeedParts {
   /** Calls back soon after the ledger's change feed has grown; returns how to stop. */
   readonly onChanges: (listener: () => void) => () => void;
   readonly listener: FeedListener;
+  readonly moved?: TellerParts['moved'];
   /** Streams open at once. */
   readonly most: number;
 }
@@ -76,6 +77,7 @@ export class AgentFeed implements StreamOwner {
       issuer,
       tales: this.#tales,
       table: this.#table,
+      moved: parts.moved ?? (() => Promise.resolve()),
       end: (stream, reason) => this.#end(stream, reason),
       failed: (error) => this.#failed(error),
     });

@@ -18,6 +18,8 @@ export interface TellerParts {
   readonly issuer: Issuer;
   readonly tales: AgentTales;
   readonly table: StreamTable;
+  /** Resolves once this server proves itself by none of these issuing CAs, or cannot do without them. */
+  readonly moved: (tainted: readonly string[]) => Promise<void>;
   readonly end: (stream: AgentStream, reason: SyncBye['reason']) => void;
   /** Something went wrong in the middle: nobody can say who missed what. */
   readonly failed: (error: unknown) => void;
@@ -87,6 +89,8 @@ export class Teller {
 
   async #tellBatch(): Promise<void> {
     const { tales, table } = this.#parts;
+    // Who is told that an authority is gone comes back at once, and must find a server that proves itself without it.
+    if (this.#queue.some(({ kind }) => kind.startsWith('authority-'))) await this.#parts.moved(tales.tainted());
     const batch = this.#queue;
     this.#queue = [];
     // The place of this batch: what is known a moment later may not be told yet.

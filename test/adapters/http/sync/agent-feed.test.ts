@@ -9,11 +9,12 @@ import type { Attested } from '../../../../src/domain/fact.ts';
 import { unixSeconds } from '../../../../src/domain/instant.ts';
 import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
+import { runAuthorityOperation } from '../../../../src/usecases/manage-authorities.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
 import { entryFixture, newId } from '../../../support/facts.ts';
 import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
-import { type ManualTime, manualTime } from '../../../support/manual-time.ts';
+import { eventually, type ManualTime, manualTime } from '../../../support/manual-time.ts';
 import { SyncClient } from '../../../support/sync-client.ts';
 
 const AGENT = 'spiffe://example.org/mayfly/agent/x509pop/one' as SpiffeId;
@@ -31,12 +32,15 @@ let feed: AgentFeed;
 /** What happens once a caller was found good, before it is let in. */
 let meanwhile: () => Promise<void>;
 let api: string;
+/** Whether the server proves itself anew. */
+let moved: () => Promise<void>;
 /** Of the feed. */
 let time: ManualTime;
 
 beforeEach(async () => {
   world = await openCallerWorld();
   meanwhile = () => Promise.resolve();
+  moved = () => Promise.resolve();
   time = manualTime(world.clock);
   // The feed signs nothing.
   const issuer = world.issuer as Issuer;
@@ -46,6 +50,7 @@ beforeEach(async () => {
     logger: silentLogger,
     onChanges: () => () => undefined,
     listener: nobody,
+    moved: () => moved(),
     most: 10,
   });
   const checks = callerChecks(issuer);
@@ -183,4 +188,26 @@ test('who goes on from a place is told what expired meanwhile, and what expires 
   time.pass(60_000);
   await second.until('expiry', () => second.all('entries').some(({ removed }) => removed.includes('soon')));
   second.close();
+});
+
+test('that authorities changed is told once the server proves itself by those that are left', async () => {
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  const gate = Promise.withResolvers<void>();
+  let waits = 0;
+  moved = () => {
+    waits += 1;
+    return gate.promise;
+  };
+  await runAuthorityOperation(
+    { ...world.keeper, views: world.views },
+    { kind: 'prepare', purpose: 'jwt-svid' },
+    { by: 'test' },
+  );
+  world.follower.refresh();
+  await eventually(() => waits === 1);
+  expect(client.all('bundle')).toHaveLength(1);
+  gate.resolve();
+  await client.until('bundle', () => client.all('bundle').length === 2);
+  client.close();
 });
