@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,9 @@ type call struct {
 
 // groups of cases: `small` and `stop` for a workload of one identity, `large` for one of so many that its answer is larger than
 // the windows of HTTP/2.
-var groups = map[string][]call{"small": append(requestCases, streamCases...), "large": answerCases, "stop": stopCases}
+var groups = map[string][]call{
+	"small": slices.Concat(requestCases, streamCases, brokenCases), "large": answerCases, "stop": stopCases,
+}
 
 // calls runs a group of cases, each on connections of its own.
 func calls(group string, in world, report func(result)) error {

@@ -25,7 +25,10 @@ type client struct {
 	encoder    *hpack.Encoder
 	encoded    bytes.Buffer
 	decoder    *hpack.Decoder
-	nextStream uint32
+	// The size of the header table that the server uses, as it said, and the one that it may use.
+	table        uint32
+	allowedTable uint32
+	nextStream   uint32
 
 	// isStingy leaves it to the case to give the server credit.
 	isStingy bool
@@ -34,7 +37,6 @@ type client struct {
 	window        int64
 	initialWindow int64
 	frameSize     uint32
-	table         uint32
 	promised      []map[http2.SettingID]uint32
 
 	// What the server allows us.
@@ -58,11 +60,10 @@ func dial(socket string, settings ...http2.Setting) (*client, error) {
 	}
 	made := &client{
 		connection: connection, framer: http2.NewFramer(connection, connection), nextStream: 1,
-		window: defaultWindow, initialWindow: defaultWindow, frameSize: defaultFrameSize, table: defaultTable,
-		sendWindow: defaultWindow,
-		settings:   map[http2.SettingID]uint32{http2.SettingInitialWindowSize: defaultWindow},
-		streams:    map[uint32]*stream{},
-		decoder:    hpack.NewDecoder(defaultTable, nil),
+		window: defaultWindow, initialWindow: defaultWindow, frameSize: defaultFrameSize, sendWindow: defaultWindow,
+		settings: map[http2.SettingID]uint32{http2.SettingInitialWindowSize: defaultWindow},
+		streams:  map[uint32]*stream{},
+		decoder:  hpack.NewDecoder(defaultTable, nil), table: defaultTable, allowedTable: defaultTable,
 	}
 	made.framer.SetMaxReadFrameSize(largestFrame)
 	made.encoder = hpack.NewEncoder(&made.encoded)

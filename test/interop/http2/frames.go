@@ -71,11 +71,7 @@ func (c *client) takeSettings(frame *http2.SettingsFrame) error {
 	}
 	if table, is := said[http2.SettingHeaderTableSize]; is {
 		c.decoder.SetAllowedMaxDynamicTableSize(table)
-		if table < c.table {
-			// The decoder would go on with the old table.
-			c.decoder.SetMaxDynamicTableSize(table)
-		}
-		c.table = table
+		c.allowedTable = table
 	}
 	return nil
 }
@@ -89,13 +85,33 @@ func (c *client) takeBlock(id uint32, isWhole, endsStream bool) error {
 	if !isWhole {
 		return nil
 	}
-	on.blocks = append(on.blocks, c.block)
+	c.readTableSize()
+	if c.table > c.allowedTable {
+		return fmt.Errorf("headers with a table of %d octets, %d are allowed (RFC 9113 §4.3.1)", c.table, c.allowedTable)
+	}
 	fields, err := c.decoder.DecodeFull(c.block)
 	if err != nil {
 		return fmt.Errorf("headers that cannot be read: %w", err)
 	}
 	on.fields = append(on.fields, fields...)
 	return nil
+}
+
+// readTableSize reads the changes of size at the beginning of a block (RFC 7541 §6.3): integers with a prefix of 5 bits.
+func (c *client) readTableSize() {
+	for at := 0; at < len(c.block) && c.block[at]&0xe0 == 0x20; {
+		size := uint32(c.block[at] & 0x1f)
+		at++
+		for shift := 0; size >= 0x1f && at < len(c.block); shift += 7 {
+			octet := c.block[at]
+			size += uint32(octet&0x7f) << shift
+			at++
+			if octet < 0x80 {
+				break
+			}
+		}
+		c.table = size
+	}
 }
 
 func (c *client) takeData(frame *http2.DataFrame) error {
@@ -112,7 +128,6 @@ func (c *client) takeData(frame *http2.DataFrame) error {
 	if on.window < 0 && length > 0 {
 		return fmt.Errorf("%d octets more than the window of the stream", -on.window)
 	}
-	on.frames = append(on.frames, frame.Length)
 	on.data = append(on.data, frame.Data()...)
 	on.isEnded = on.isEnded || frame.StreamEnded()
 	if c.isStingy || length == 0 {

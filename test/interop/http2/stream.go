@@ -17,25 +17,25 @@ type stream struct {
 	id          uint32
 	window      int64
 	sendWindow  int64
-	blocks      [][]byte
 	fields      []hpack.HeaderField
-	frames      []uint32
 	data        []byte
 	isEnded     bool
 	isCancelled bool
 	reset       *http2.ErrCode
 }
 
-// begin opens a call of FetchX509SVID, and leaves it to the case to send a message.
-func (c *client) begin() (*stream, error) {
+// begin opens a call of FetchX509SVID, with more headers if there are to be any, and leaves it to the case to send a message.
+func (c *client) begin(more ...hpack.HeaderField) (*stream, error) {
 	opened := &stream{
 		id: c.nextStream, window: c.initialWindow, sendWindow: int64(c.settings[http2.SettingInitialWindowSize]),
 	}
 	c.nextStream += 2
 	c.streams[opened.id] = opened
-	return opened, c.headers(opened, false,
+	fields := []hpack.HeaderField{
 		field(":method", "POST"), field(":scheme", "http"), field(":path", fetchX509SVID), field(":authority", "localhost"),
-		field("content-type", "application/grpc"), field("te", "trailers"), field("workload.spiffe.io", "true"))
+		field("content-type", "application/grpc"), field("te", "trailers"), field("workload.spiffe.io", "true"),
+	}
+	return opened, c.headers(opened, false, append(fields, more...)...)
 }
 
 func (c *client) headers(on *stream, endsStream bool, fields ...hpack.HeaderField) error {
@@ -85,7 +85,7 @@ func (c *client) cancel(on *stream) error {
 // forget drops what is known of streams that nothing is due on any more.
 func (c *client) forget(streams ...*stream) {
 	for _, each := range streams {
-		each.data, each.frames, each.blocks = nil, nil, nil
+		each.data = nil
 	}
 }
 
