@@ -106,6 +106,11 @@ describe('files', () => {
     expect(sources.filter((path) => /@ts-(?:ignore|nocheck)/.test(read(path)))).toEqual([]);
   });
 
+  // Such an import reads all exports of the module, and one of them loads what fetch and WebSocket need.
+  test('none loads http as an ES module, whose price is 7 MiB for each thread', () => {
+    expect(sources.flatMap((path) => occurrences(path, /^import (?!type\b).*'node:http'/))).toEqual([]);
+  });
+
   test('no test is left out or run alone', () => {
     const partial = /\b(?:test|it|describe)\.(?:only|skip|todo|failing)\b|\b[fx](?:test|it|describe)\(/;
     expect(tests.flatMap((path) => occurrences(path, partial))).toEqual([]);

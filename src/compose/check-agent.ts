@@ -1,6 +1,5 @@
 import { lstatSync } from 'node:fs';
 import { connect } from 'node:net';
-import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { z } from 'zod';
 import { FolderAgentState } from '../adapters/agent-state/agent-state.ts';
@@ -20,6 +19,9 @@ import { trustAnchor } from './agent-trust.ts';
 import type { AgentConfig } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
 import { kubeletOf } from './workload-attestors.ts';
+
+/** As an ES module it costs each thread 7 MiB (docs/performance.md). */
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** Certificates of seconds ago are not valid yet to a clock that is further behind. */
 const MAX_CLOCK_SECONDS = 10;

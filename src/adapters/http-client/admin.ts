@@ -1,10 +1,12 @@
-import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { connect as connectSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { REFUSAL_CODES } from '../../domain/refusal.ts';
 import type { RefusalCode } from '../../domain/refusal.ts';
 import { parseJson } from '../../formats/json.ts';
+
+/** As an ES module it costs each thread 7 MiB (docs/performance.md). */
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface AdminRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { Refusal } from '../../domain/refusal.ts';
 import type { TrustDomain } from '../../domain/trust-domain.ts';
@@ -7,6 +7,9 @@ import { type Bundle, readBundle } from '../../formats/bundle-reader.ts';
 import type { Delays } from '../../ports/timers.ts';
 import type { TrustAnchor } from '../../ports/trust-anchor.ts';
 import { openUnverified, unreachable } from './verified-connection.ts';
+
+/** As an ES module it costs each thread 7 MiB (docs/performance.md). */
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface RootPin {
   /** Tried in turn. */

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { ListenOptions, Socket } from 'node:net';
@@ -12,6 +11,9 @@ import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
 import type { TlsIdentityProvider } from './tls.ts';
 import { asksForUpgrade, offerUpgrade } from './upgrade.ts';
+
+/** As an ES module it costs each thread 7 MiB (docs/performance.md). */
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** What one listener puts up with. Durations in milliseconds. */
 export interface ServerLimits {

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as tlsRequest, type RequestOptions } from 'node:https';
 import { type JsonObject, parseJsonObject } from '../../formats/json.ts';
+
+/** As an ES module it costs each thread 7 MiB (docs/performance.md). */
+const { request: plainRequest } = process.getBuiltinModule('node:http');
 
 /** Where an engine or a kubelet answers: on a Unix socket, or over https with an authority of its own. */
 export type LocalEndpoint =
