@@ -1,5 +1,6 @@
 import type { Fact } from '../../domain/fact.ts';
 import type { LedgerRecord } from '../../ledger/store.ts';
+import type { Filing } from './filing.ts';
 import type { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
 import { hexToBlob, idToBlob, kindToCode, roleToCode } from './rows.ts';
@@ -9,14 +10,16 @@ type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 /** Rows of what was attested, decided, issued and spent. */
 export class CredentialWriter {
   readonly #names: Names;
+  readonly #filing: Filing;
   readonly #credential;
   readonly #supersede;
   readonly #spend;
   readonly #attestation;
   readonly #agent;
 
-  constructor(db: SqliteDatabase, names: Names) {
+  constructor(db: SqliteDatabase, names: Names, filing: Filing) {
     this.#names = names;
+    this.#filing = filing;
     this.#credential = db.prepare(
       `INSERT INTO credential (id, idx, kind, role, holder, authority, not_before, not_after, spki, attestation,
          predecessor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -38,12 +41,13 @@ export class CredentialWriter {
   }
 
   issued(fact: Of<'issued'>, { index }: LedgerRecord): void {
+    const holder = this.#names.holderOf(fact);
     this.#credential.run(
       idToBlob(fact.id),
       index,
       kindToCode(fact.credential),
       roleToCode(fact.role),
-      this.#names.holderOf(fact),
+      holder,
       this.#names.numberOf(fact.authority),
       fact.notBefore,
       fact.notAfter,
@@ -51,6 +55,7 @@ export class CredentialWriter {
       hexToBlob(fact.attestation),
       hexToBlob(fact.predecessor),
     );
+    this.#filing.add(index, holder);
     this.#spendAll(fact, index);
   }
 

@@ -6,6 +6,7 @@ import type { LedgerRecord } from '../../ledger/store.ts';
 import { AuthorityWriter } from './apply-authorities.ts';
 import { CredentialWriter } from './apply-credentials.ts';
 import { EntryWriter, ResourceWriter } from './apply-entries.ts';
+import { Filing } from './filing.ts';
 import { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
 import { hexToBlob, idToBlob, parseEntry } from './rows.ts';
@@ -37,6 +38,7 @@ const changedEntry = (fact: Fact): string | undefined => {
 /** Turns facts into the rows that are views of them. Runs inside the batch's transaction. */
 export class FactRows {
   readonly names: Names;
+  readonly filing: Filing;
   readonly #credentials;
   readonly #entries;
   readonly #resources;
@@ -54,7 +56,8 @@ export class FactRows {
 
   constructor(db: SqliteDatabase) {
     this.names = new Names(db);
-    this.#credentials = new CredentialWriter(db, this.names);
+    this.filing = new Filing(db);
+    this.#credentials = new CredentialWriter(db, this.names, this.filing);
     this.#entries = new EntryWriter(db);
     this.#resources = new ResourceWriter(db);
     this.#authorities = new AuthorityWriter(db);

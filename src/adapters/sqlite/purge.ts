@@ -1,5 +1,6 @@
 import type { Instant } from '../../domain/instant.ts';
 import { type RecordId, recordIdFloor } from '../../domain/record-id.ts';
+import type { Filing } from './filing.ts';
 import type { PurgeCounts } from './messages.ts';
 import type { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
@@ -43,6 +44,7 @@ export interface Forgetting {
   credential(id: RecordId): void;
   revocation(id: RecordId): void;
   readonly names: Pick<Names, 'forgetHolder' | 'forgetName'>;
+  readonly filing: Pick<Filing, 'remove' | 'holders'>;
 }
 
 interface GoneHolder {
@@ -60,7 +62,7 @@ const statements = (db: SqliteDatabase) => ({
   keepDecision: db.prepare<[Buffer, number]>('INSERT OR IGNORE INTO decision (id, idx) VALUES (?, ?)'),
   removeHolder: db.prepare<[number], GoneHolder>(
     `DELETE FROM holder WHERE id = ?
-       AND NOT EXISTS (SELECT 1 FROM credential INDEXED BY credential_holder WHERE holder = holder.id)
+       AND NOT EXISTS (SELECT 1 FROM held_credential h WHERE h.holder = holder.id)
        RETURNING subject, entry, agent`,
   ),
   removeName: db
@@ -145,9 +147,10 @@ export class Purge {
     const rows = this.#sql.oldCredentials.all(this.#afterCredential, this.#floor(hotMs));
     this.#afterCredential = rows.at(-1)?.id ?? this.#afterCredential;
     const due = rows.filter((row) => row.not_after < (row.role === AGENT ? agents : others));
-    for (const { id, idx } of due) {
+    for (const { id, idx, holder } of due) {
       this.#sql.keepDecision.run(id, idx);
       this.#sql.removeCredential.run(idx);
+      this.#forgetting.filing.remove(idx, holder);
       this.#forgetting.credential(blobToId(id));
     }
     this.#forgetHolders(new Set(due.map(({ holder }) => holder)));
@@ -158,7 +161,9 @@ export class Purge {
   /** Whoever holds no credential any more is forgotten, and so is the agent that nobody came through. */
   #forgetHolders(holders: ReadonlySet<number>): void {
     const agents = new Set<number>();
+    const notFiled = holders.size === 0 ? holders : this.#forgetting.filing.holders();
     for (const holder of holders) {
+      if (notFiled.has(holder)) continue;
       const gone = this.#sql.removeHolder.get(holder);
       if (!gone) continue;
       this.#forgetting.names.forgetHolder(gone.subject, gone.entry, gone.agent);

@@ -84,6 +84,7 @@ export class SqliteLedgerStore implements LedgerStore {
     }
     for (const record of records) this.#write(record);
     for (const { level, n, hashes } of tiles) this.#tile.run(level, n, hashes);
+    this.rows.filing.step();
     this.#hooks.beforeCommit?.();
     this.#commit.run();
     if (records.some(({ fact }) => CHANGE_KINDS.has(fact.kind))) this.#changes.advance();

@@ -6,8 +6,27 @@ import type { SqliteDatabase } from './open.ts';
 import { blobToId, idToBlob } from './rows.ts';
 import { belowPrefix } from './view-entries.ts';
 
-/** The index that leads to the holders, and the conditions on them and on their credentials, with their values. */
-const search = (filter: CredentialFilter): { index: string; where: string[]; values: (string | number)[] } => {
+interface Search {
+  /** What comes before the SELECT: the holders that fit, and the places of their credentials. */
+  readonly with: string;
+  /** The table of credentials, as `c`. */
+  readonly from: string;
+  readonly where: readonly string[];
+  readonly values: readonly (string | number)[];
+}
+
+/** Filed ones by their holder, the others where they are: they are few (`filing.ts`). */
+const PLACES = `
+  place (idx) AS (
+    SELECT l.idx FROM wanted CROSS JOIN held_credential l ON l.holder = wanted.id
+      WHERE l.idx < (SELECT below FROM filing WHERE id = 1)
+    UNION ALL
+    SELECT n.idx FROM credential n
+      WHERE n.idx >= (SELECT below FROM filing WHERE id = 1) AND n.holder IN (SELECT id FROM wanted)
+  )`;
+
+/** How the credentials are found that a filter asks for. */
+const search = (filter: CredentialFilter): Search => {
   const where: string[] = [];
   const values: (string | number)[] = [];
   const indexes: string[] = [];
@@ -32,13 +51,19 @@ const search = (filter: CredentialFilter): { index: string; where: string[]; val
     where.push(below.sql);
     values.push(...below.values);
   }
-  const holders = `c.holder IN (SELECT id FROM holder INDEXED BY ${indexes[0]} WHERE ${where.join(' AND ')})`;
-  const conditions = where.length === 0 ? [] : [holders];
+  const live: string[] = [];
   if (filter.liveAt !== undefined) {
-    conditions.push('c.not_after > ?');
+    live.push('c.not_after > ?');
     values.push(filter.liveAt);
   }
-  return { index: where.length === 0 ? '' : 'INDEXED BY credential_holder', where: conditions, values };
+  if (where.length === 0) return { with: '', from: 'credential c', where: live, values };
+  const wanted = `SELECT id FROM holder INDEXED BY ${indexes[0]} WHERE ${where.join(' AND ')}`;
+  return {
+    with: `WITH wanted (id) AS MATERIALIZED (${wanted}), ${PLACES}`,
+    from: 'place CROSS JOIN credential c ON c.idx = place.idx',
+    where: live,
+    values,
+  };
 };
 
 const clause = (where: readonly string[]): string => (where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`);
@@ -48,18 +73,18 @@ export const credentialReader = (db: SqliteDatabase): CredentialReader => {
   return {
     get: (id) => rows.get(id),
     list: (filter, { after, limit }) => {
-      const { index, where, values } = search(filter);
+      const { with: places, from, where, values } = search(filter);
       const paged = after === undefined ? where : [...where, 'c.idx < (SELECT idx FROM credential WHERE id = ?)'];
       const statement = db.prepare<unknown[], StoredCredential>(
-        `SELECT ${CREDENTIAL_COLUMNS} FROM credential c ${index} ${CREDENTIAL_NAMES} ${clause(paged)}
+        `${places} SELECT ${CREDENTIAL_COLUMNS} FROM ${from} ${CREDENTIAL_NAMES} ${clause(paged)}
            ORDER BY c.idx DESC LIMIT ?`,
       );
       const start = after === undefined ? [] : [idToBlob(after)];
       return statement.all(...values, ...start, limit).map(toCredentialRow);
     },
     count: (filter) => {
-      const { index, where, values } = search(filter);
-      const statement = db.prepare<unknown[], number>(`SELECT count(*) FROM credential c ${index} ${clause(where)}`);
+      const { with: places, from, where, values } = search(filter);
+      const statement = db.prepare<unknown[], number>(`${places} SELECT count(*) FROM ${from} ${clause(where)}`);
       return statement.pluck().get(...values) ?? 0;
     },
   };

@@ -183,6 +183,7 @@ export class WriterThread {
       credential: (id) => admission.forgetCredential(id),
       revocation: (id) => admission.revocations.remove(id),
       names: rows.names,
+      filing: rows.filing,
     };
     const purge = new Purge(this.#db, forgetting, now, this.#retention);
     while (purge.step()) await rest();
