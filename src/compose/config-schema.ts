@@ -76,7 +76,7 @@ const limits = () =>
     connections: whole(1, 1_000_000)
       .default(10_000)
       .describe(
-        'Open connections at `api`, and as many at `public`, of one front end. Beyond it the one that is missed least is closed: the oldest that never asked anything, then the one that asked longest ago. Fewer where the limit of open files leaves less room.',
+        'Open connections at `api`, and as many at `public`, of one front end. Beyond it the one that is missed least is closed: the oldest that never asked anything, then the one that asked longest ago. Fewer where the limit of open files leaves less room, of which `api` has three quarters.',
       ),
   });
 

@@ -26,6 +26,7 @@ import type { Issuer } from '../usecases/issuer.ts';
 import { flushDenials } from '../usecases/record-denial.ts';
 import { type AgentExchange, ownExchange } from './agent-exchange.ts';
 import type { Config } from './config.ts';
+import type { ConnectionLimits } from './connection-limit.ts';
 import { type BuiltIssuer, buildIssuer, withPublicUrl } from './issuer.ts';
 import { LateApp } from './late-app.ts';
 import { observedLedger } from './observed-ledger.ts';
@@ -48,8 +49,7 @@ export interface FrontEndShare {
   readonly limitSalt: Uint8Array;
   /** Several front ends listen on the same port (DEC-1). */
   readonly reusePort: boolean;
-  /** Open at once, at each listener of each front end. */
-  readonly connections: number;
+  readonly connections: ConnectionLimits;
 }
 
 /** What differs from thread to thread. */
@@ -148,7 +148,7 @@ export class FrontEnd {
         report: (sightings) => this.#agents.report(sightings),
       }),
       moved: (tainted) => this.#moved(tainted),
-      most: Math.ceil(share.connections * FEED_SHARE),
+      most: Math.ceil(share.connections.api * FEED_SHARE),
     });
   }
 
@@ -245,7 +245,7 @@ export class FrontEnd {
       app: app.listener,
       delays: this.#parts.delays,
       tls: { identity, clientCertificates: listener === 'api' },
-      limits: { maxConnections: this.#share.connections },
+      limits: { maxConnections: this.#share.connections[listener] },
       onConnections: (open) => this.metrics.connections(listener, open),
       upgrades: listener === 'api',
     });

@@ -19,7 +19,7 @@ import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { Background } from './background.ts';
 import { writeBundleFile } from './bundle-file.ts';
 import type { Config } from './config.ts';
-import { connectionLimit } from './connection-limit.ts';
+import { type ConnectionLimits, connectionLimits } from './connection-limit.ts';
 import { FrontEnd, type FrontEndShare } from './front-end.ts';
 import { FrontEnds } from './front-ends.ts';
 import { KeptIdentity } from './kept-identity.ts';
@@ -61,16 +61,17 @@ const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
 const lacksHead = ({ server }: Config): boolean =>
   !existsSync(headFileOf(server)) && existsSync(ledgerFile(server.dataDir));
 
-const warn = (logger: Logger, { server }: Config, connections: number, isHeadMissing: boolean): void => {
+const warn = (logger: Logger, { server }: Config, connections: ConnectionLimits, isHeadMissing: boolean): void => {
   if (isHeadMissing) {
     const headFile = headFileOf(server);
     logger.warn('the head file is missing beside a store that exists; a new one is begun', { headFile });
   }
   const configured = server.limits.connections;
-  if (connections < configured) {
+  if (connections.public < configured) {
     logger.warn('the limit of open files leaves room for fewer connections than configured', {
       configured,
-      connections,
+      api: connections.api,
+      public: connections.public,
     });
   }
 };
@@ -88,7 +89,7 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: entropy.bytes(SECRET_BYTES),
     reusePort: count > 1,
-    connections: connectionLimit(config.server.limits.connections, count, openFileLimit()),
+    connections: connectionLimits(config.server.limits.connections, count, openFileLimit()),
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
   const isHeadMissing = lacksHead(config);

@@ -31,7 +31,7 @@ beforeAll(async () => {
     limitMemory: new SharedArrayBuffer(TOKEN_BUCKET_BYTES),
     limitSalt: testEntropy.bytes(32),
     reusePort: false,
-    connections: 100,
+    connections: { api: 100, public: 100 },
   };
   const opened = ledger.open.connect();
   const logger = keepingLogger();
