@@ -21,6 +21,14 @@ export const DEFAULT_ADMISSION: AdmissionOptions = { most: 1024, least: 96, back
 /** Of the room that there is. */
 const SHARE: Readonly<Record<Exclude<AdmissionKind, 'always'>, number>> = { ordinary: 0.5, reserved: 0.75, renewal: 1 };
 
+/**
+ * A few ordinary requests are let in although others take all their room: whoever asks beside a fleet that comes back is not what
+ * makes the server slow, and would be turned away for as long as that takes. Which part of the room they may take, and how full it
+ * may be then.
+ */
+const FEW = 0.1;
+const FULL = 0.9;
+
 const RETRY_AFTER_SECONDS = 1;
 
 export const busyRefusal = (): Refusal =>
@@ -35,6 +43,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #cost: RequestCost | undefined;
   #inFlight = 0;
+  #ordinary = 0;
 
   /** Without `cost` the room is always the most. */
   constructor(options: AdmissionOptions = DEFAULT_ADMISSION, cost?: RequestCost) {
@@ -48,17 +57,23 @@ export class Admission {
 
   /** Whether a request of this kind would be let in now. */
   hasRoom(kind: AdmissionKind): boolean {
-    return kind === 'always' || this.#inFlight < this.#room() * SHARE[kind];
+    if (kind === 'always') return true;
+    const room = this.#room();
+    if (this.#inFlight < room * SHARE[kind]) return true;
+    return kind === 'ordinary' && this.#ordinary < Math.floor(room * FEW) && this.#inFlight < room * FULL;
   }
 
   /** Takes a place, to be given back with `leave`. Throws `Refusal('busy')` when there is none of this kind. */
   enter(kind: AdmissionKind): void {
     if (!this.hasRoom(kind)) throw busyRefusal();
     this.#inFlight += 1;
+    if (kind === 'ordinary') this.#ordinary += 1;
   }
 
-  leave(): void {
+  /** Gives back a place that was taken for a request of this kind. */
+  leave(kind: AdmissionKind): void {
     this.#inFlight -= 1;
+    if (kind === 'ordinary') this.#ordinary -= 1;
     this.#cost?.finished();
   }
 

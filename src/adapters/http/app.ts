@@ -160,7 +160,7 @@ class Dispatcher {
       if (route.bodyKind !== undefined) await context.confirm(route.access);
       return await route.handle(context, input);
     } finally {
-      admission.leave();
+      admission.leave(kind);
       metrics.inFlight(admission.inFlight);
     }
   }

@@ -27,14 +27,31 @@ test('ordinary work is turned away first, renewals last, probes never', () => {
 test('a place that is given back is for whom it was', () => {
   const admission = new Admission({ most: 4, least: 1, backlogMs: 1 });
   fill(admission, 'renewal');
-  admission.leave();
+  admission.leave('renewal');
   expect([admission.hasRoom('ordinary'), admission.hasRoom('reserved'), admission.hasRoom('renewal')]).toEqual([
     false,
     false,
     true,
   ]);
-  admission.leave();
+  admission.leave('renewal');
   expect([admission.hasRoom('ordinary'), admission.hasRoom('reserved')]).toEqual([false, true]);
+});
+
+test('a few ordinary requests find room beside a fleet that takes all of it, and a flood of them does not', () => {
+  const admission = new Admission({ most: 100, least: 1, backlogMs: 1 });
+  expect(fill(admission, 'reserved')).toBe(75);
+  expect(fill(admission, 'ordinary')).toBe(10);
+  admission.leave('reserved');
+  expect(admission.hasRoom('ordinary')).toBe(false);
+  admission.leave('ordinary');
+  expect(fill(admission, 'ordinary')).toBe(1);
+  // The last tenth is for renewals alone.
+  while (admission.inFlight < 90) admission.enter('renewal');
+  admission.leave('ordinary');
+  admission.enter('renewal');
+  expect(admission.hasRoom('ordinary')).toBe(false);
+  const flooded = new Admission({ most: 100, least: 1, backlogMs: 1 });
+  expect(fill(flooded, 'ordinary')).toBe(50);
 });
 
 /** A loop of which every request takes as long as is said. */
