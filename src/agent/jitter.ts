@@ -14,18 +14,17 @@ export interface BackOff {
   readonly most: number;
 }
 
+/** Milliseconds: the longest pause after `failures` in a row (from 1 on). */
+export const longestPause = ({ first, most }: Pick<BackOff, 'first' | 'most'>, failures: number): number =>
+  Math.min(most, first * 2 ** Math.min(failures - 1, 20));
+
 /**
  * Milliseconds to wait after `failures` in a row (from 1 on), spread over the whole range, so that many who failed at once do
  * not come back at once. `retryAfter`, in seconds, is waited for in any case, and what is added to it is spread, too.
  */
-export const pauseAfter = (
-  entropy: Entropy,
-  { least, first, most }: BackOff,
-  failures: number,
-  retryAfter?: number,
-): number => {
-  const longest = Math.min(most, first * 2 ** Math.min(failures - 1, 20));
-  const pause = between(entropy, Math.min(least, longest), longest);
+export const pauseAfter = (entropy: Entropy, backOff: BackOff, failures: number, retryAfter?: number): number => {
+  const longest = longestPause(backOff, failures);
+  const pause = between(entropy, Math.min(backOff.least, longest), longest);
   if (retryAfter === undefined) return pause;
   const asked = retryAfter * 1000;
   return Math.max(pause, between(entropy, asked, asked + Math.max(1000, asked / 2)));

@@ -1,7 +1,7 @@
 import { Refusal } from '../domain/refusal.ts';
 import type { SyncBye } from '../formats/sync-message.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import { type BackOff, pauseAfter } from './jitter.ts';
+import { type BackOff, longestPause, pauseAfter } from './jitter.ts';
 
 /** After a connection that did not come about, and after one that broke. */
 const RETURNING: BackOff = { least: 250, first: 2000, most: 30_000 };
@@ -55,7 +55,8 @@ export class Returns {
     this.#failures += 1;
     const retryAfter = error instanceof Refusal ? error.retryAfter : undefined;
     const { least, first, most } = bye === undefined ? RETURNING : BACK_OFF[bye];
-    const backOff = { least, first: Math.max(first, this.#spread), most: Math.max(most, this.#spread) };
-    return pauseAfter(this.#entropy, backOff, this.#failures, retryAfter);
+    // The server's word is for all of them together; that one came too early for it does not make them more.
+    const longest = Math.max(this.#spread, longestPause({ first, most }, this.#failures));
+    return pauseAfter(this.#entropy, { least, first: longest, most: longest }, 1, retryAfter);
   }
 }

@@ -5,7 +5,7 @@ import type { SyncBye, SyncPlace } from '../../../formats/sync-message.ts';
  * How many may come back in a second, so that half of a core is left for others: a handshake takes a millisecond or two, and
  * what is told then takes as much.
  */
-const RETURNS_PER_SECOND = 250;
+const RETURNS_PER_SECOND = 125;
 
 type Reason = Exclude<SyncBye['reason'], 'revoked'>;
 

@@ -9,14 +9,14 @@ test('one stream that ends is told why, and nothing of others', () => {
   }
 });
 
-test.each([0, 1, 20, 250])('%i at once come back as one does', (count) => {
+test.each([0, 1, 20, 125])('%i at once come back as one does', (count) => {
   expect(told('shutdown', count)).toEqual({ type: 'bye', reason: 'shutdown' });
 });
 
 test.each([
-  [251, 2],
-  [1000, 4],
-  [10_000, 40],
+  [126, 2],
+  [1000, 8],
+  [10_000, 80],
 ])('%i at once are told to come back over %i s', (count, within) => {
   expect(told('overload', count)).toEqual({ type: 'bye', reason: 'overload', within });
 });
