@@ -41,7 +41,7 @@ export const agentReadiness = (parts: AgentReadinessParts): AgentReadiness => {
       return own === undefined ? ['the server has not been heard, or not for too long', ...told] : [own, ...told];
     },
     numbers: () => {
-      const { entries, svids, soonestExpiry } = holdings.status();
+      const { entries, svids, soonestExpiry, denialsDropped } = holdings.status();
       const now = clock.now();
       const heard = follower.lastHeard();
       const own = identity.current();
@@ -53,6 +53,7 @@ export const agentReadiness = (parts: AgentReadinessParts): AgentReadiness => {
         svids,
         ...(soonestExpiry !== undefined && { soonestExpirySeconds: soonestExpiry - now / 1000 }),
         connections: connections(),
+        denialsDropped,
       };
     },
   };

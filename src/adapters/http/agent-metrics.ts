@@ -14,6 +14,8 @@ export interface AgentNumbers {
   /** Until the first of them ends; absent while there is none. */
   readonly soonestExpirySeconds?: number;
   readonly connections: number;
+  /** Denials that were forgotten before the server heard of them, since the start. */
+  readonly denialsDropped: number;
 }
 
 /** The numbers of an agent. The one label names attestors: never a workload, so that their number is bounded. */
@@ -46,6 +48,15 @@ export class AgentMetrics {
     gauge('svids', 'X.509-SVIDs held for workloads.', ({ svids }) => svids);
     gauge('soonest_expiry_seconds', 'Until the first X.509-SVID held ends.', (now) => now.soonestExpirySeconds);
     gauge('connections', 'Connections of workloads open now.', ({ connections }) => connections);
+    const dropped: Counter = new Counter({
+      name: 'mayfly_agent_denials_dropped_total',
+      help: 'Denials that were forgotten before the server heard of them.',
+      registers: [this.#registry],
+      collect: () => {
+        dropped.reset();
+        dropped.inc(read().denialsDropped);
+      },
+    });
   }
 
   attestorFailed(attestor: string): void {

@@ -3,7 +3,13 @@ import { AgentMetrics, type AgentNumbers } from '../../../src/adapters/http/agen
 import { createHttpServer } from '../../../src/adapters/http/server.ts';
 import { systemTimers } from '../../../src/adapters/system/timers.ts';
 
-const BEFORE_THE_FIRST_WORD: AgentNumbers = { connected: false, entries: 0, svids: 0, connections: 0 };
+const BEFORE_THE_FIRST_WORD: AgentNumbers = {
+  connected: false,
+  entries: 0,
+  svids: 0,
+  connections: 0,
+  denialsDropped: 0,
+};
 
 const open = async (reasons: () => readonly string[], read: () => AgentNumbers = () => BEFORE_THE_FIRST_WORD) => {
   const metrics = new AgentMetrics(read);
@@ -35,11 +41,20 @@ describe('what operators ask an agent', () => {
     const before = await (await ask('/metrics')).text();
     expect(before).toContain('mayfly_agent_connected 0');
     expect(before).not.toMatch(/^mayfly_agent_heard_seconds /m);
-    numbers = { ...numbers, connected: true, secondsSinceHeard: 2, svids: 3, soonestExpirySeconds: 1800 };
+    numbers = {
+      ...numbers,
+      connected: true,
+      secondsSinceHeard: 2,
+      svids: 3,
+      soonestExpirySeconds: 1800,
+      denialsDropped: 2,
+    };
     metrics.attestorFailed('docker');
     const after = await (await ask('/metrics')).text();
     expect(after).toMatch(/^mayfly_agent_heard_seconds 2$/m);
     expect(after).toMatch(/^mayfly_agent_soonest_expiry_seconds 1800$/m);
+    // Asked twice, told as it is.
+    expect(await (await ask('/metrics')).text()).toMatch(/^mayfly_agent_denials_dropped_total 2$/m);
     expect(after).toContain('mayfly_agent_attestor_failures_total{attestor="docker"} 1');
     await close();
   });
