@@ -11,10 +11,19 @@ export type RecordId = string & { readonly __brand: 'RecordId' };
 /** How many random octets `recordId` takes. */
 export const RECORD_ID_ENTROPY = 10;
 
+/** The digits of the last moment: many ids are made in one millisecond. */
+let last = { at: -1, digits: '' };
+
+const digitsOf = (at: Instant): string => {
+  if (at !== last.at) last = { at, digits: at.toString(16).padStart(12, '0') };
+  return last.digits;
+};
+
 export const recordId = (at: Instant, random: Uint8Array): RecordId => {
   if (random.length !== RECORD_ID_ENTROPY) throw new RangeError(`a record id takes ${RECORD_ID_ENTROPY} random octets`);
   if (at < 0 || at >= 2 ** 47) throw new RangeError('the time of a record id has 47 bits');
-  return (at.toString(16).padStart(12, '0') + Buffer.from(random).toString('hex')) as RecordId;
+  const octets = Buffer.from(random.buffer, random.byteOffset, random.byteLength);
+  return (digitsOf(at) + octets.toString('hex')) as RecordId;
 };
 
 const FORM = /^[0-7][0-9a-f]{31}$/;

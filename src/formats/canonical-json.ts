@@ -76,6 +76,9 @@ const write = (value: unknown): string => {
   }
 };
 
+/** The name of a member as `canonicalJson` writes it. */
+export const canonicalName = writeString;
+
 /**
  * RFC 8785 for our values: members sorted by UTF-16 code units, no white space, integers within 2^53 only. Equal values
  * give equal bytes, whoever writes them. Throws TypeError for anything else, since that is a bug of ours.

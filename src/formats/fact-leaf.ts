@@ -3,7 +3,7 @@ import type { KeyHome } from '../domain/authority.ts';
 import { CLEAR_MEMBERS } from '../domain/fact-kinds.ts';
 import type { Fact, FactKind } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson, canonicalName } from './canonical-json.ts';
 import type { CanonicalValue } from './canonical-json.ts';
 
 /** An entry is written behind a length of two octets (transparency-log §5). */
@@ -27,7 +27,17 @@ export interface FactLeaf {
   readonly opening?: Opening;
 }
 
-type Members = Record<string, CanonicalValue>;
+/** The names that facts of one kind were seen to have, in the order in which they are written, each with what stands before its value. */
+interface Names {
+  readonly known: Set<string>;
+  readonly clear: readonly Name[];
+  readonly hidden: readonly Name[];
+}
+
+interface Name {
+  readonly name: string;
+  readonly prefix: string;
+}
 
 /** A sealed key and the place of a key stand in the authority's row alone. */
 const withoutKey = (home: KeyHome): KeyHome => {
@@ -78,9 +88,29 @@ const recorded = (fact: Fact, name: string, value: CanonicalValue | undefined): 
   return value;
 };
 
-const CLEAR: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  Object.entries(CLEAR_MEMBERS).map(([kind, names]) => [kind, new Set(names)]),
-);
+/** Members of every leaf: commitment, kind, time, version. */
+const LEAF_MEMBERS = ['c', 'k', 't', 'v'];
+
+const inOrder = (names: Iterable<string>): readonly Name[] =>
+  [...names].sort().map((name) => ({ name, prefix: `${canonicalName(name)}:` }));
+
+const namesOf = (kind: FactKind, known: Set<string>): Names => {
+  const clear: ReadonlySet<string> = new Set(CLEAR_MEMBERS[kind]);
+  return { known, clear: inOrder([...clear, ...LEAF_MEMBERS]), hidden: inOrder(known.difference(clear)) };
+};
+
+const NAMES = new Map<FactKind, Names>();
+
+/** Sorting a fact's names takes as long as writing it, and the facts of a kind have nearly all the same ones. */
+const namesIn = (fact: Fact): Names => {
+  let names = NAMES.get(fact.kind) ?? namesOf(fact.kind, new Set());
+  for (const name in fact) {
+    if (name === 'kind' || names.known.has(name)) continue;
+    names = namesOf(fact.kind, new Set([...names.known, name]));
+  }
+  NAMES.set(fact.kind, names);
+  return names;
+};
 
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;
@@ -105,25 +135,28 @@ export const commitmentTo = ({ salt, detail }: Opening): string => {
  * longer than `MAX_LEAF_BYTES` or a member has no canonical form.
  */
 export const writeFactLeaf = (fact: Fact, time: Instant, salt: Uint8Array): FactLeaf => {
-  const names = CLEAR.get(fact.kind);
-  const clear: Members = { k: fact.kind, t: time, v: VERSION };
-  const detail: Members = {};
-  let hidden = 0;
-  for (const name in fact) {
-    if (name === 'kind') continue;
-    const value = recorded(fact, name, (fact as unknown as Members)[name]);
-    if (value === undefined) continue;
-    if (names?.has(name)) {
-      clear[name] = value;
-    } else {
-      detail[name] = value;
-      hidden += 1;
-    }
+  const names = namesIn(fact);
+  const of = fact as unknown as Record<string, CanonicalValue | undefined>;
+  const hidden = writeMembers(names.hidden, (name) => recorded(fact, name, of[name]));
+  const opening = hidden === '{}' ? undefined : { salt, detail: Buffer.from(hidden) };
+  const common: Readonly<Record<string, CanonicalValue | undefined>> = {
+    c: opening && commitmentTo(opening),
+    k: fact.kind,
+    t: time,
+    v: VERSION,
+  };
+  const clear = writeMembers(names.clear, (name) => (name in common ? common[name] : recorded(fact, name, of[name])));
+  return { leaf: bounded(clear), ...(opening && { opening }) };
+};
+
+/** Those that have a value. */
+const writeMembers = (names: readonly Name[], valueOf: (name: string) => CanonicalValue | undefined): string => {
+  let out = '';
+  for (const { name, prefix } of names) {
+    const value = valueOf(name);
+    if (value !== undefined) out += `${out === '' ? '' : ','}${prefix}${canonicalJson(value)}`;
   }
-  if (hidden === 0) return { leaf: bounded(canonicalJson(clear)) };
-  const opening = { salt, detail: Buffer.from(canonicalJson(detail)) };
-  clear['c'] = commitmentTo(opening);
-  return { leaf: bounded(canonicalJson(clear)), opening };
+  return `{${out}}`;
 };
 
 const bounded = (json: string): Buffer => {

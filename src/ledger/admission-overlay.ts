@@ -15,7 +15,8 @@ type Subject<Name extends keyof AdmissionReader> = AdmissionReader[Name] extends
  */
 export class AdmissionOverlay implements AdmissionReader {
   readonly #under: AdmissionReader;
-  readonly #changes = new Map<string, unknown>();
+  /** By the name of what was read, then by its key. */
+  readonly #changes = new Map<string, Map<string, unknown>>();
   readonly #takeBack: (() => void)[] = [];
 
   constructor(under: AdmissionReader) {
@@ -31,7 +32,7 @@ export class AdmissionOverlay implements AdmissionReader {
   }
 
   credentialUsed(id: RecordId): boolean {
-    return this.#changes.has(`credential ${id}`) || this.#under.credentialUsed(id);
+    return this.#changes.get('credential')?.has(id) === true || this.#under.credentialUsed(id);
   }
 
   decided(id: RecordId): boolean {
@@ -88,7 +89,12 @@ export class AdmissionOverlay implements AdmissionReader {
 
   /** `undefined` says that the record is gone. */
   set<Name extends Exclude<keyof AdmissionReader, 'revocations'>>(name: Name, key: string, value: Subject<Name>): void {
-    this.#changes.set(`${name} ${key}`, value);
+    let held = this.#changes.get(name);
+    if (held === undefined) {
+      held = new Map();
+      this.#changes.set(name, held);
+    }
+    held.set(key, value);
   }
 
   revoke(revocation: Revocation): void {
@@ -108,7 +114,11 @@ export class AdmissionOverlay implements AdmissionReader {
 
   /** Makes the changes those of the overlay below. */
   mergeInto(under: AdmissionOverlay): void {
-    for (const [key, value] of this.#changes) under.#changes.set(key, value);
+    for (const [name, changes] of this.#changes) {
+      const held = under.#changes.get(name);
+      if (!held) under.#changes.set(name, changes);
+      else for (const [key, value] of changes) held.set(key, value);
+    }
     under.#takeBack.push(...this.#takeBack);
   }
 
@@ -118,7 +128,7 @@ export class AdmissionOverlay implements AdmissionReader {
   }
 
   #read<Value>(name: string, key: string, below: () => Value): Value {
-    const at = `${name} ${key}`;
-    return this.#changes.has(at) ? (this.#changes.get(at) as Value) : below();
+    const held = this.#changes.get(name);
+    return held?.has(key) ? (held.get(key) as Value) : below();
   }
 }

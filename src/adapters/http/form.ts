@@ -8,8 +8,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Percent-decoding in which nothing is repaired: a bad escape or bad UTF-8 is refused (CC-06). */
 const decode = (text: string): string => {
+  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
+  if (!spaced.includes('%')) return spaced;
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    return decodeURIComponent(spaced);
   } catch {
     throw malformed('a parameter is not well-formed percent-encoded UTF-8');
   }

@@ -71,6 +71,16 @@ const parseBody = (route: Route, kind: BodyKind, octets: Buffer): unknown => {
   return applySchema(route.body, value, 'body');
 };
 
+/** What an absent query is to the schema of a route; those that refuse it are asked each time. */
+const absentQueries = new WeakMap<z.ZodType, unknown>();
+
+const readQuery = (schema: z.ZodType | undefined, query: string): unknown => {
+  if (schema === undefined) return undefined;
+  if (query !== '') return applySchema(schema, parseQuery(query), 'query');
+  if (!absentQueries.has(schema)) absentQueries.set(schema, applySchema(schema, {}, 'query'));
+  return absentQueries.get(schema);
+};
+
 /**
  * Reads and checks everything that a request brings: media type, size, syntax, then the route's schemas. Refuses with
  * `unsupported_media_type`, `payload_too_large` or `invalid_request`.
@@ -83,7 +93,7 @@ export const readInput = async (
 ): Promise<RouteInput> => {
   const input = {
     params: applySchema(route.params, params, 'path'),
-    query: applySchema(route.query, route.query && parseQuery(query), 'query'),
+    query: readQuery(route.query, query),
   };
   if (route.bodyKind === undefined) {
     if (route.ignoresBody !== true && hasBody(request))

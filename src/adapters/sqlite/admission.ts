@@ -1,13 +1,13 @@
 import type { KeyId } from '../../domain/authority.ts';
 import type { Fact } from '../../domain/fact.ts';
-import type { RecordId } from '../../domain/record-id.ts';
+import { isRecordId, type RecordId } from '../../domain/record-id.ts';
 import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import { authorityGeneration, authoritySlot } from '../../ledger/admission-reader.ts';
 import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-reader.ts';
 import { CredentialRows } from './credential-rows.ts';
 import type { SqliteDatabase } from './open.ts';
-import { blobToHex, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
+import { blobToHex, blobToId, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
 
 /** How many records of one sort are remembered; beyond it the memory starts anew. */
 const REMEMBERED = 20_000;
@@ -49,6 +49,8 @@ export class SqliteAdmissionReader implements AdmissionReader {
   readonly #credentialUsed;
   readonly #callers = new Remembered<RecordId, NonNullable<ReturnType<AdmissionReader['credential']>>>();
   readonly #revisions = new Remembered<string, number>();
+  /** The greatest id of a credential that was ever committed: a greater one is new, and nearly all are (DEC-7). */
+  #greatest: string;
   #authoritiesRead: Map<KeyId, AdmittedAuthority> | undefined;
   #generationsRead: ReadonlySet<string> = new Set();
 
@@ -56,6 +58,8 @@ export class SqliteAdmissionReader implements AdmissionReader {
     this.revocations = revocations;
     this.#credentials = new CredentialRows(db);
     this.#credentialUsed = db.prepare<[Buffer]>('SELECT 1 FROM credential WHERE id = ?').pluck();
+    const greatest = db.prepare<[], Buffer | null>('SELECT max(id) FROM credential').pluck().get();
+    this.#greatest = greatest ? blobToId(greatest) : '';
     this.#decision = db.prepare<[Buffer]>('SELECT 1 FROM decision WHERE id = ?').pluck();
     this.#entry = db.prepare<[string], number>('SELECT revision FROM entry WHERE id = ?').pluck();
     this.#tombstone = db.prepare<[string]>('SELECT 1 FROM entry_tombstone WHERE id = ?').pluck();
@@ -85,6 +89,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
   }
 
   credentialUsed(id: RecordId): boolean {
+    if (id > this.#greatest && isRecordId(id)) return false;
     return this.#credentialUsed.get(idToBlob(id)) !== undefined;
   }
 
@@ -148,9 +153,11 @@ export class SqliteAdmissionReader implements AdmissionReader {
     return this.#generationsRead.has(purposeAndGeneration);
   }
 
-  /** Forgets what a committed fact changed. There are a handful of authorities, so all are read again. */
+  /** Takes note of what a committed fact changed. There are a handful of authorities, so all are read again. */
   forget(fact: Fact): void {
-    if (fact.kind === 'superseded') this.#callers.delete(fact.predecessor);
+    if (fact.kind === 'issued') {
+      if (fact.id > this.#greatest) this.#greatest = fact.id;
+    } else if (fact.kind === 'superseded') this.#callers.delete(fact.predecessor);
     else if (fact.kind === 'entry-updated') this.#revisions.delete(fact.entry.id);
     else if (fact.kind === 'entry-deleted') this.#revisions.delete(fact.id);
     else if (fact.kind.startsWith('authority-')) this.#authoritiesRead = undefined;
