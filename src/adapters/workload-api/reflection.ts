@@ -15,6 +15,8 @@ type Stream = ServerDuplexStream<Request, Response>;
 type Handler = (stream: Pick<Stream, 'on' | 'write' | 'end'>) => void;
 
 const METHOD = 'ServerReflectionInfo';
+/** What is asked for comes back in the answer, which may wait long for its client. */
+const MOST_REQUEST_BYTES = 4096;
 /** In front of the names of both versions. */
 const PREFIX = '/grpc.reflection.';
 
@@ -52,7 +54,7 @@ export const addReflection = (table: ServiceTable, known: PackageDefinition): vo
     };
 
   const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
-    table.addService(definition, { [METHOD]: named(implementation[METHOD] as Handler) as never });
+    table.addService(definition, { [METHOD]: named(implementation[METHOD] as Handler) as never }, MOST_REQUEST_BYTES);
   table.addLater(PREFIX, () => {
     const { ReflectionService } = loadLibrary();
     new ReflectionService(known).addToServer({ addService });

@@ -1,49 +1,56 @@
 import { GatheredOctets } from '../http2/gathered-octets.ts';
+import type { RoomOfCall } from './request-room.ts';
 import { STATUS, StatusError } from './status.ts';
 
 const PREFIX_BYTES = 5;
-/** The first request of Envoy is 61 KiB; nothing that workloads send comes near this. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
-
-/** How many octets of messages that are not whole a user may have here, in all of their calls. */
-const MOST_BYTES_OF_USER = 32 * 1024 * 1024;
-
-/** Counts octets of messages that are not whole, over all calls of a user. */
-export interface RequestRoom {
-  bytes: number;
-}
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Cuts the content of a request into messages, each behind a flag and its length (gRPC over HTTP/2). Throws `StatusError`, which ends
  * the call.
  */
 export class MessageReader {
-  readonly #room: RequestRoom;
+  readonly #room: RoomOfCall;
+  readonly #mostBytes: number;
   readonly #take: (message: Buffer) => void;
   readonly #rest = new GatheredOctets();
   #needed = PREFIX_BYTES;
+  #isHeld = false;
+  #isDropped = false;
 
-  /** A message belongs to what was read, and is to be copied by who keeps it. */
-  constructor(room: RequestRoom, take: (message: Buffer) => void) {
+  /** None may be larger than `mostBytes`. A message belongs to what was read, and is to be copied by who keeps it. */
+  constructor(room: RoomOfCall, mostBytes: number, take: (message: Buffer) => void) {
     this.#room = room;
+    this.#mostBytes = mostBytes;
     this.#take = take;
   }
 
-  /** A message has begun, and is not whole. */
+  /** A message has begun, and is not whole; or nobody has wanted it yet. */
   get isAmid(): boolean {
     return this.#rest.length > 0;
   }
 
+  /** Gives no further message, not even of those that came with the last one, until `goOn`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  goOn(): void {
+    this.#isHeld = false;
+    this.push(NOTHING);
+  }
+
   push(octets: Buffer): void {
-    if (this.#rest.length + octets.length < this.#needed) {
+    if (this.#isDropped) return;
+    if (this.#isHeld || this.#rest.length + octets.length < this.#needed) {
       this.#keep(octets);
       return;
     }
-    this.#room.bytes -= this.#rest.length;
+    this.#room.give(this.#rest.length);
     let rest = this.#rest.take(octets);
     this.#needed = PREFIX_BYTES;
-    while (rest.length >= PREFIX_BYTES) {
-      const end = PREFIX_BYTES + lengthOf(rest);
+    while (!this.#isHeld && rest.length >= PREFIX_BYTES) {
+      const end = PREFIX_BYTES + this.#lengthOf(rest);
       if (rest.length < end) {
         this.#needed = end;
         break;
@@ -51,26 +58,28 @@ export class MessageReader {
       this.#take(rest.subarray(PREFIX_BYTES, end));
       rest = rest.subarray(end);
     }
-    if (rest.length > 0) this.#keep(rest);
+    if (!this.#isDropped) this.#keep(rest);
   }
 
-  /** Forgets what is not whole. */
+  /** Forgets what is there, and takes nothing more. */
   drop(): void {
-    this.#room.bytes -= this.#rest.length;
+    this.#isHeld = true;
+    this.#isDropped = true;
+    this.#room.give(this.#rest.length);
     this.#rest.drop();
   }
 
   #keep(octets: Buffer): void {
-    if (this.#room.bytes + octets.length > MOST_BYTES_OF_USER)
-      throw new StatusError(STATUS.RESOURCE_EXHAUSTED, 'too many requests of one user are under way');
+    if (octets.length === 0) return;
+    this.#room.take(octets.length);
     this.#rest.add(octets);
-    this.#room.bytes += octets.length;
+  }
+
+  #lengthOf(message: Buffer): number {
+    if (message[0] !== 0) throw new StatusError(STATUS.UNIMPLEMENTED, 'messages are not to be compressed');
+    const length = message.readUInt32BE(1);
+    if (length > this.#mostBytes)
+      throw new StatusError(STATUS.RESOURCE_EXHAUSTED, `a message larger than ${this.#mostBytes} octets`);
+    return length;
   }
 }
-
-const lengthOf = (message: Buffer): number => {
-  if (message[0] !== 0) throw new StatusError(STATUS.UNIMPLEMENTED, 'messages are not to be compressed');
-  const length = message.readUInt32BE(1);
-  if (length > MAX_MESSAGE_BYTES) throw new StatusError(STATUS.RESOURCE_EXHAUSTED, 'a message larger than 1 MiB');
-  return length;
-};

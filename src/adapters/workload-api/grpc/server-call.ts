@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Delays } from '../../../ports/timers.ts';
-import { GatheredOctets } from '../http2/gathered-octets.ts';
+import { ERROR_CODE } from '../http2/frames.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamSink } from '../http2/server-stream.ts';
-import { MessageReader, type RequestRoom } from './message-reader.ts';
+import { MessageReader } from './message-reader.ts';
+import { type RequestRoom, RoomOfCall } from './request-room.ts';
 import type { Method } from './service-table.ts';
 import { type CallStatus, RESPONSE_HEADERS, STATUS, StatusError, statusOnly, trailers } from './status.ts';
 import { timeoutOf } from './timeout.ts';
@@ -19,7 +20,7 @@ export interface CallContext<Peer> {
 }
 
 const PREFIX_BYTES = 5;
-const NOTHING = Buffer.alloc(0);
+const NO_HEADERS: Pick<RequestHead, 'get'> = { get: () => [] };
 const OK: CallStatus = { code: STATUS.OK, details: '' };
 
 const framed = (message: Uint8Array): Buffer => {
@@ -43,9 +44,10 @@ const isStatus = (value: unknown): value is CallStatus =>
  * `pause`, `resume`, the events `data`, `end` and `cancelled`, and `error`, emitted by the handler to end it with a status.
  */
 export class ServerCall<Peer> extends EventEmitter {
-  readonly metadata: Pick<RequestHead, 'get'>;
+  /** Empty when the call is over. */
+  metadata: Pick<RequestHead, 'get'>;
   readonly peer: Peer;
-  /** Of methods that take one message; there when the handler is called. */
+  /** Of methods that take one message; there when the handler is called, and until the call is over. */
   request: unknown;
   /** Takes what the client sends. */
   readonly sink: StreamSink = {
@@ -56,15 +58,18 @@ export class ServerCall<Peer> extends EventEmitter {
   readonly #stream: ServerStream;
   readonly #method: Method;
   readonly #context: CallContext<Peer>;
+  readonly #room: RoomOfCall;
   readonly #messages: MessageReader;
   #stopTimer: (() => void) | undefined;
   #hasRequest = false;
   #hasHeaders = false;
   #isOver = false;
   #isPaused = false;
-  /** What came while the handler did not want it; the client's window bounds it. */
-  readonly #held = new GatheredOctets();
-  #isEndHeld = false;
+  /** Of answers that the client has not taken. */
+  #unsentBytes = 0;
+  /** What came and was not read: the client's window bounds it. */
+  #unreadBytes = 0;
+  #hasClientEnded = false;
 
   constructor(stream: ServerStream, head: RequestHead, method: Method, context: CallContext<Peer>) {
     super();
@@ -73,9 +78,11 @@ export class ServerCall<Peer> extends EventEmitter {
     this.#stream = stream;
     this.#method = method;
     this.#context = context;
-    this.#messages = new MessageReader(context.room, (message) => this.#message(message));
+    this.#room = new RoomOfCall(context.room);
+    this.#messages = new MessageReader(this.#room, method.mostBytes, (message) => this.#message(message));
     this.on('error', (error: unknown) => this.#finish(isStatus(error) ? error : this.#fault(error)));
     this.#attempt(() => {
+      this.#room.take(head.bytes);
       const timeout = timeoutOf(head.get('grpc-timeout'));
       if (timeout !== undefined) this.#stopTimer = context.delays.after(timeout, () => this.#expire());
       if (method.kind === 'bothStreams') this.#run();
@@ -88,7 +95,13 @@ export class ServerCall<Peer> extends EventEmitter {
       const octets = framed(this.#method.serialize(message));
       if (!this.#hasHeaders) this.#stream.respond(RESPONSE_HEADERS);
       this.#hasHeaders = true;
-      this.#stream.write(octets, written);
+      this.#unsentBytes += octets.length;
+      this.#messages.hold();
+      this.#stream.write(octets, () => {
+        this.#unsentBytes -= octets.length;
+        this.#attempt(() => written?.());
+        this.#read();
+      });
     });
     return true;
   }
@@ -101,25 +114,40 @@ export class ServerCall<Peer> extends EventEmitter {
   /** No more `data` until `resume`. */
   pause(): this {
     this.#isPaused = true;
+    this.#messages.hold();
     return this;
   }
 
   resume(): this {
-    if (!this.#isPaused) return this;
     this.#isPaused = false;
-    this.#data(this.#held.take(NOTHING));
-    if (this.#isEndHeld && !this.#isPaused) this.#attempt(() => this.#clientEnded());
+    this.#read();
     return this;
+  }
+
+  /** Whether the handler is to be given more. Who asks again and again has to take the answers. */
+  get #isWanted(): boolean {
+    return !this.#isPaused && this.#unsentBytes === 0;
   }
 
   #data(octets: Buffer): void {
     if (this.#isOver) return;
-    if (this.#isPaused) {
-      this.#held.add(octets);
-      return;
-    }
-    this.#stream.consume(octets.length);
+    this.#unreadBytes += octets.length;
     this.#attempt(() => this.#messages.push(octets));
+    this.#giveWindow();
+  }
+
+  /** Goes on with what was held, as far as it is wanted. */
+  #read(): void {
+    if (this.#isOver || !this.#isWanted) return;
+    this.#attempt(() => this.#messages.goOn());
+    this.#giveWindow();
+    if (this.#hasClientEnded && this.#isWanted) this.#attempt(() => this.#clientEnded());
+  }
+
+  #giveWindow(): void {
+    if (this.#isOver || !this.#isWanted) return;
+    this.#stream.consume(this.#unreadBytes);
+    this.#unreadBytes = 0;
   }
 
   #message(message: Buffer): void {
@@ -131,6 +159,7 @@ export class ServerCall<Peer> extends EventEmitter {
     }
     if (this.#hasRequest) throw new StatusError(STATUS.UNIMPLEMENTED, 'more than one message');
     this.#hasRequest = true;
+    this.#room.take(message.length);
     this.request = value;
   }
 
@@ -144,10 +173,9 @@ export class ServerCall<Peer> extends EventEmitter {
 
   #clientEnded(): void {
     if (this.#isOver) return;
-    if (this.#isPaused) {
-      this.#isEndHeld = true;
-      return;
-    }
+    this.#hasClientEnded = true;
+    if (!this.#isWanted) return;
+    this.#hasClientEnded = false;
     if (this.#messages.isAmid) throw new StatusError(STATUS.INTERNAL, 'a message that is cut off');
     if (this.#method.kind === 'bothStreams') {
       this.emit('end');
@@ -178,7 +206,7 @@ export class ServerCall<Peer> extends EventEmitter {
     try {
       step();
     } catch (error) {
-      this.#finish(error instanceof StatusError ? error.status : this.#fault(error));
+      this.#abandon(error instanceof StatusError ? error.status : this.#fault(error));
     }
   }
 
@@ -188,15 +216,24 @@ export class ServerCall<Peer> extends EventEmitter {
   }
 
   #expire(): void {
+    this.#abandon({ code: STATUS.DEADLINE_EXCEEDED, details: 'deadline exceeded' });
+  }
+
+  /** Ends the call for a reason that is not the handler's, which is told. Nothing waits for a client that does not read. */
+  #abandon(status: CallStatus): void {
     if (this.#isOver) return;
-    this.#finish({ code: STATUS.DEADLINE_EXCEEDED, details: 'deadline exceeded' });
-    this.emit('cancelled');
+    if (this.#unsentBytes === 0) this.#finish(status);
+    else {
+      this.#leave();
+      this.#stream.reset(ERROR_CODE.cancel);
+    }
+    this.#attempt(() => this.emit('cancelled'));
   }
 
   #cancel(): void {
     if (this.#isOver) return;
     this.#leave();
-    this.emit('cancelled');
+    this.#attempt(() => this.emit('cancelled'));
   }
 
   #finish(status: CallStatus): void {
@@ -207,8 +244,11 @@ export class ServerCall<Peer> extends EventEmitter {
 
   #leave(): void {
     this.#isOver = true;
-    this.#held.drop();
     this.#messages.drop();
+    this.#room.giveAll();
     this.#stopTimer?.();
+    // A client that reads nothing keeps the stream, but not what it was asked.
+    this.metadata = NO_HEADERS;
+    this.request = undefined;
   }
 }

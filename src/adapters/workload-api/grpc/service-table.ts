@@ -9,11 +9,16 @@ export type Respond = (error: unknown, answer?: unknown) => void;
 /** A method that is served. */
 export interface Method {
   readonly kind: MethodKind;
+  /** How large a request may be. */
+  readonly mostBytes: number;
   readonly deserialize: (octets: Buffer) => unknown;
   readonly serialize: (message: unknown) => Buffer;
   /** Takes a `ServerCall`; what else depends on the kind. */
   readonly handle: (call: unknown, respond?: Respond) => void;
 }
+
+/** The first request of Envoy is 61 KiB; nothing that workloads send comes near this. */
+const MOST_BYTES = 1024 * 1024;
 
 const kindOf = (isRequestStream: boolean, isResponseStream: boolean): MethodKind => {
   if (isRequestStream && isResponseStream) return 'bothStreams';
@@ -26,13 +31,18 @@ export class ServiceTable {
   readonly #methods = new Map<string, Method>();
   readonly #later = new Map<string, () => void>();
 
-  /** Methods without a handler are left out, and so answered with Unimplemented. */
-  addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+  /** Methods without a handler are left out, and so answered with Unimplemented. No request may be larger than `mostBytes`. */
+  addService(
+    definition: ServiceDefinition,
+    implementation: UntypedServiceImplementation,
+    mostBytes = MOST_BYTES,
+  ): void {
     for (const [name, method] of Object.entries(definition)) {
       const handle = implementation[name] ?? implementation[method.originalName ?? name];
       if (handle === undefined) continue;
       this.#methods.set(method.path, {
         kind: kindOf(method.requestStream, method.responseStream),
+        mostBytes,
         deserialize: method.requestDeserialize,
         serialize: method.responseSerialize,
         handle: handle as Method['handle'],

@@ -29,6 +29,7 @@ export const ERROR_CODE = {
   streamClosed: 0x5,
   frameSize: 0x6,
   refusedStream: 0x7,
+  cancel: 0x8,
   compression: 0x9,
   enhanceYourCalm: 0xb,
 } as const;

@@ -1,4 +1,4 @@
-import type { Field } from './hpack-field.ts';
+import { type Field, sizeOf } from './hpack-field.ts';
 import { ERROR_CODE, StreamError } from './frames.ts';
 
 const COLON = 0x3a;
@@ -32,15 +32,21 @@ export class RequestHead {
   readonly path: string;
   /** How many octets of content were announced. */
   readonly contentLength: number | undefined;
-  readonly #values = new Map<string, readonly string[]>();
+  /** What all of it takes, as HPACK counts it. */
+  readonly bytes: number;
+  readonly #values = new Map<string, string[]>();
 
   constructor(fields: readonly Field[]) {
     const pseudo = new Map<string, string>();
+    let bytes = 0;
     for (const field of fields) {
       const { name, value } = field;
+      bytes += sizeOf(field);
       if (name.charCodeAt(0) !== COLON) {
         checkOrdinary(field);
-        this.#values.set(name, [...this.get(name), value]);
+        const values = this.#values.get(name);
+        if (values === undefined) this.#values.set(name, [value]);
+        else values.push(value);
         continue;
       }
       if (name === ':authority') continue;
@@ -53,6 +59,7 @@ export class RequestHead {
     if (!method || !path || !scheme) throw malformed('a request without its method, scheme or path');
     this.method = method;
     this.path = path;
+    this.bytes = bytes;
     this.contentLength = contentLengthOf(this.get('content-length'));
   }
 
