@@ -1,7 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
-import { HealthImplementation } from 'grpc-health-check';
 import type { WorkloadSession, WorkloadSessions } from '../../agent/workload-session.ts';
 import type { LogFields, Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
@@ -10,10 +9,11 @@ import { type ConnectionParts, type OpenConnection, openConnection } from './con
 import { acceptCall } from './grpc/accept-call.ts';
 import { ServerCall } from './grpc/server-call.ts';
 import { ServiceTable } from './grpc/service-table.ts';
+import { addHealth } from './health.ts';
 import { OpenCalls } from './open-calls.ts';
 import { addReflection } from './reflection.ts';
 import { listenOnSocket } from './socket-file.ts';
-import { encodedWorkloadDefinition, WORKLOAD_SERVICE, workloadPackage } from './workload-definition.ts';
+import { encodedWorkloadDefinition, workloadPackage } from './workload-definition.ts';
 import { workloadService } from './workload-service.ts';
 
 /** What a further service on the socket is given. */
@@ -74,7 +74,6 @@ export interface WorkloadApi {
 
 const SOCKET_MODE = 0o666;
 const WARNING_INTERVAL_MS = 10_000;
-const SERVED = ['', WORKLOAD_SERVICE];
 
 const descriptorOf = (socket: Socket): number | undefined => {
   // Node has no public way from a socket to its descriptor.
@@ -82,21 +81,13 @@ const descriptorOf = (socket: Socket): number | undefined => {
   return handle?.fd === undefined || handle.fd < 0 ? undefined : handle.fd;
 };
 
-const addServices = (
-  table: ServiceTable,
-  services: readonly ServedService[],
-  context: ServiceContext,
-): HealthImplementation => {
+const addServices = (table: ServiceTable, services: readonly ServedService[], context: ServiceContext): void => {
   for (const { definition, implement } of services) table.addService(definition, implement(context));
-  const health = new HealthImplementation();
-  // The library wants a server of grpc-js, and does nothing but add its service to it.
-  health.addToServer(table);
   const known: PackageDefinition = Object.assign(
     {},
     ...services.map(({ packageDefinition = {} }) => packageDefinition),
   );
   addReflection(table, { ...known, ...workloadPackage });
-  return health;
 };
 
 /** Who calls: the session of the connection, as long as it is open. */
@@ -118,14 +109,12 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
   const calls = new OpenCalls();
   const table = new ServiceTable();
   table.addService(encodedWorkloadDefinition, workloadService({ sessionOf, calls, logger }));
-  const health = addServices(table, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
+  addServices(table, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
   const connections = new Map<Socket, OpenConnection>();
   const failed = (error: unknown): void =>
     logger.error('a call of the agent’s socket failed', { error: Error.isError(error) ? error.message : 'unknown' });
 
-  const setServing = (isServing: boolean): void => {
-    for (const name of SERVED) health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
-  };
+  const setServing = addHealth(table);
   setServing(false);
 
   let isQuiet = false;
