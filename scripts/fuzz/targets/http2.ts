@@ -40,13 +40,9 @@ const readFrames = (bytes: Buffer): readonly Frame[] => {
 const keeping = (sent: Buffer[]): OutboxSocket => ({
   writableLength: 0,
   destroyed: false,
-  on: () => undefined,
   cork: () => undefined,
   uncork: () => undefined,
-  write: (octets) => {
-    sent.push(octets);
-    return true;
-  },
+  write: (octets) => sent.push(octets),
 });
 
 interface Outcome {

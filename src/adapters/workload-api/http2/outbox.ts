@@ -7,8 +7,8 @@ const MOST_COPIED_BYTES = 16 * 1024;
 export interface OutboxSocket {
   readonly writableLength: number;
   readonly destroyed: boolean;
-  on(event: 'drain', listener: () => void): unknown;
-  write(octets: Buffer): boolean;
+  /** `taken` is called when the kernel has these octets, or the socket is gone. */
+  write(octets: Buffer, taken?: () => void): unknown;
   cork(): void;
   uncork(): void;
 }
@@ -24,12 +24,13 @@ export class Outbox {
   #sent: (() => void)[] = [];
   #isDue = false;
   #wasFull = false;
+  /** Of each turn's last octets: 'drain' comes only where the socket was full, which it need not be when this is. */
+  readonly #taken = (): void => this.#roomAgain();
 
   /** `hasRoom` is called when a client reads on, that had not. */
   constructor(socket: OutboxSocket, hasRoom: () => void) {
     this.#socket = socket;
     this.#hasRoom = hasRoom;
-    socket.on('drain', () => this.#roomAgain());
   }
 
   /** Whether the client reads what it is sent. Once this was false, `hasRoom` tells when it does again. */
@@ -61,23 +62,23 @@ export class Outbox {
     this.#parts = [];
     this.#sent = [];
     if (!this.#socket.destroyed) {
-      if (parts.length === 1 && only !== undefined) this.#socket.write(only);
-      else if (this.#bytes <= MOST_COPIED_BYTES) this.#socket.write(Buffer.concat(parts, this.#bytes));
+      if (parts.length === 1 && only !== undefined) this.#socket.write(only, this.#taken);
+      else if (this.#bytes <= MOST_COPIED_BYTES) this.#socket.write(Buffer.concat(parts, this.#bytes), this.#taken);
       else this.#writeEach(parts);
     }
     this.#bytes = 0;
     for (const done of sent) done();
-    if (this.#socket.writableLength === 0) this.#roomAgain();
   }
 
   #writeEach(parts: readonly Buffer[]): void {
     this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
+    const last = parts.length - 1;
+    for (const [place, part] of parts.entries()) this.#socket.write(part, place === last ? this.#taken : undefined);
     this.#socket.uncork();
   }
 
   #roomAgain(): void {
-    if (!this.#wasFull) return;
+    if (!this.#wasFull || this.#socket.destroyed || !this.takesMore()) return;
     this.#wasFull = false;
     this.#hasRoom();
   }
