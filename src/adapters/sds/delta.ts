@@ -1,5 +1,12 @@
 import type { Secret, Secrets } from './secrets.ts';
-import { type RequestKind, requireFewNames, requireSecretType, type SecretStream, WILDCARD } from './subscription.ts';
+import {
+  type RequestKind,
+  requireFewNames,
+  requireSecretType,
+  requireShortNames,
+  type SecretStream,
+  WILDCARD,
+} from './subscription.ts';
 
 export interface DeltaRequest {
   readonly subscribe: readonly string[];
@@ -50,6 +57,7 @@ export class Delta implements SecretStream<DeltaRequest, DeltaResponse> {
 
   request({ subscribe, unsubscribe, typeUrl, initialVersions, refused }: DeltaRequest): RequestKind {
     requireSecretType(typeUrl);
+    requireShortNames([...subscribe, ...unsubscribe]);
     const isFirst = !this.#hasStarted;
     this.#hasStarted = true;
     // A first request without names asks for everything (SDS-46).

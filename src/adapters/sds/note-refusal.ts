@@ -11,10 +11,16 @@ const tidied = (text: string, length: number): string => {
   return line.length > length ? `${line.slice(0, length)}…` : line;
 };
 
+/**
+ * What is remembered of a node as long as its stream is open: who it is, for the log. All else of it may be long, and so may its
+ * name; a part of a text would keep the whole of it, were it not written anew.
+ */
+export const nameOf = ({ id }: NodeMessage): string => Buffer.from(tidied(id, MAX_ID_CHARACTERS)).toString();
+
 /** Tells operators that an Envoy refused what it was sent: it goes on with what it had (SDS-23). Both texts are the client's. */
-export const noteRefusal = (logger: Logger, node: NodeMessage | null, detail: ErrorDetail | null): void => {
+export const noteRefusal = (logger: Logger, node: string, detail: ErrorDetail | null): void => {
   logger.warn('an Envoy refused its secrets', {
-    node: tidied(node?.id ?? '', MAX_ID_CHARACTERS),
+    node,
     refusal: tidied(detail?.message ?? '', MAX_MESSAGE_CHARACTERS),
   });
 };

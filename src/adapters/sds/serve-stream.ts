@@ -5,7 +5,7 @@ import type { Logger } from '../../ports/logger.ts';
 import { endingFor } from './ending.ts';
 import type { ErrorDetail, NodeMessage } from './messages.ts';
 import type { ValidationForm } from './envoy-node.ts';
-import { noteRefusal } from './note-refusal.ts';
+import { nameOf, noteRefusal } from './note-refusal.ts';
 import type { Secrets, SecretsOf } from './secrets.ts';
 import type { SecretStream } from './subscription.ts';
 
@@ -45,7 +45,9 @@ export const serveStream = <Request extends StreamRequest, Response, Taken, Give
 ): void => {
   const gone = new AbortController();
   const { signal } = gone;
-  let node: NodeMessage | null | undefined;
+  /** Whose stream it is, once a request has said so. */
+  let node: string | undefined;
+  let hasBegun = false;
   let isWriting = false;
 
   const end = (thrown: unknown): void => {
@@ -85,17 +87,18 @@ export const serveStream = <Request extends StreamRequest, Response, Taken, Give
 
   call.on('data', (request: Request) =>
     attempt(() => {
-      const isFirst = node === undefined;
+      const isFirst = !hasBegun;
+      hasBegun = true;
       // Later requests may leave the node out (SDS-20).
-      node ??= request.node;
-      if (machine.request(take(request)) === 'refused') noteRefusal(logger, node, request.errorDetail);
-      if (isFirst) watch(formFor(node));
+      if (request.node !== null) node ??= nameOf(request.node);
+      if (machine.request(take(request)) === 'refused') noteRefusal(logger, node ?? '', request.errorDetail);
+      if (isFirst) watch(formFor(request.node));
       send();
     }),
   );
   // A client that has said all it wants to say still listens.
   call.on('end', () => {
-    if (node === undefined) end(new Refusal('invalid_request', 'the stream ended before its first request'));
+    if (!hasBegun) end(new Refusal('invalid_request', 'the stream ended before its first request'));
   });
   const forget = whenClosing(() => end(new Refusal('unavailable', 'the agent is shutting down')));
   signal.addEventListener('abort', forget);

@@ -4,6 +4,7 @@ import {
   type RequestKind,
   requireFewNames,
   requireSecretType,
+  requireShortNames,
   type SecretStream,
   WILDCARD,
   withdrawn,
@@ -77,6 +78,7 @@ export class StateOfTheWorld implements SecretStream<StateOfTheWorldRequest, Sta
     // Before the first response there is none that a nonce could be older than.
     if (this.#nonce !== undefined && nonce !== this.#nonce) return 'stale';
     requireFewNames(names.length);
+    requireShortNames(names);
     const wanted = wantedBy(names, this.#hasNamed);
     if (this.#secrets !== undefined) {
       const missing = missingIn(this.#secrets, wanted);

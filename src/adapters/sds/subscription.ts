@@ -8,6 +8,9 @@ export const WILDCARD = '*';
 /** Names that one stream may hold; far more than an Envoy has listeners and clusters. */
 export const MAX_NAMES = 1000;
 
+/** A SPIFFE ID is no longer than this, and nothing else that has a name here is. */
+const MAX_NAME_CHARACTERS = 2048;
+
 const SHOWN_NAMES = 8;
 const SHOWN_CHARACTERS = 128;
 
@@ -44,6 +47,12 @@ export const requireSecretType = (typeUrl: string): void => {
 
 export const requireFewNames = (count: number): void => {
   if (count > MAX_NAMES) throw new Refusal('invalid_request', `at most ${MAX_NAMES} names may be asked for`);
+};
+
+/** A stream remembers the names that it was asked for, as long as it is open. */
+export const requireShortNames = (names: readonly string[]): void => {
+  if (names.some((name) => name.length > MAX_NAME_CHARACTERS))
+    throw new Refusal('invalid_request', `a name may have at most ${MAX_NAME_CHARACTERS} characters`);
 };
 
 const listed = (names: readonly string[]): string => {

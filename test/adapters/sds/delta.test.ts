@@ -145,6 +145,14 @@ describe('names', () => {
     );
   });
 
+  test.each([add, drop])('are no longer than a SPIFFE ID', (step) => {
+    const stream = new Delta(countedNonces());
+    expect(stream.request(step('n'.repeat(2048)))).toBe('taken');
+    expect(refusalOf(() => stream.request(step('n'.repeat(2049))))).toBe(
+      'invalid_request: a name may have at most 2048 characters',
+    );
+  });
+
   test('that were dropped under the wildcard are not gathered without end', () => {
     const stream = new Delta(countedNonces());
     const drops = (from: number): DeltaRequest => drop(...Array.from({ length: 600 }, (_, at) => `name-${from + at}`));

@@ -65,6 +65,14 @@ describe('the first request', () => {
     const stream = new StateOfTheWorld(countedNonces());
     expect(refusalOf(() => stream.request(ask(names)))).toBe('invalid_request: at most 1000 names may be asked for');
   });
+
+  test('is refused with a name longer than any SPIFFE ID', () => {
+    const stream = new StateOfTheWorld(countedNonces());
+    expect(stream.request(ask(['n'.repeat(2048)]))).toBe('taken');
+    expect(refusalOf(() => stream.request(ask(['n'.repeat(2049)])))).toBe(
+      'invalid_request: a name may have at most 2048 characters',
+    );
+  });
 });
 
 describe('names that the caller does not have', () => {
@@ -95,7 +103,7 @@ describe('names that the caller does not have', () => {
   });
 
   test('are told in few words', () => {
-    const names = Array.from({ length: 900 }, (_, at) => `${at}-${'x'.repeat(5000)}`);
+    const names = Array.from({ length: 900 }, (_, at) => `${at}-${'x'.repeat(1000)}`);
     const stream = new StateOfTheWorld(countedNonces());
     stream.update(secretsLike(HELD));
     const told = refusalOf(() => stream.request(ask(names)));
