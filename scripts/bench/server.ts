@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onCore } from './cores.ts';
@@ -27,27 +29,41 @@ const readyLine = async (child: ChildProcess): Promise<Omit<BenchServer, 'stop'>
   return JSON.parse(line) as Omit<BenchServer, 'stop'>;
 };
 
-/** The program as people run it, with its default limits, on a folder that was prepared. One front end stays on one core. */
+const ADDRESS = '127.0.0.1';
+
+/** A configuration with what has no default; the seal key lies beside the data, not in it. */
+const writeConfig = (dataDir: string, trustDomain: string, frontEnds: number): string => {
+  const folder = mkdtempSync(join(dirname(dataDir), 'server-'));
+  const sealKey = join(folder, 'seal.key');
+  copyFileSync(join(dataDir, 'seal.key'), sealKey);
+  mkdirSync(join(folder, 'run'), { mode: 0o700 });
+  const anywhere = { address: ADDRESS, port: 0 };
+  const server = {
+    dataDir,
+    sealKey,
+    api: anywhere,
+    public: anywhere,
+    metrics: anywhere,
+    admin: { socket: join(folder, 'run', 'admin.sock') },
+    frontEnds,
+  };
+  const config = join(folder, 'mayfly.yaml');
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify({ trustDomain, server }));
+  return config;
+};
+
+/** `mayfly server run`, with its default limits, on a folder that was prepared. One front end stays on one core. */
 export const startBenchServer = async (
   dataDir: string,
   trustDomain: string,
   { frontEnds, serverFlags }: Pick<BenchOptions, 'frontEnds' | 'serverFlags'>,
 ): Promise<BenchServer> => {
-  const dev = [
-    'dev',
-    '--json',
-    '--data-dir',
-    dataDir,
-    '--trust-domain',
-    trustDomain,
-    '--front-ends',
-    String(frontEnds),
-  ];
   const [program, args] = onCore(frontEnds === 1 ? 'server' : 'any', [
     process.execPath,
     ...serverFlags,
     LAUNCHER,
-    ...dev,
+    ...['server', 'run', '--json', '--config', writeConfig(dataDir, trustDomain, frontEnds)],
   ]);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
