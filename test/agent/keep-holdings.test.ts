@@ -162,7 +162,7 @@ test('a banned agent keeps nothing', async () => {
   await agent.open(UID).session.state();
   time.pass(5000);
   await eventually(() => kept !== undefined);
-  agent.holdings.forgetAll();
+  void agent.holdings.forgetAll();
   await agent.holdings.stop();
   expect(kept).toBeUndefined();
 });

@@ -245,7 +245,7 @@ test('a banned agent forgets everything, and its streams end without identity', 
   const open = stream(session);
   await eventually(() => open.states.length === 1);
   await session.jwtSvids(['db'], undefined);
-  agent.holdings.forgetAll();
+  void agent.holdings.forgetAll();
   await eventually(() => open.ended() !== undefined);
   expect(open.ended()).toMatchObject({ code: 'no_identity' });
   expect(agent.holdings.status()).toMatchObject({ entries: 0, svids: 0, tokens: 0, streams: 0 });
