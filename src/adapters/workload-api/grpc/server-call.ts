@@ -3,6 +3,7 @@ import type { Delays } from '../../../ports/timers.ts';
 import { ERROR_CODE } from '../http2/frames.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamSink } from '../http2/server-stream.ts';
+import { framed, framedOnce } from './message-frame.ts';
 import { MessageReader } from './message-reader.ts';
 import { type RequestRoom, RoomOfCall } from './request-room.ts';
 import type { Method } from './service-table.ts';
@@ -19,17 +20,8 @@ export interface CallContext<Peer> {
   readonly failed: (error: unknown) => void;
 }
 
-const PREFIX_BYTES = 5;
 const NO_HEADERS: Pick<RequestHead, 'get'> = { get: () => [] };
 const OK: CallStatus = { code: STATUS.OK, details: '' };
-
-const framed = (message: Uint8Array): Buffer => {
-  const output = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  output[0] = 0;
-  output.writeUInt32BE(message.length, 1);
-  output.set(message, PREFIX_BYTES);
-  return output;
-};
 
 const isStatus = (value: unknown): value is CallStatus =>
   typeof value === 'object' &&
@@ -92,7 +84,8 @@ export class ServerCall<Peer> extends EventEmitter {
   /** Sends a message. `written` is called when the client has taken it, unless it goes away before. */
   write(message: unknown, written?: () => void): boolean {
     this.#attempt(() => {
-      const octets = framed(this.#method.serialize(message));
+      const { kind, serialize } = this.#method;
+      const octets = kind === 'serverStream' ? framedOnce(serialize(message)) : framed(serialize(message));
       if (!this.#hasHeaders) this.#stream.respond(RESPONSE_HEADERS);
       this.#hasHeaders = true;
       this.#unsentBytes += octets.length;

@@ -30,8 +30,10 @@ export class StatusError extends Error {
   }
 }
 
-/** Some clients take no more than 8 KiB of headers. */
-const MOST_LETTERS = 1024;
+/** Of a message as it is sent: some clients take no more than 8 KiB of headers. */
+const MOST_MESSAGE_BYTES = 4096;
+/** What a letter takes at most: three octets, each as three letters; those outside of the basic plane count as two. */
+const MOST_BYTES_OF_LETTER = 9;
 
 /** In front of all messages of an answer. */
 export const RESPONSE_HEADERS = headerBlock({
@@ -40,8 +42,20 @@ export const RESPONSE_HEADERS = headerBlock({
   'grpc-accept-encoding': 'identity',
 });
 
+/** In percent-encoding, and cut behind a whole letter where it is too long. */
+const messageOf = (details: string): string => {
+  if (details.length * MOST_BYTES_OF_LETTER <= MOST_MESSAGE_BYTES) return encodeURI(details.toWellFormed());
+  let message = '';
+  for (const letter of details.slice(0, MOST_MESSAGE_BYTES).toWellFormed()) {
+    const encoded = encodeURI(letter);
+    if (message.length + encoded.length > MOST_MESSAGE_BYTES) break;
+    message += encoded;
+  }
+  return message;
+};
+
 const statusFields = ({ code, details }: CallStatus): Readonly<Record<string, string>> => {
-  const message = encodeURI(details.slice(0, MOST_LETTERS).toWellFormed());
+  const message = messageOf(details);
   return { 'grpc-status': String(code), ...(message !== '' && { 'grpc-message': message }) };
 };
 

@@ -30,7 +30,7 @@ const method = (name: string, requestStream: boolean, responseStream: boolean) =
     if (octets.includes('bad')) throw new Error('bad');
     return octets.toString();
   },
-  responseSerialize: (text: string) => Buffer.from(text),
+  responseSerialize: (answer: string | Buffer) => (Buffer.isBuffer(answer) ? answer : Buffer.from(answer)),
   responseDeserialize: (octets: Buffer) => octets.toString(),
 });
 
@@ -341,4 +341,18 @@ test('messages wait for the client, and who wrote them hears when it has taken t
   server.outbox.flush();
   expect(written).toEqual(['one', 'two']);
   server.connection.gone();
+});
+
+test('what all streams are sent is kept once', () => {
+  const shared = Buffer.alloc(1000, 'x');
+  handle = (call) => call.write(shared);
+  const servers = [serve(setting(4, 0)), serve(setting(4, 0))];
+  for (const server of servers) {
+    begin(server, 'Watch');
+    server.say(frame(DATA, END_STREAM, 1, message('')));
+  }
+  const [one, other] = servers.map((server) => server.streams[0]?.queue[0]?.octets);
+  expect(one).toEqual(message('x'.repeat(1000)));
+  expect(one === other).toBe(true);
+  for (const server of servers) server.connection.gone();
 });
