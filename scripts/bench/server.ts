@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onCore } from './cores.ts';
+import { freePort } from './free-port.ts';
 import type { BenchOptions } from './options.ts';
 
 export interface BenchServer {
@@ -32,17 +33,18 @@ const readyLine = async (child: ChildProcess): Promise<Omit<BenchServer, 'stop'>
 const ADDRESS = '127.0.0.1';
 
 /** A configuration with what has no default; the seal key lies beside the data, not in it. */
-const writeConfig = (dataDir: string, trustDomain: string, frontEnds: number): string => {
+const writeConfig = async (dataDir: string, trustDomain: string, frontEnds: number): Promise<string> => {
   const folder = mkdtempSync(join(dirname(dataDir), 'server-'));
   const sealKey = join(folder, 'seal.key');
   copyFileSync(join(dataDir, 'seal.key'), sealKey);
   mkdirSync(join(folder, 'run'), { mode: 0o700 });
   const anywhere = { address: ADDRESS, port: 0 };
+  const publicPort = await freePort();
   const server = {
     dataDir,
     sealKey,
     api: anywhere,
-    public: anywhere,
+    public: { address: ADDRESS, port: publicPort, url: `https://${ADDRESS}:${publicPort}` },
     metrics: anywhere,
     admin: { socket: join(folder, 'run', 'admin.sock') },
     frontEnds,
@@ -59,12 +61,9 @@ export const startBenchServer = async (
   trustDomain: string,
   { frontEnds, serverFlags }: Pick<BenchOptions, 'frontEnds' | 'serverFlags'>,
 ): Promise<BenchServer> => {
-  const [program, args] = onCore(frontEnds === 1 ? 'server' : 'any', [
-    process.execPath,
-    ...serverFlags,
-    LAUNCHER,
-    ...['server', 'run', '--json', '--config', writeConfig(dataDir, trustDomain, frontEnds)],
-  ]);
+  const config = await writeConfig(dataDir, trustDomain, frontEnds);
+  const command = [process.execPath, ...serverFlags, LAUNCHER, 'server', 'run', '--json', '--config', config];
+  const [program, args] = onCore(frontEnds === 1 ? 'server' : 'any', command);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const kill = (): boolean => child.kill('SIGKILL');

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type AdminApi, localAdminApi } from '../../../src/adapters/http-client/admin.ts';
 import { onCore } from '../cores.ts';
+import { freePort } from '../free-port.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../bin/mayfly.js', import.meta.url));
 const START_MS = 30_000;
@@ -21,15 +21,6 @@ export interface AgentsServer {
 }
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
-};
 
 /** `mayfly server run` on a prepared folder, with one front end on its core and room for so many streams. */
 export const startAgentsServer = async (

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../free-port.ts';
 
 const ENTRY = fileURLToPath(new URL('./serve.ts', import.meta.url));
 const START_MS = 30_000;
@@ -11,15 +11,6 @@ interface Ready {
   readonly public: string;
   readonly bundleFile: string;
 }
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
-};
 
 /** Goes and comes back, on the same ports. */
 export class HerdServer {
