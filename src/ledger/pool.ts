@@ -66,31 +66,28 @@ export class LedgerPool implements Ledger, WriteStop {
     return this.#waiting.length + this.#sent.length - this.#answered;
   }
 
-  async append(append: Append): Promise<Appended> {
-    if (this.#gone) throw outcomeUnknown();
-    if (append.facts.length === 0) throw new RangeError('a group has at least one fact');
+  append(append: Append): Promise<Appended> {
+    if (this.#gone) return Promise.reject(outcomeUnknown());
+    if (append.facts.length === 0) return Promise.reject(new RangeError('a group has at least one fact'));
     if (this.waiting >= MAX_WAITING) {
-      throw new Refusal('busy', 'too many requests wait for the ledger', {
-        retryAfter: 1,
-        reason: `${MAX_WAITING} groups wait for the writer`,
-      });
+      const reason = `${MAX_WAITING} groups wait for the writer`;
+      return Promise.reject(new Refusal('busy', 'too many requests wait for the ledger', { retryAfter: 1, reason }));
     }
-    return this.#enqueue(append);
+    // A fact that cannot be written throws at once, as a promise all the same.
+    return new Promise((resolve, reject) => this.#enqueue(append, resolve, reject));
   }
 
   async stopWrites(known: KnownElsewhere): Promise<never> {
     if (this.#gone) throw outcomeUnknown();
-    const { status } = await this.#enqueue({ stop: known });
+    const { status } = await new Promise<Appended>((resolve, reject) =>
+      this.#enqueue({ stop: known }, resolve, reject),
+    );
     throw new Error(`the writer goes on (${status}), though it was told to stop`);
   }
 
-  #enqueue(group: Group): Promise<Appended> {
-    const json = JSON.stringify(group);
-    const appended = new Promise<Appended>((resolve, reject) => {
-      this.#waiting.push({ json, resolve, reject });
-    });
+  #enqueue(group: Group, resolve: Waiter['resolve'], reject: Waiter['reject']): void {
+    this.#waiting.push({ json: JSON.stringify(group), resolve, reject });
     this.#schedule();
-    return appended;
   }
 
   /** Appends of all requests that the event loop takes in at once travel together. */

@@ -99,7 +99,7 @@ export const issueAccessToken = async (
 ): Promise<GrantedToken> => {
   const outcome = await issueItem(
     issuer,
-    {
+    () => ({
       operation: 'access-token',
       spiffeId: client.spiffeId,
       caller: client.row.id,
@@ -108,7 +108,7 @@ export const issueAccessToken = async (
         scope: (request.scope ?? '').slice(0, 512),
         resource: [...request.resource, ...request.audience].join(' ').slice(0, 512),
       },
-    },
+    }),
     () => decide(issuer, client, request),
   );
   if ('refusal' in outcome) throw outcome.refusal;

@@ -89,14 +89,14 @@ export const issueJwtSvids = async (
     items.map((item) =>
       issueItem(
         issuer,
-        {
+        () => ({
           operation: 'jwt-svid',
           caller: caller.serial,
           source,
           asked: { audience: item.audience.join(' ').slice(0, 512) },
           ...(caller.role === 'agent' && { agent: caller.spiffeId }),
           ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
-        },
+        }),
         (again) => decide(item, again),
       ),
     ),

@@ -72,14 +72,14 @@ export const issueX509Svids = async (
     items.map((item) =>
       issueItem(
         issuer,
-        {
+        () => ({
           operation: item.entryId === undefined ? 'renew' : 'x509-svid',
           caller: caller.serial,
           source,
           ...(caller.role === 'agent' && { agent: caller.spiffeId }),
           ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
           asked: { csr: hash('sha256', item.csr, 'hex') },
-        },
+        }),
         (again) => decide(item, again),
       ),
     ),

@@ -20,11 +20,11 @@ type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
 
 /**
  * Decides one item, records the intent, signs and releases; or records the denial. `decide` runs again, and is told so, when
- * something that it leaned on has changed meanwhile. Refusals come back as values; bugs and outages reject.
+ * something that it leaned on has changed meanwhile; `subjectOf` only for a denial. Refusals come back as values; bugs and outages reject.
  */
 export const issueItem = async <T>(
   issuer: Recorder,
-  subject: DenialSubject,
+  subjectOf: () => DenialSubject,
   decide: (again: boolean) => Promise<Planned<T>>,
 ): Promise<ItemOutcome<T>> => {
   try {
@@ -36,13 +36,13 @@ export const issueItem = async <T>(
       if (appended.status === 'refused') {
         const refusal = new Refusal(appended.code, 'the request was refused', { reason: appended.reason });
         // Only now, since nearly none is refused: a denial that goes with each intent would cost as much as the intent.
-        return { refusal: await recordDenial(issuer, { ...subject, spiffeId: issued.spiffeId }, refusal) };
+        return { refusal: await recordDenial(issuer, { ...subjectOf(), spiffeId: issued.spiffeId }, refusal) };
       }
     }
     throw new Refusal('busy', 'the entry is changing; try again', { retryAfter: 1 });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.decisionId !== undefined || error.code === 'busy') return { refusal: error };
-    return { refusal: await recordDenial(issuer, subject, error) };
+    return { refusal: await recordDenial(issuer, subjectOf(), error) };
   }
 };
