@@ -59,6 +59,8 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): OpenConn
     const forget = delays.after(LAST_WORDS_MS, () => socket.destroy());
     socket.once('close', forget);
     outbox.flush();
+    // Nothing is said behind the last words.
+    connection.gone();
     socket.end(goawayFrame(connection.lastStream, code), () => socket.destroy());
   };
 

@@ -78,6 +78,15 @@ describe('what breaks the rules ends the connection, with a word', () => {
     }
   });
 
+  test('what was open on it is over with the last word', async () => {
+    raw.request(1, [whole()]);
+    await expectSvid(1);
+    expect(world.sessions.watchers.size).toBe(1);
+    raw.send(frame(PING, 0, 1, Buffer.alloc(8)));
+    expect(await raw.goaway()).toBe(1);
+    expect(world.sessions.watchers.size).toBe(0);
+  });
+
   test('others are served all the same', async () => {
     expect(world.lines.filter((line) => !line.startsWith('debug'))).toEqual([]);
     raw.request(1, [whole()]);

@@ -65,12 +65,17 @@ export class DataSender {
     this.goOn();
   }
 
-  /** Something that streams wait for has changed. */
+  /** The client takes more on this stream. */
+  widened(stream: Outgoing): void {
+    if (this.#waiting.has(stream)) this.#advance(stream);
+  }
+
+  /** Something that all streams wait for has changed. */
   goOn(): void {
     for (const stream of Array.from(this.#waiting)) {
       if (!this.#outbox.takesMore()) return;
       // To the end of the line: who has much to send does not keep others waiting.
-      this.#waiting.delete(stream);
+      if (!this.#waiting.delete(stream)) continue;
       this.#waiting.add(stream);
       this.#advance(stream);
       if (this.#window <= 0) return;

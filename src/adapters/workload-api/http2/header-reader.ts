@@ -9,6 +9,8 @@ export const MAX_BLOCK_BYTES = 65_535;
 /** Of one block. 24 KiB in frames of a KiB have to pass; empty frames without end do not. */
 const MAX_CONTINUATIONS = 64;
 const PRIORITY_BYTES = 5;
+/** Longer ones are not remembered: every connection remembers one. */
+const MOST_REMEMBERED_BYTES = 1024;
 
 /** A whole block of headers. */
 export interface Headers {
@@ -95,7 +97,7 @@ export class HeaderReader {
     const { changes } = this.#decoder;
     const known = this.#memo?.changes === changes && this.#memo.block.equals(block) ? this.#memo.head : undefined;
     const fields: readonly Field[] = known === undefined ? this.#decoder.decode(block) : [];
-    const isRepeatable = this.#decoder.changes === changes;
+    const isRepeatable = this.#decoder.changes === changes && block.length <= MOST_REMEMBERED_BYTES;
     const head = (): RequestHead => {
       if (isOfItself) throw new StreamError(ERROR_CODE.protocol, 'a stream that depends on itself');
       if (known !== undefined) return known;

@@ -35,6 +35,8 @@ export interface ServerConnectionParts {
 const WINDOW_STEP = DEFAULT_WINDOW_BYTES >> 1;
 /** What a request is worth in frames that ask for nothing. */
 const REQUEST_WORK = 16;
+/** So many octets are worth another frame, wherever they are: they may be messages, settings or headers, each of a few. */
+const OCTETS_SHIFT = 6;
 
 const protocol = (what: string): ConnectionError => new ConnectionError(ERROR_CODE.protocol, what);
 
@@ -81,7 +83,7 @@ export class ServerConnection {
     return this.#streams.size;
   }
 
-  /** What came since this was asked last: a frame is worth one, a block of headers many. */
+  /** What came since this was asked last: a frame is worth one, a block of headers many, and so is what is long. */
   takeWork(): number {
     const work = this.#work;
     this.#work = 0;
@@ -113,7 +115,7 @@ export class ServerConnection {
   }
 
   #frame(type: number, flags: number, stream: number, content: Buffer): void {
-    this.#work += 1;
+    this.#work += 1 + (content.length >> OCTETS_SHIFT);
     if (!this.#hasSettings) this.#begin(type, flags);
     const expected = this.#headers.stream;
     if (expected !== undefined && (type !== FRAME_TYPE.continuation || stream !== expected))
@@ -250,7 +252,7 @@ export class ServerConnection {
     if (open === undefined) return;
     open.window += increment;
     if (open.window > MAX_WINDOW_BYTES) throw new StreamError(ERROR_CODE.flowControl, 'too large a window');
-    this.#sender.goOn();
+    this.#sender.widened(open);
   }
 
   /** Streams that were begun after we said that we leave were not looked at. */
