@@ -32,6 +32,7 @@ export class FrameReader {
     }
     const octets = this.#rest.take(chunk);
     let at = this.isUnderWay ? 0 : this.#preface(octets);
+    if (!this.isUnderWay) return;
     this.#needed = FRAME_HEADER_BYTES;
     while (octets.length - at >= FRAME_HEADER_BYTES) {
       const length = octets.readUIntBE(at, 3);
