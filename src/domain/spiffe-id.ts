@@ -104,9 +104,16 @@ export const isPathPrefix = (prefix: SpiffeId, id: SpiffeId): boolean =>
 
 const RESERVED_PATH = '/mayfly';
 
+/** That of the last trust domain: a process asks for the same one at every request. */
+let lastServer: { readonly trustDomain: TrustDomain; readonly id: SpiffeId } | undefined;
+
 /** The one ID under which agents and the command line accept a server (DEC-18). */
-export const serverId = (trustDomain: TrustDomain): SpiffeId =>
-  spiffeIdFromPath(trustDomain, `${RESERVED_PATH}/server`);
+export const serverId = (trustDomain: TrustDomain): SpiffeId => {
+  if (lastServer?.trustDomain !== trustDomain) {
+    lastServer = { trustDomain, id: spiffeIdFromPath(trustDomain, `${RESERVED_PATH}/server`) };
+  }
+  return lastServer.id;
+};
 
 /** The ID of an agent (DEC-18). `attestor` and `name` are one path segment each; anything else is refused. */
 export const agentId = (trustDomain: TrustDomain, attestor: string, name: string): SpiffeId => {

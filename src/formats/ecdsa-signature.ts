@@ -26,6 +26,7 @@ const copyNumber = (der: Uint8Array, at: number, out: Uint8Array, before: number
   const start = first === 0 ? at + 3 : at + 2;
   const octets = end - start;
   if (octets > half) return notDer();
+  out.fill(0, before - half, before - octets);
   for (let n = 0; n < octets; n += 1) out[before - octets + n] = der[start + n] ?? 0;
   return end;
 };
@@ -38,7 +39,8 @@ export const ecdsaDerToP1363 = (der: Uint8Array, curve: SignatureCurve): Buffer 
   const half = NUMBER_LENGTH[curve];
   // With P-384 the content has at most 102 octets, so that the length is always one octet.
   if (der.length < 8 || der[0] !== 0x30 || der[1] !== der.length - 2 || der.length > 0x81) return notDer();
-  const out = Buffer.alloc(2 * half);
+  // From the pool, as it is: `copyNumber` writes every octet.
+  const out = Buffer.allocUnsafe(2 * half);
   const afterR = copyNumber(der, 2, out, half, half);
   const end = copyNumber(der, afterR, out, 2 * half, half);
   return end === der.length ? out : notDer();

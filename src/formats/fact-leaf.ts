@@ -117,8 +117,8 @@ const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
 const keyedBlock = (key: Uint8Array, pad: number, message: Uint8Array): Buffer => {
-  const block = Buffer.alloc(BLOCK_BYTES + message.length, pad);
-  for (let at = 0; at < key.length; at++) block[at] = (key[at] ?? 0) ^ pad;
+  const block = Buffer.allocUnsafe(BLOCK_BYTES + message.length);
+  for (let at = 0; at < BLOCK_BYTES; at++) block[at] = (key[at] ?? 0) ^ pad;
   block.set(message, BLOCK_BYTES);
   return block;
 };

@@ -74,6 +74,15 @@ const DIGITS = Buffer.from('0123456789abcdef');
 
 const valueOf = (octet: number | undefined): number => DIGIT[octet ?? 0] ?? NO_DIGIT;
 
+/** What an octet may be the beginning of; no fragment begins with a digit. */
+const PLAIN = 0;
+const FRAGMENT = 1;
+const HEX = 2;
+const CONTROL = 3;
+const BEGINS = new Uint8Array(256).fill(CONTROL, 0, 0x20);
+for (const [first = 0] of fragments) BEGINS[first] = FRAGMENT;
+for (const digit of DIGITS) BEGINS[digit] = HEX;
+
 /** The text in fewer octets, or as it is when it holds an octet below 0x20: then it is no canonical JSON. */
 export const packText = (text: Uint8Array): Uint8Array => {
   const { length } = text;
@@ -83,30 +92,34 @@ export const packText = (text: Uint8Array): Uint8Array => {
   let at = 0;
   while (at < length) {
     const octet = text[at] ?? 0;
-    if (octet < 0x20) return text;
-
-    let code = 0;
-    let after = at;
-    let node = 0;
-    for (let next = at; next < length; next += 1) {
-      const follow = text[next] ?? 0;
-      node = follow < WIDTH ? (NEXT[node * WIDTH + follow] ?? 0) : 0;
-      if (node === 0) break;
-      if (ENDS[node] === 0) continue;
-      code = ENDS[node] ?? 0;
-      after = next + 1;
+    const begins = BEGINS[octet];
+    if (begins === PLAIN) {
+      packed[to++] = octet;
+      at += 1;
+      continue;
     }
-    if (code !== 0) {
+    if (begins === CONTROL) return text;
+
+    if (begins === FRAGMENT) {
+      let code = octet;
+      let after = at + 1;
+      let node = 0;
+      for (let next = at; next < length; next += 1) {
+        const follow = text[next] ?? 0;
+        node = follow < WIDTH ? (NEXT[node * WIDTH + follow] ?? 0) : 0;
+        if (node === 0) break;
+        if (ENDS[node] === 0) continue;
+        code = ENDS[node] ?? 0;
+        after = next + 1;
+      }
       packed[to++] = code;
       at = after;
       continue;
     }
 
-    let end = at;
+    let end = at + 1;
     while (end < length && end - at < MAX_RUN && valueOf(text[end]) < NO_DIGIT) end += 1;
     if (end - at < MIN_RUN) {
-      packed[to++] = octet;
-      at += 1;
       while (at < end) packed[to++] = text[at++] ?? 0;
       continue;
     }
