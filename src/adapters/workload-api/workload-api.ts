@@ -152,7 +152,7 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
       peer.session = undefined;
       session.close();
     });
-    const context = { peer, room: share.requests, delays, failed };
+    const context = { peer, room: share.requests, share, delays, failed };
     const accept: ConnectionParts['accept'] = (stream, head) => acceptCall(table, context, stream, head);
     connections.set(socket, openConnection(socket, { share, prefaceMs: limits.prefaceMs, delays, logger, accept }));
   };

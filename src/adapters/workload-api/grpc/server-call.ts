@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Delays } from '../../../ports/timers.ts';
+import type { UserShare } from '../http2/fair-turns.ts';
 import { ERROR_CODE } from '../http2/frames.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamSink } from '../http2/server-stream.ts';
@@ -15,11 +16,15 @@ export interface CallContext<Peer> {
   /** Who calls. */
   readonly peer: Peer;
   readonly room: RequestRoom;
+  /** Of the user who calls: questions that were held back come in their turns. */
+  readonly share: Pick<UserShare, 'isQueued' | 'wait' | 'spend'>;
   readonly delays: Delays;
   /** Hears of what is our fault: the caller is told no more than that something is. */
   readonly failed: (error: unknown) => void;
 }
 
+/** So many octets of an answer are worth a frame that asks for nothing. */
+const ANSWER_SHIFT = 8;
 const NO_HEADERS: Pick<RequestHead, 'get'> = { get: () => [] };
 const OK: CallStatus = { code: STATUS.OK, details: '' };
 
@@ -62,6 +67,8 @@ export class ServerCall<Peer> extends EventEmitter {
   /** What came and was not read: the client's window bounds it. */
   #unreadBytes = 0;
   #hasClientEnded = false;
+  #isWaiting = false;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, method: Method, context: CallContext<Peer>) {
     super();
@@ -90,6 +97,7 @@ export class ServerCall<Peer> extends EventEmitter {
       this.#hasHeaders = true;
       this.#unsentBytes += octets.length;
       this.#messages.hold();
+      if (kind === 'bothStreams') this.#context.share.spend(1 + (octets.length >> ANSWER_SHIFT));
       this.#stream.write(octets, () => {
         this.#unsentBytes -= octets.length;
         this.#attempt(() => written?.());
@@ -129,8 +137,22 @@ export class ServerCall<Peer> extends EventEmitter {
     this.#giveWindow();
   }
 
-  /** Goes on with what was held, as far as it is wanted. */
+  /** Goes on with what was held: in its turn, for whoever sent much ahead has to do nothing more for it but read. */
   #read(): void {
+    if (this.#isWaiting) return;
+    const { share } = this.#context;
+    if (!this.#messages.isAmid || !share.isQueued) {
+      this.#readNow();
+      return;
+    }
+    this.#isWaiting = true;
+    this.#stopWaiting = share.wait(() => {
+      this.#isWaiting = false;
+      this.#readNow();
+    });
+  }
+
+  #readNow(): void {
     if (this.#isOver || !this.#isWanted) return;
     this.#attempt(() => this.#messages.goOn());
     this.#giveWindow();
@@ -240,6 +262,7 @@ export class ServerCall<Peer> extends EventEmitter {
     this.#messages.drop();
     this.#room.giveAll();
     this.#stopTimer?.();
+    this.#stopWaiting?.();
     // A client that reads nothing keeps the stream, but not what it was asked.
     this.metadata = NO_HEADERS;
     this.request = undefined;

@@ -1,11 +1,13 @@
 import { acceptCall } from '../../../../src/adapters/workload-api/grpc/accept-call.ts';
 import { ServiceTable } from '../../../../src/adapters/workload-api/grpc/service-table.ts';
+import { FairTurns } from '../../../../src/adapters/workload-api/http2/fair-turns.ts';
 import { Http2Server } from '../../../support/http2-server.ts';
 import { DATA, END_HEADERS, END_STREAM, frame, header, HEADERS, RST_STREAM } from '../../../support/raw-http2.ts';
 
 const serve = (): Http2Server => {
   const delays = { after: () => () => undefined };
-  const context = { peer: undefined, room: { bytes: 0 }, delays, failed: () => undefined };
+  const share = new FairTurns().share();
+  const context = { peer: undefined, room: share.requests, share, delays, failed: () => undefined };
   return Http2Server.begun((stream, head) => acceptCall(new ServiceTable(), context, stream, head));
 };
 const ask = (server: Http2Server, method: string, contentType: string | undefined, flags: number): void =>

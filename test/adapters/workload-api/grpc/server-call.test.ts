@@ -1,6 +1,7 @@
 import { acceptCall } from '../../../../src/adapters/workload-api/grpc/accept-call.ts';
 import type { ServerCall } from '../../../../src/adapters/workload-api/grpc/server-call.ts';
 import { ServiceTable } from '../../../../src/adapters/workload-api/grpc/service-table.ts';
+import { FairTurns, type UserShare } from '../../../../src/adapters/workload-api/http2/fair-turns.ts';
 import { Http2Server, number32, setting } from '../../../support/http2-server.ts';
 import {
   DATA,
@@ -38,6 +39,7 @@ const method = (name: string, requestStream: boolean, responseStream: boolean) =
 const timers: { ms: number; fire: () => void; isOff: boolean }[] = [];
 const failed: unknown[] = [];
 const room = { bytes: 0 };
+let share: UserShare;
 let calls: Call[] = [];
 let handle: (call: Call, respond: Respond) => void = () => undefined;
 
@@ -64,7 +66,7 @@ const serve = (settings?: Buffer): Http2Server => {
       };
     },
   };
-  const context = { peer: 'peer', room, delays, failed: (error: unknown) => void failed.push(error) };
+  const context = { peer: 'peer', room, share, delays, failed: (error: unknown) => void failed.push(error) };
   return Http2Server.begun((stream, head) => acceptCall(table, context, stream, head), settings);
 };
 
@@ -74,6 +76,8 @@ const statusOf = (server: Http2Server): string | undefined => server.said(1).hea
 
 beforeEach(() => {
   timers.length = 0;
+  room.bytes = 0;
+  share = new FairTurns().share();
   failed.length = 0;
   calls = [];
   handle = () => undefined;
@@ -246,16 +250,44 @@ describe('a call in both directions', () => {
     const server = serve(setting(4, 0));
     begin(server, 'Talk');
     const stream = server.streams[0];
-    server.say(frame(DATA, 0, 1, Buffer.concat(Array.from({ length: 1000 }, () => message('question')))));
+    server.say(frame(DATA, 0, 1, Buffer.concat(Array.from({ length: 100 }, () => message('question')))));
     server.outbox.flush();
     expect(stream?.queue).toHaveLength(1);
-    for (let at = 0; at < 1000; at++) {
+    for (let at = 0; at < 100; at++) {
       server.say(frame(WINDOW_UPDATE, 0, 1, number32(13)));
       server.outbox.flush();
       expect(stream?.queue.length).toBeLessThan(2);
     }
-    expect(server.said(1).data).toHaveLength(13_000);
+    expect(server.said(1).data).toHaveLength(1300);
     server.connection.gone();
+  });
+
+  test('gets questions that were held back in the turns of its user', async () => {
+    handle = (call) => call.on('data', (text: string) => call.write(text.repeat(1000)));
+    const server = serve();
+    begin(server, 'Talk');
+    server.say(frame(DATA, 0, 1, Buffer.concat([message('a'), message('b'), message('c')])));
+    share.spend(512);
+    const answers = (): number => Math.floor(server.said(1).data.length / 1005);
+    expect(answers()).toBe(1);
+    server.outbox.flush();
+    expect(answers()).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers()).toBe(2);
+    expect(answers()).toBe(3);
+    server.connection.gone();
+  });
+
+  test('that is over waits for no turn', async () => {
+    handle = (call) => call.on('data', (text: string) => call.write(text));
+    const server = serve();
+    begin(server, 'Talk');
+    server.say(frame(DATA, 0, 1, Buffer.concat([message('a'), message('b')])));
+    share.spend(512);
+    server.outbox.flush();
+    server.say(frame(RST_STREAM, 0, 1, number32(8)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([share.isQueued, server.said(1).data]).toEqual([false, message('a')]);
   });
 
   test.each<[string, Buffer]>([
