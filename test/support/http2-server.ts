@@ -57,6 +57,7 @@ export class Http2Server {
   readonly outbox: Outbox;
   readonly connection: ServerConnection;
   readonly streams: ServerStream[] = [];
+  readonly blocks = { bytes: 0 };
   /** How often the last open stream was over. */
   idle = 0;
 
@@ -65,6 +66,7 @@ export class Http2Server {
     this.connection = new ServerConnection({
       outbox: this.outbox,
       streams: count,
+      blocks: this.blocks,
       accept: (stream, head) => {
         this.streams.push(stream);
         return accept(stream, head);

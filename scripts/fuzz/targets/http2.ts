@@ -58,9 +58,11 @@ const served = (input: Buffer, pieceBytes: number): Outcome => {
   const sent: Buffer[] = [];
   const outbox = new Outbox(keeping(sent), () => undefined);
   const streams = { open: 0 };
+  const blocks = { bytes: 0 };
   const connection: ServerConnection = new ServerConnection({
     outbox,
     streams,
+    blocks,
     idle: () => undefined,
     accept: (stream, head) => {
       const content: Buffer[] = [];
@@ -94,6 +96,7 @@ const served = (input: Buffer, pieceBytes: number): Outcome => {
   outbox.flush();
   connection.gone();
   demand(streams.open === 0, 'streams are open on a connection that is gone');
+  demand(blocks.bytes === 0, 'headers are counted on a connection that is gone');
   return { story, sent: Buffer.concat(sent), isWhole };
 };
 

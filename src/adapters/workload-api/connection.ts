@@ -47,7 +47,13 @@ export const openConnection = (socket: Socket, parts: ConnectionParts): OpenConn
     connection.goOn();
     reader.resume();
   });
-  const connection = new ServerConnection({ outbox, streams: share.streams, accept, idle: closeWhenIdle });
+  const connection = new ServerConnection({
+    outbox,
+    streams: share.streams,
+    blocks: share.blocks,
+    accept,
+    idle: closeWhenIdle,
+  });
 
   const lose = (error: unknown): void => {
     isOver = true;

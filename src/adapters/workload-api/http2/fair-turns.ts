@@ -8,6 +8,8 @@ const WORK_PER_TURN = 512;
 export class UserShare {
   /** How many streams of theirs are open. */
   readonly streams = { open: 0 };
+  /** How many octets of their headers are here that are not whole. */
+  readonly blocks = { bytes: 0 };
   /** How many octets of their requests are here that are not whole. */
   readonly requests = { bytes: 0 };
   readonly #begin: (share: UserShare) => void;

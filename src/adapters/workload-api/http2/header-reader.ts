@@ -8,9 +8,16 @@ import { checkTrailers, RequestHead } from './request-head.ts';
 export const MAX_BLOCK_BYTES = 65_535;
 /** Of one block. 24 KiB in frames of a KiB have to pass; empty frames without end do not. */
 const MAX_CONTINUATIONS = 64;
+/** Of blocks that are not whole, on all connections of a user: whoever begins one on each has far more otherwise. */
+const MOST_BYTES_OF_USER = 8 * 1024 * 1024;
 const PRIORITY_BYTES = 5;
 /** Longer ones are not remembered: every connection remembers one. */
 const MOST_REMEMBERED_BYTES = 1024;
+
+/** Counts octets of blocks that are not whole, on all connections of a user. */
+export interface BlockRoom {
+  bytes: number;
+}
 
 /** A whole block of headers. */
 export interface Headers {
@@ -48,10 +55,15 @@ const unpacked = (content: Buffer, flags: number): { readonly dependsOn: number;
 
 /** Puts blocks of headers together from their frames, and reads them, in the order of the connection. */
 export class HeaderReader {
+  readonly #room: BlockRoom;
   readonly #decoder = new HpackDecoder({ tableBytes: DEFAULT_TABLE_BYTES, listBytes: MAX_BLOCK_BYTES });
   #open: OpenBlock | undefined;
   /** What was read last, for a block of the same octets: most clients send the same one for each call. */
   #memo: { readonly changes: number; readonly block: Buffer; readonly head: RequestHead } | undefined;
+
+  constructor(room: BlockRoom) {
+    this.#room = room;
+  }
 
   /** The stream whose block has begun, and is not whole: nothing else may come between. */
   get stream(): number | undefined {
@@ -80,14 +92,24 @@ export class HeaderReader {
     return this.#add(open, flags, content);
   }
 
+  /** The connection is gone. */
+  drop(): void {
+    this.#room.bytes -= this.#open?.parts.length ?? 0;
+    this.#open = undefined;
+  }
+
   #add(open: OpenBlock, flags: number, part: Buffer): Headers | undefined {
     if (open.parts.length + part.length > MAX_BLOCK_BYTES || open.continuations > MAX_CONTINUATIONS)
       throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too large a block of headers');
     if ((flags & FLAG.endHeaders) === 0) {
+      if (this.#room.bytes + part.length > MOST_BYTES_OF_USER)
+        throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too many headers of one user are under way');
+      this.#room.bytes += part.length;
       this.#open = open;
       open.parts.add(part);
       return undefined;
     }
+    this.#room.bytes -= open.parts.length;
     this.#open = undefined;
     return this.#whole(open, open.parts.take(part));
   }

@@ -14,7 +14,7 @@ import {
   StreamError,
   windowUpdateFrame,
 } from './frames.ts';
-import { HeaderReader, type Headers, MAX_BLOCK_BYTES } from './header-reader.ts';
+import { type BlockRoom, HeaderReader, type Headers, MAX_BLOCK_BYTES } from './header-reader.ts';
 import { OpenStreams, type StreamCount } from './open-streams.ts';
 import type { Outbox } from './outbox.ts';
 import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, PeerSettings, SETTING } from './peer-settings.ts';
@@ -25,6 +25,7 @@ export interface ServerConnectionParts {
   readonly outbox: Outbox;
   /** Of the user who connected, on all of their connections. */
   readonly streams: StreamCount;
+  readonly blocks: BlockRoom;
   /** Takes a request, and says what is to become of it. */
   readonly accept: (stream: ServerStream, head: RequestHead) => StreamSink;
   /** Called when the last open stream is over. */
@@ -48,7 +49,7 @@ const protocol = (what: string): ConnectionError => new ConnectionError(ERROR_CO
 export class ServerConnection {
   readonly #parts: ServerConnectionParts;
   readonly #frames = new FrameReader((type, flags, stream, content) => this.#frame(type, flags, stream, content));
-  readonly #headers = new HeaderReader();
+  readonly #headers: HeaderReader;
   readonly #settings = new PeerSettings();
   readonly #streams: OpenStreams;
   readonly #sender: DataSender;
@@ -60,6 +61,7 @@ export class ServerConnection {
 
   constructor(parts: ServerConnectionParts) {
     this.#parts = parts;
+    this.#headers = new HeaderReader(parts.blocks);
     this.#streams = new OpenStreams(parts.streams);
     this.#sender = new DataSender(parts.outbox, this.#settings, (stream) => this.#answered(stream.id));
     this.#host = {
@@ -108,6 +110,7 @@ export class ServerConnection {
 
   /** The client is gone. */
   gone(): void {
+    this.#headers.drop();
     for (const { id } of this.#streams.all()) {
       const stream = this.#streams.close(id);
       if (stream?.over()) stream.sink?.gone();

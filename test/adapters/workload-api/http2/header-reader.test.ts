@@ -13,9 +13,11 @@ const codeOf = (step: () => unknown): number | undefined => {
   }
 };
 
+const room = { bytes: 0 };
 let reader: HeaderReader;
 beforeEach(() => {
-  reader = new HeaderReader();
+  room.bytes = 0;
+  reader = new HeaderReader(room);
 });
 
 describe('a block of headers (RFC 9113 §4.3)', () => {
@@ -60,9 +62,35 @@ describe('a block of headers (RFC 9113 §4.3)', () => {
     reader.begin(0, 1, NONE);
     for (let at = 0; at < 64; at++) reader.goOn(0, NONE);
     expect(codeOf(() => reader.goOn(END_HEADERS, NONE))).toBe(11);
-    const other = new HeaderReader();
+    const other = new HeaderReader(room);
     other.begin(0, 1, Buffer.alloc(65_535));
     expect(codeOf(() => other.goOn(END_HEADERS, Buffer.of(0)))).toBe(11);
+  });
+});
+
+describe('what is not whole', () => {
+  const MOST = 8 * 1024 * 1024;
+
+  test('counts for its user until it is, or the connection is gone', () => {
+    const block = request();
+    reader.begin(0, 1, block.subarray(0, 10));
+    reader.goOn(0, block.subarray(10, 30));
+    expect(room.bytes).toBe(30);
+    reader.goOn(END_HEADERS, block.subarray(30));
+    expect(room.bytes).toBe(0);
+    reader.begin(0, 3, block);
+    reader.drop();
+    reader.drop();
+    expect(room.bytes).toBe(0);
+  });
+
+  test('ends the connection where the user has too much of it', () => {
+    room.bytes = MOST - 10;
+    expect(reader.begin(END_HEADERS, 1, request())?.stream).toBe(1);
+    reader.begin(0, 3, Buffer.alloc(10));
+    expect(codeOf(() => reader.goOn(0, Buffer.of(0)))).toBe(11);
+    reader.drop();
+    expect(room.bytes).toBe(MOST - 10);
   });
 });
 
