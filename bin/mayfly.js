@@ -46,6 +46,9 @@ const kind = () => {
 
 const isAgent = process.argv[2] === 'agent';
 
+/** Node.js does not strip types under node_modules, so the package brings compiled files; a checkout always runs its source (DEC-39). */
+const isPackaged = root.indexOf('node_modules') >= 0 && existsSync(join(root, 'dist', 'cli', 'index.js'));
+
 /**
  * A server that has room lets garbage lie, and would take half as much memory again as it needs: V8 collects once a heap has
  * grown by this share. Less costs speed (docs/performance.md). No bound: a heap that is full of what is in use goes on growing.
@@ -67,7 +70,8 @@ const NO_NEW_WRAPPERS = ['--wasm-wrapper-tiering-budget=1000000000'];
 /**
  * No inspector by signal and no core dump, since either would hand out private keys (DEC-37). The process replaces
  * itself, so that its id stays the one that its supervisor knows. Threads that each keep a heap of glibc's to themselves
- * cost memory too: two are enough for all.
+ * cost memory too: two are enough for all. So does stripping types anew at each start, some 15 MiB in each thread for as long
+ * as it lives: a checkout keeps what it compiled, for all threads by the environment, where that can be written.
  */
 const harden = () => {
   const script = 'ulimit -c 0; exec "$0" "$@"';
@@ -77,21 +81,20 @@ const harden = () => {
     process.execArgv,
     process.argv.slice(1),
   );
-  const env = Object.assign({ MALLOC_ARENA_MAX: '2' }, process.env);
+  const compiled = isPackaged ? {} : { NODE_COMPILE_CACHE: COMPILED };
+  const env = Object.assign({ MALLOC_ARENA_MAX: '2' }, compiled, process.env);
   process.execve('/bin/sh', ['sh', '-c', script, process.execPath].concat(node), env);
 };
 
-/** By then an agent has begun to serve. */
+/** By then a server or an agent has begun to serve. */
 const COMPILED_BY_MS = 10000;
 
-/**
- * An agent of a checkout keeps what it compiled beside its packages, where whoever may write may change the code as well: stripping types
- * anew at each start would cost it 20 MiB for as long as it lives. Where that cannot be written, it does.
- */
+/** What was compiled of a checkout, beside its packages: whoever may write there may change the code as well. */
+const COMPILED = join(root, 'node_modules', '.cache', 'mayfly');
+
+/** It would be written at an orderly end only. */
 const keepCompiled = async () => {
   const modules = await import('module');
-  modules.enableCompileCache(join(root, 'node_modules', '.cache', 'mayfly'));
-  // It would be written at an orderly end only.
   setTimeout(() => modules.flushCompileCache(), COMPILED_BY_MS).unref();
 };
 
@@ -106,16 +109,13 @@ const start = () => {
     }
     if (process.execve) harden();
   }
-  // Node.js does not strip types under node_modules, so the package brings compiled files; a checkout always runs its source (DEC-39).
-  const compiled = join(root, 'dist', 'cli', 'index.js');
-  const packaged = root.indexOf('node_modules') >= 0 && existsSync(compiled);
-  const entry = packaged ? '../dist/cli/index.js' : '../src/cli/index.ts';
-  const prepared = isAgent && runs === 'service' && !packaged ? keepCompiled() : Promise.resolve();
+  const entry = isPackaged ? '../dist/cli/index.js' : '../src/cli/index.ts';
+  const prepared = runs === 'command' || isPackaged ? Promise.resolve() : keepCompiled();
   prepared
     .then(() => import(entry))
     .then((cli) => cli.main(process.argv.slice(2)))
     .catch((error) => {
-      if (error.code === 'ERR_MODULE_NOT_FOUND' && !packaged && !existsSync(join(root, 'node_modules'))) {
+      if (error.code === 'ERR_MODULE_NOT_FOUND' && !isPackaged && !existsSync(join(root, 'node_modules'))) {
         stop('the packages that it needs are not installed; run ' + join(root, 'scripts', 'install') + ' --run-only');
       }
       // Thrown on its own turn, so that it ends the process with a trace like any other bug.

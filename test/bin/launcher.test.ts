@@ -128,7 +128,9 @@ describe('the launcher', () => {
   test.each([
     ['agent run', 'src/cli/index.ts', true],
     ['agent check', 'src/cli/index.ts', false],
-    ['server run', 'src/cli/index.ts', false],
+    ['server run', 'src/cli/index.ts', true],
+    ['dev', 'src/cli/index.ts', true],
+    ['server check', 'src/cli/index.ts', false],
     ['agent run', 'dist/cli/index.js', false],
   ])('%s of %s keeps what it compiled beside the packages: %s', async (command, cli, isKept) => {
     const root = stage(cli);
