@@ -2,6 +2,8 @@ import { createRequire } from 'node:module';
 import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import type { ServiceTable } from './grpc/service-table.ts';
+import type { OpenCalls } from './open-calls.ts';
+import { CLOSING } from './status.ts';
 
 interface Request {
   readonly fileContainingSymbol?: string;
@@ -30,7 +32,7 @@ const withoutPeriod = (name: string): string => (name.startsWith('.') ? name.sli
  * gRPC server reflection, v1 and v1alpha (WLE-16). The library knows what has no package under a name with a leading
  * period, which no client asks for: the Workload API has none. Names are put right on the way in and out.
  */
-export const addReflection = (table: ServiceTable, known: PackageDefinition): void => {
+export const addReflection = (table: ServiceTable, known: PackageDefinition, calls: OpenCalls): void => {
   const withPeriod = (symbol: string): string => {
     const [first = ''] = symbol.split('.');
     return Object.hasOwn(known, first) ? `.${symbol}` : symbol;
@@ -50,7 +52,13 @@ export const addReflection = (table: ServiceTable, known: PackageDefinition): vo
         const service = listed.service.map(({ name }) => ({ name: withoutPeriod(name) }));
         return stream.write({ ...response, listServicesResponse: { service } });
       };
-      handler({ on, write, end: () => stream.end() } as Pick<Stream, 'on' | 'write' | 'end'>);
+      const forget = calls.add(() => stream.emit('error', CLOSING));
+      stream.on('cancelled', forget);
+      const end = (): Stream => {
+        forget();
+        return stream.end();
+      };
+      handler({ on, write, end } as Pick<Stream, 'on' | 'write' | 'end'>);
     };
 
   const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void =>

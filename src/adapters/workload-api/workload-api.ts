@@ -81,13 +81,18 @@ const descriptorOf = (socket: Socket): number | undefined => {
   return handle?.fd === undefined || handle.fd < 0 ? undefined : handle.fd;
 };
 
-const addServices = (table: ServiceTable, services: readonly ServedService[], context: ServiceContext): void => {
+const addServices = (
+  table: ServiceTable,
+  services: readonly ServedService[],
+  context: ServiceContext,
+  calls: OpenCalls,
+): void => {
   for (const { definition, implement } of services) table.addService(definition, implement(context));
   const known: PackageDefinition = Object.assign(
     {},
     ...services.map(({ packageDefinition = {} }) => packageDefinition),
   );
-  addReflection(table, { ...known, ...workloadPackage });
+  addReflection(table, { ...known, ...workloadPackage }, calls);
 };
 
 /** Who calls: the session of the connection, as long as it is open. */
@@ -109,12 +114,12 @@ export const createWorkloadApi = (options: WorkloadApiOptions): WorkloadApi => {
   const calls = new OpenCalls();
   const table = new ServiceTable();
   table.addService(encodedWorkloadDefinition, workloadService({ sessionOf, calls, logger }));
-  addServices(table, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) });
+  addServices(table, options.services ?? [], { sessionOf, whenClosing: (end) => calls.add(end) }, calls);
   const connections = new Map<Socket, OpenConnection>();
   const failed = (error: unknown): void =>
     logger.error('a call of the agent’s socket failed', { error: Error.isError(error) ? error.message : 'unknown' });
 
-  const setServing = addHealth(table);
+  const setServing = addHealth(table, calls);
   setServing(false);
 
   let isQuiet = false;

@@ -86,6 +86,7 @@ describe('beside the workload API, without its header (WLE-5, WLE-16)', () => {
     call.write({ fileContainingSymbol: 'Nothing' });
     expect((await once(call, 'data'))[0]).toMatchObject({ errorResponse: { errorCode: status.NOT_FOUND } });
     call.end();
+    expect((await once(call.resume(), 'status'))[0]).toMatchObject({ code: status.OK });
   });
 
   test('a further service finds its caller, and hears of the end', async () => {

@@ -260,6 +260,21 @@ describe('what is unusual, and allowed', () => {
     await expectSvid(3);
   });
 
+  test.each(['/grpc.health.v1.Health/Watch', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'])(
+    '%s is ended with the agent (WLE-18)',
+    async (path) => {
+      const other = await startWorkloadApi();
+      const client = await RawHttp2.open(other.path);
+      client.send(frame(HEADERS, END_HEADERS, 1, Buffer.concat(grpcHeaders(path))));
+      client.send(frame(DATA, path.endsWith('Watch') ? END_STREAM : 0, 1, EMPTY_MESSAGE));
+      await client.frameOf(DATA, 1);
+      const stopped = other.stop();
+      await client.closed();
+      expect((await client.answer(1)).headers).toMatchObject({ 'grpc-status': '14' });
+      await stopped;
+    },
+  );
+
   test('a method without a handler, without the security header', async () => {
     for (const [at, path] of [
       '/SpiffeWorkloadAPI/Nothing',
