@@ -52,7 +52,7 @@ export class OpenStreams {
     this.#last = id;
     if (this.#open.size >= MOST_STREAMS) throw new StreamError(ERROR_CODE.refusedStream, 'too many streams');
     if (this.#count.open >= MOST_STREAMS_OF_USER)
-      throw new ConnectionError(ERROR_CODE.enhanceYourCalm, 'too many streams of one user are open');
+      throw new StreamError(ERROR_CODE.refusedStream, 'too many streams of one user are open');
   }
 
   add(stream: ServerStream): void {

@@ -54,7 +54,7 @@ describe('the streams of a connection (RFC 9113 §5.1)', () => {
     const count = { open: MOST_OF_USER - 1 };
     const streams = new OpenStreams(count);
     openOn(streams, 1);
-    expect(codeOf(() => streams.begin(3))).toEqual(['ConnectionError', 11]);
+    expect(codeOf(() => streams.begin(3))).toEqual(['StreamError', 7]);
     streams.close(1);
     expect(codeOf(() => streams.begin(5))).toBeUndefined();
   });
