@@ -1,9 +1,11 @@
-import type { ServiceError } from '@grpc/grpc-js';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
 import type { Logger } from '../../ports/logger.ts';
 
-/** What a call is ended with. */
-export type Ending = Pick<ServiceError, 'code' | 'details'>;
+/** What a call is ended with: a status of gRPC. */
+export interface Ending {
+  readonly code: number;
+  readonly details: string;
+}
 
 /** Numbers of gRPC. Its library would bring them along with some MiB that an agent has no other use for. */
 const INVALID_ARGUMENT = 3;
