@@ -115,9 +115,9 @@ export class FreshSvids {
     const ids: string[] = [];
     for (const slot of this.#slots.values()) {
       const isForThis = isForAll || change.entries.has(slot.id);
-      // The server is there: who has nothing to show does not wait any longer.
-      const isEmpty = slot.held === undefined && !slot.isRefused;
-      if (isForThis || isEmpty) {
+      // The server is there: who has nothing to show does not wait any longer. What was refused was refused for a reason that is told by
+      // now, or is none any more.
+      if (isForThis || slot.held === undefined) {
         slot.clear();
         ids.push(slot.id);
       }
@@ -231,8 +231,8 @@ export class FreshSvids {
     const now = this.#parts.clock.now();
     const dueAt = Math.max(this.#wantedAt(slot, entry), slot.retryAtLatest(now));
     if (!slot.isAsked && dueAt <= now) {
-      slot.isAsked = true;
-      slot.askedAs = { basis: basisOf(entry), agent: this.#parts.agent(), bundle: this.#parts.view.bundle };
+      const { bundle, cursor } = this.#parts.view;
+      slot.ask({ basis: basisOf(entry), agent: this.#parts.agent(), bundle, cursor });
       this.#requests.add(slot.id, slot.held === undefined);
     }
     this.#schedule.set(slot.id, Math.min(slot.endsAt(entry.expiresAt), slot.isAsked ? Infinity : dueAt));
@@ -268,7 +268,7 @@ export class FreshSvids {
       if (!this.#inForce.isAlive(held)) throw new Refusal('invalid_svid', 'the SVID was dead when it came');
       slot.hold(held, this.#random());
       // What changed meanwhile is asked for at once; what the server makes out of date, not without end.
-      const isAnswer = basis === basisOf(entry) && this.#isAskedUnderThis(slot);
+      const isAnswer = basis === basisOf(entry) && slot.wasAskedUnder(this.#parts.view.bundle);
       if (isAnswer && this.#isStale(held, entry)) slot.fail(clock.now(), this.#random());
       else slot.clear();
     } catch (error) {
@@ -282,17 +282,17 @@ export class FreshSvids {
       this.#retryLater(slot, new Refusal('unavailable', `the server refused with ${code}`));
       return;
     }
+    // Something was told meanwhile, and the refusal may be of before it.
+    if (slot.askedAs?.cursor !== this.#parts.view.cursor) {
+      slot.clear();
+      return;
+    }
     this.#parts.logger.warn('the server gives no SVID for an entry', { entry: slot.id, code });
     slot.refuse(this.#parts.clock.now(), this.#random());
   }
 
-  /** Whether the bundle is the one that it was asked for under: what came of another one says nothing about the next attempt. */
-  #isAskedUnderThis({ askedAs }: SvidSlot): boolean {
-    return askedAs !== undefined && askedAs.bundle === this.#parts.view.bundle;
-  }
-
   #retryLater(slot: SvidSlot, error: unknown): void {
-    if (this.#isAskedUnderThis(slot)) slot.fail(this.#parts.clock.now(), this.#random());
+    if (slot.wasAskedUnder(this.#parts.view.bundle)) slot.fail(this.#parts.clock.now(), this.#random());
     else slot.clear();
     const reason = error instanceof Refusal ? (error.reason ?? error.message) : 'an unexpected error';
     this.#parts.logger.debug('no SVID for an entry yet', { entry: slot.id, reason });

@@ -9,14 +9,21 @@ const LONGEST_RETRY_MS = 30_000;
 /** What the server refused is asked for again when something changed; if not, after so long, in case that it was an accident. */
 const REFUSED_RETRY_MS = 300_000;
 
+interface AskedAs {
+  readonly basis: string;
+  readonly agent: SpiffeId | undefined;
+  readonly bundle: unknown;
+  readonly cursor: unknown;
+}
+
 /** The place of one entry among the SVIDs that are kept fresh. Times in Unix milliseconds; `random` from 0 up to 1. */
 export class SvidSlot {
   readonly id: string;
   held: HeldSvid | undefined;
   /** A request is waiting or under way. */
   isAsked = false;
-  /** What the entry, this agent and the bundle were when it was asked for. */
-  askedAs: { readonly basis: string; readonly agent: SpiffeId | undefined; readonly bundle: unknown } | undefined;
+  /** What the entry, this agent, the bundle and the place in the log were when it was asked for. */
+  askedAs: AskedAs | undefined;
   /** The server said that there is none to be had. */
   isRefused = false;
   /** By how many it is used just now. */
@@ -28,6 +35,16 @@ export class SvidSlot {
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  ask(askedAs: AskedAs): void {
+    this.isAsked = true;
+    this.askedAs = askedAs;
+  }
+
+  /** Whether the bundle is the one that it was asked for under: what came of another one says nothing about the next attempt. */
+  wasAskedUnder(bundle: unknown): boolean {
+    return this.askedAs !== undefined && this.askedAs.bundle === bundle;
   }
 
   hold(held: HeldSvid, random: number): void {

@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import type { Instant } from '../../src/domain/instant.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
-import type { AgentServer } from '../../src/ports/agent-server.ts';
 import { runAuthorityOperation } from '../../src/usecases/manage-authorities.ts';
 import { agentForEachTest, freshId } from '../support/agent-holdings.ts';
 import type { AgentWorld } from '../support/agent-world.ts';
@@ -179,46 +178,6 @@ describe('renewal', () => {
     time.pass(1000);
     await agent.come(id);
     expect(world.calls.x509).toEqual([1, 1]);
-  });
-});
-
-describe('refused', () => {
-  test('an entry that the server gives nothing for is not asked for again until something changes', async () => {
-    const [id, other] = [freshId(), freshId()];
-    await world.entry(id);
-    await world.entry(other);
-    const agent = newSvidAgent(world, time);
-    const { parts, cursor } = world.state();
-    await world.remove(id);
-    agent.view.begin(true);
-    for (const part of parts) agent.view.tell(part);
-    agent.svids.update(agent.view.commit(cursor));
-    await agent.come(other);
-    await eventually(() => agent.svids.standing(id) === 'none');
-    world.calls.x509.length = 0;
-    time.pass(200_000);
-    expect(world.calls.x509).toEqual([]);
-    agent.sync();
-    expect(agent.svids.standing(id)).toBe('none');
-  });
-
-  test('an answer for another key or another SPIFFE ID is not taken', async () => {
-    const [id, other] = [freshId(), freshId()];
-    await world.entry(id);
-    await world.entry(other);
-    let answers = 0;
-    const server: Pick<AgentServer, 'x509Svids'> = {
-      x509Svids: async (items) => {
-        const given = await world.server.x509Svids(items);
-        answers += 1;
-        return [...given].reverse();
-      },
-    };
-    const agent = newSvidAgent(world, time, { server });
-    agent.sync();
-    await eventually(() => answers === 1 && agent.svids.standing(id) === 'coming');
-    for (let turn = 0; turn < 5; turn += 1) await new Promise((go) => setImmediate(go));
-    expect(agent.svids.all()).toEqual([]);
   });
 });
 
