@@ -3,8 +3,11 @@ import type { SqliteDatabase } from './open.ts';
 /** How many credentials wait until they are filed: so many that those of one holder, or of neighbours, come together. */
 const WINDOW = 8192;
 
-/** Filed in one transaction beside the facts of a batch: a fraction of a millisecond, and a few dozen pages. */
+/** Filed in one transaction beside the facts of a batch, at least: a fraction of a millisecond, and a few dozen pages. */
 const SLICE = 128;
+
+/** As many times what came since the slice before: whatever the size of batches, what waits stays below two windows. */
+const AHEAD = 2;
 
 interface Held {
   readonly idx: number;
@@ -30,9 +33,14 @@ export class Filing {
   readonly #moveBelow;
   readonly #remove;
   readonly #window: number;
-  /** Not filed yet, by index. */
-  #waiting = new Map<number, number>();
+  /** Everything issued before it is filed. */
+  #below: number;
+  /** Issued since the run began, in order. */
+  #waiting: Held[];
   #run: Run | undefined;
+  /** Not filed, and never to be. */
+  readonly #gone = new Set<number>();
+  #added = 0;
 
   constructor(db: SqliteDatabase, window = WINDOW) {
     this.#window = window;
@@ -40,52 +48,53 @@ export class Filing {
     this.#file = db.prepare<[number, number]>('INSERT OR IGNORE INTO held_credential (holder, idx) VALUES (?, ?)');
     this.#moveBelow = db.prepare<[number]>('UPDATE filing SET below = ? WHERE id = 1');
     this.#remove = db.prepare<[number, number]>('DELETE FROM held_credential WHERE holder = ? AND idx = ?');
-    const left = db.prepare<[], Held>(
-      'SELECT idx, holder FROM credential WHERE idx >= (SELECT below FROM filing WHERE id = 1) ORDER BY idx',
-    );
-    for (const { idx, holder } of left.all()) this.#waiting.set(idx, holder);
+    this.#below = db.prepare<[], number>('SELECT below FROM filing WHERE id = 1').pluck().get() ?? 0;
+    this.#waiting = db
+      .prepare<[number], Held>('SELECT idx, holder FROM credential WHERE idx >= ? ORDER BY idx')
+      .all(this.#below);
   }
 
   /** A credential was issued; indexes only grow. */
   add(idx: number, holder: number): void {
-    this.#waiting.set(idx, holder);
+    this.#waiting.push({ idx, holder });
+    this.#added += 1;
   }
 
   /** Its row is gone. */
   remove(idx: number, holder: number): void {
-    this.#waiting.delete(idx);
+    if (idx >= this.#below) this.#gone.add(idx);
     this.#remove.run(holder, idx);
   }
 
   /** The holders of those that are not filed. */
   holders(): ReadonlySet<number> {
-    return new Set(this.#waiting.values());
+    const unfiled = [...(this.#run?.held ?? []), ...this.#waiting].filter(({ idx }) => !this.#gone.has(idx));
+    return new Set(unfiled.map(({ holder }) => holder));
   }
 
   /** Files a few, if it is time to. */
   step(): void {
+    const slice = Math.max(SLICE, AHEAD * this.#added);
+    this.#added = 0;
     const run = this.#run ?? this.#begin();
     if (run === undefined) return;
-    const end = Math.min(run.at + SLICE, run.held.length);
+    const end = Math.min(run.at + slice, run.held.length);
     for (; run.at < end; run.at += 1) {
       const next = run.held[run.at];
-      if (next !== undefined && this.#waiting.has(next.idx)) this.#file.run(next.holder, next.idx);
+      if (next !== undefined && !this.#gone.has(next.idx)) this.#file.run(next.holder, next.idx);
     }
     if (run.at < run.held.length) return;
     this.#moveBelow.run(run.below);
-    for (const { idx } of run.held) this.#waiting.delete(idx);
+    this.#below = run.below;
+    for (const idx of this.#gone) if (idx < run.below) this.#gone.delete(idx);
     this.#run = undefined;
   }
 
   #begin(): Run | undefined {
-    if (this.#waiting.size < this.#window) return undefined;
-    const held: Held[] = [];
-    let below = 0;
-    for (const [idx, holder] of this.#waiting) {
-      held.push({ idx, holder });
-      below = idx + 1;
-    }
-    this.#run = { held: held.sort(byHolder), below, at: 0 };
+    const newest = this.#waiting.at(-1);
+    if (newest === undefined || this.#waiting.length < this.#window) return undefined;
+    this.#run = { held: this.#waiting.sort(byHolder), below: newest.idx + 1, at: 0 };
+    this.#waiting = [];
     return this.#run;
   }
 }

@@ -50,6 +50,12 @@ const issue = (filing: Filing, first: number, count: number): void => {
   })();
 };
 
+/** A window's worth, of which the last few begin the run: it takes three slices. */
+const issueWindow = (filing: Filing): void => {
+  issue(filing, 0, WINDOW - 10);
+  issue(filing, WINDOW - 10, 10);
+};
+
 const ofHolder = (holder: number): number[] =>
   credentialReader(db)
     .list({ spiffeId: subject(holder) }, { limit: 10_000 })
@@ -84,7 +90,7 @@ test('each holder has the same credentials before they are filed, while they are
 
 test('a run that a crash broke off is done again by the next writer', () => {
   const filing = new Filing(db, WINDOW);
-  issue(filing, 0, WINDOW);
+  issueWindow(filing);
   expect(filed()).toBe(128);
   expect(below()).toBe(0);
   const next = new Filing(db, WINDOW);
@@ -98,7 +104,7 @@ test('a run that a crash broke off is done again by the next writer', () => {
 
 test('what was removed meanwhile is not filed, and what was filed is removed', () => {
   const filing = new Filing(db, WINDOW);
-  issue(filing, 0, WINDOW);
+  issueWindow(filing);
   // Sorted by holder: the first slice took the first holders, and 6 belongs to the last.
   for (const idx of [0, 6]) {
     db.prepare('DELETE FROM credential WHERE idx = ?').run(idx);
@@ -109,6 +115,16 @@ test('what was removed meanwhile is not filed, and what was filed is removed', (
   expect(filed()).toBe(WINDOW - 2);
   expect(ofHolder(1)).not.toContain(0);
   expect(ofHolder(7)).not.toContain(6);
+});
+
+test('however large batches are, less than two windows wait', () => {
+  const filing = new Filing(db, WINDOW);
+  const COUNT = 250;
+  for (let first = 0; first < 20 * COUNT; first += COUNT) {
+    issue(filing, first, COUNT);
+    expect(first + COUNT - filed()).toBeLessThan(2 * WINDOW);
+  }
+  expectAll(20 * COUNT - 1);
 });
 
 test('holders of what is not filed are known', () => {
