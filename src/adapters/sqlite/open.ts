@@ -7,9 +7,12 @@ export type SqliteDatabase = Database.Database;
 export const ledgerFile = (dataDir: string): string => join(dataDir, 'ledger.db');
 
 const BUSY_TIMEOUT_MS = 5000;
-/** Negative: KiB. */
-const WRITER_CACHE_KIB = -32_768;
-const READER_CACHE_KIB = -8192;
+/**
+ * Negative: KiB. Enough for what a batch touches, and no more: a commit that split a page looks through the whole cache. A
+ * reader's is empty after each commit anyway.
+ */
+const WRITER_CACHE_KIB = -4096;
+const READER_CACHE_KIB = -2048;
 
 /**
  * The writer's connection. The order matters (DEC-8): two processes that start together must wait for each other before
