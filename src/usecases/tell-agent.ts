@@ -122,9 +122,14 @@ export class AgentTales {
   cursor(): { readonly index: number; readonly line: Buffer } {
     const { index } = this.place();
     if (this.#cursor?.index !== index) {
-      this.#cursor = { index, line: syncLine({ type: 'cursor', cursor: this.place() }) };
+      this.#cursor = { index, line: this.lineOf(index) };
     }
     return this.#cursor;
+  }
+
+  /** Says that a place was reached. */
+  lineOf(index: number): Buffer {
+    return syncLine({ type: 'cursor', cursor: { epoch: this.epoch, index } });
   }
 
   bundle(): Buffer {

@@ -14,6 +14,12 @@ const TOLD_PER_TURN = 100;
 /** After a revocation all agents are told the place, but not more often than this. */
 const TICKS_PER_BROADCAST = 5;
 
+/** What kinds of them begin with. */
+const REVOCATIONS = 'revo';
+
+const about = (kind: string, changes: readonly Change[]): readonly Change[] =>
+  changes.filter((change) => change.kind.startsWith(kind));
+
 export interface TellerParts {
   readonly issuer: Issuer;
   readonly tales: AgentTales;
@@ -34,6 +40,8 @@ export class Teller {
   #isTelling = false;
   #owesAll = false;
   #ticksLeft = 0;
+  /** Called when more is to be told. */
+  #more: (() => void) | undefined;
 
   constructor(parts: TellerParts) {
     this.#parts = parts;
@@ -47,6 +55,7 @@ export class Teller {
 
   tell(changes: readonly Change[]): void {
     for (const change of changes) this.#queue.push(change);
+    this.#more?.();
     this.#run();
   }
 
@@ -89,14 +98,14 @@ export class Teller {
 
   async #tellBatch(): Promise<void> {
     const { tales, table } = this.#parts;
-    // Who is told that an authority is gone comes back at once, and must find a server that proves itself without it.
-    if (this.#queue.some(({ kind }) => kind.startsWith('authority-'))) await this.#parts.moved(tales.tainted());
+    if (about('authority-', this.#queue).length > 0) await this.#untilMoved();
     const batch = this.#queue;
     this.#queue = [];
     // The place of this batch: what is known a moment later may not be told yet.
     const { index, line } = tales.cursor();
-    const about = (kind: string): Change[] => batch.filter((change) => change.kind.startsWith(kind));
-    const [entries, revocations, authorities] = [about('entry-'), about('revo'), about('authority-')];
+    const entries = about('entry-', batch);
+    const revocations = about(REVOCATIONS, batch);
+    const authorities = about('authority-', batch);
     if (entries.length > 0) await this.#spread.entries(entries, this.#outbox);
     if (revocations.length > 0) await this.#spread.revocations(revocations, this.#outbox);
     if (authorities.length > 0) this.#outbox.add(table.all(), [tales.bundle()]);
@@ -110,6 +119,31 @@ export class Teller {
     await this.#outbox.empty(TOLD_PER_TURN, turn, (stream, lines) => {
       lines.push(line);
       this.#say(stream, index, lines, mayVoid);
+    });
+  }
+
+  /** Who is told that an authority is gone comes back at once, and must find a server that proves itself without it. */
+  async #untilMoved(): Promise<void> {
+    const moved = this.#parts.moved(this.#parts.tales.tainted()).then(() => 'moved' as const);
+    let seen = 0;
+    let next: 'more' | 'moved' = 'more';
+    while (next === 'more') {
+      const { promise: more, resolve } = Promise.withResolvers<'more'>();
+      this.#more = () => resolve('more');
+      const revocations = about(REVOCATIONS, this.#queue.slice(seen));
+      seen = this.#queue.length;
+      if (revocations.length > 0) await this.#tellAhead(revocations);
+      next = await Promise.race([moved, more]);
+    }
+    this.#more = undefined;
+  }
+
+  /** Nobody waits a second for a revocation (P2): each agent hears of it at the place that it has, and again in its order. */
+  async #tellAhead(revocations: readonly Change[]): Promise<void> {
+    await this.#spread.revocations(revocations, this.#outbox);
+    await this.#outbox.empty(TOLD_PER_TURN, turn, (stream, lines) => {
+      lines.push(this.#parts.tales.lineOf(stream.told));
+      this.#say(stream, stream.told, lines, true);
     });
   }
 

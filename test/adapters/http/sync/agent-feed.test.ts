@@ -211,3 +211,51 @@ test('that authorities changed is told once the server proves itself by those th
   await client.until('bundle', () => client.all('bundle').length === 2);
   client.close();
 });
+
+// P2
+test('revocations do not wait for that, and are told in their order once more', async () => {
+  const values = ['spiffe://example.org/one', 'spiffe://example.org/two'] as SpiffeId[];
+  const entries = values.map((spiffeId) => entryFixture({ id: spiffeId.slice(-3), spiffeId, parentId: AGENT }));
+  const created = entries.map((entry) => ({ kind: 'entry-created', entry, by: 'test', leans: { policy: 1 } }) as const);
+  await world.ledger.append({ facts: created });
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  const place = client.cursor;
+  const gate = Promise.withResolvers<void>();
+  moved = () => gate.promise;
+  await runAuthorityOperation(
+    { ...world.keeper, views: world.views },
+    { kind: 'prepare', purpose: 'jwt-svid' },
+    { by: 'test' },
+  );
+  world.follower.refresh();
+  const told = () =>
+    client.all('revocations').flatMap(({ revocations }) => revocations.map(({ target }) => target.value));
+  for (const [at, value] of values.entries()) {
+    await world.revoke({ kind: 'identity', value }, ['cutoff']);
+    world.follower.refresh();
+    await client.until(value, () => told().length === at + 1 && client.heard.at(-1)?.type === 'cursor');
+    expect(client.cursor).toEqual(place);
+  }
+  expect(client.all('bundle')).toHaveLength(1);
+  gate.resolve();
+  await client.until('bundle', () => client.all('bundle').length === 2 && client.heard.at(-1)?.type === 'cursor');
+  expect(told()).toEqual([...values, ...values]);
+  expect(client.cursor?.index).toBeGreaterThan(place?.index ?? Infinity);
+  client.close();
+});
+
+test('an agent that is banned meanwhile is told so at once', async () => {
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  moved = () => new Promise(() => undefined);
+  await runAuthorityOperation(
+    { ...world.keeper, views: world.views },
+    { kind: 'prepare', purpose: 'jwt-svid' },
+    { by: 'test' },
+  );
+  await world.revoke({ kind: 'agent', value: AGENT }, ['cutoff', 'block']);
+  world.follower.refresh();
+  await client.closed();
+  expect(client.all('bye')).toMatchObject([{ reason: 'revoked' }]);
+});
