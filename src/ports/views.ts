@@ -83,6 +83,8 @@ export interface CredentialFilter {
 
 export interface CredentialReader {
   get(id: RecordId): CredentialRow | undefined;
+  /** An agent's newest X.509-SVID, expired or not; none once its row was purged. */
+  newestOf(agent: SpiffeId): CredentialRow | undefined;
   /** Newest first; `page.after` is an id. */
   list(filter: CredentialFilter, page: Page): readonly CredentialRow[];
   count(filter: CredentialFilter): number;

@@ -16,17 +16,13 @@ export interface AgentLife {
   readonly isPastRenewal: boolean;
 }
 
-/** Enough to find an SVID behind the tokens that an agent asked for in its own name. */
-const NEWEST = 20;
 /** Renewal falls at half of the life at the latest (DEC-36); a tenth of the life later something is wrong. */
 const RENEWED_BY = 0.6;
 
 /** What is on record of an agent's SVIDs and node key. */
 export const agentLife = ({ views, clock, policy }: Reader, row: AttestationRow): AgentLife => {
   const now = unixSeconds(clock.now());
-  const newest = views.credentials
-    .list({ spiffeId: row.spiffeId }, { limit: NEWEST })
-    .find(({ credential }) => credential === 'x509-svid');
+  const newest = views.credentials.newestOf(row.spiffeId);
   const returnsUntil =
     row.nodeKey === undefined ? undefined : Math.max(row.renewUntil, (newest?.notAfter ?? 0) + policy.nodeKeyLife);
   const renewBy = newest && newest.notBefore + (newest.notAfter - newest.notBefore) * RENEWED_BY;

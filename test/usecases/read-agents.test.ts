@@ -52,3 +52,12 @@ test('one whose SVID alone was revoked still has its node key', async () => {
   await revoke(admin, ROOT, { target: { kind: 'credential', value: serial }, mode: 'revoke' });
   expect(shown()).toEqual({ serial: undefined, banned: false, evicted: false });
 });
+
+test('it is found behind any number of tokens that the agent asked for in its own name', async () => {
+  const { id: serial, attestation } = await attests();
+  const now = unixSeconds(admin.clock.now());
+  const token = { credential: 'jwt-svid', spiffeId: AGENT, role: 'agent', agent: AGENT, notAfter: now + 300 } as const;
+  for (let n = 0; n < 25; n += 1) await admin.issue({ ...token, ...(attestation !== undefined && { attestation }) });
+  expect(shown()).toEqual({ serial, banned: false, evicted: false });
+  expect(listAgents(admin, ROOT, { limit: 10 }).agents[0]?.dead).toBe(false);
+});

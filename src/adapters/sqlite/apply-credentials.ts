@@ -16,6 +16,7 @@ export class CredentialWriter {
   readonly #spend;
   readonly #attestation;
   readonly #agent;
+  readonly #agentSvid;
 
   constructor(db: SqliteDatabase, names: Names, filing: Filing) {
     this.#names = names;
@@ -38,6 +39,7 @@ export class CredentialWriter {
       `INSERT INTO agent (spiffe_id, attestation) VALUES (?, ?)
          ON CONFLICT (spiffe_id) DO UPDATE SET attestation = excluded.attestation`,
     );
+    this.#agentSvid = db.prepare('UPDATE agent SET svid = ? WHERE spiffe_id = ?');
   }
 
   issued(fact: Of<'issued'>, { index }: LedgerRecord): void {
@@ -56,6 +58,7 @@ export class CredentialWriter {
       hexToBlob(fact.predecessor),
     );
     this.#filing.add(index, holder);
+    if (fact.role === 'agent' && fact.credential === 'x509-svid') this.#agentSvid.run(index, fact.spiffeId);
     this.#spendAll(fact, index);
   }
 

@@ -70,8 +70,16 @@ const clause = (where: readonly string[]): string => (where.length === 0 ? '' : 
 
 export const credentialReader = (db: SqliteDatabase): CredentialReader => {
   const rows = new CredentialRows(db);
+  const ofAgent = db.prepare<[string], StoredCredential>(
+    `SELECT ${CREDENTIAL_COLUMNS} FROM agent g CROSS JOIN credential c ON c.idx = g.svid ${CREDENTIAL_NAMES}
+       WHERE g.spiffe_id = ?`,
+  );
   return {
     get: (id) => rows.get(id),
+    newestOf: (agent) => {
+      const row = ofAgent.get(agent);
+      return row && toCredentialRow(row);
+    },
     list: (filter, { after, limit }) => {
       const { with: places, from, where, values } = search(filter);
       const paged = after === undefined ? where : [...where, 'c.idx < (SELECT idx FROM credential WHERE id = ?)'];
