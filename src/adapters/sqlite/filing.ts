@@ -40,6 +40,8 @@ export class Filing {
   #run: Run | undefined;
   /** Not filed, and never to be. */
   readonly #gone = new Set<number>();
+  /** How many of each holder are not filed: counted when a purge asks, kept until the next run ends. */
+  #held: Map<number, number> | undefined;
   #added = 0;
 
   constructor(db: SqliteDatabase, window = WINDOW) {
@@ -58,18 +60,22 @@ export class Filing {
   add(idx: number, holder: number): void {
     this.#waiting.push({ idx, holder });
     this.#added += 1;
+    this.#held?.set(holder, (this.#held.get(holder) ?? 0) + 1);
   }
 
   /** Its row is gone. */
   remove(idx: number, holder: number): void {
-    if (idx >= this.#below) this.#gone.add(idx);
+    if (idx >= this.#below) {
+      this.#gone.add(idx);
+      this.#held?.set(holder, (this.#held.get(holder) ?? 0) - 1);
+    }
     this.#remove.run(holder, idx);
   }
 
-  /** The holders of those that are not filed. */
-  holders(): ReadonlySet<number> {
-    const unfiled = [...(this.#run?.held ?? []), ...this.#waiting].filter(({ idx }) => !this.#gone.has(idx));
-    return new Set(unfiled.map(({ holder }) => holder));
+  /** Whether any of this holder's is not filed. */
+  holds(holder: number): boolean {
+    this.#held ??= this.#count();
+    return (this.#held.get(holder) ?? 0) > 0;
   }
 
   /** Files a few, if it is time to. */
@@ -88,6 +94,17 @@ export class Filing {
     this.#below = run.below;
     for (const idx of this.#gone) if (idx < run.below) this.#gone.delete(idx);
     this.#run = undefined;
+    this.#held = undefined;
+  }
+
+  #count(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const unfiled of [this.#run?.held ?? [], this.#waiting]) {
+      for (const { idx, holder } of unfiled) {
+        if (!this.#gone.has(idx)) counts.set(holder, (counts.get(holder) ?? 0) + 1);
+      }
+    }
+    return counts;
   }
 
   #begin(): Run | undefined {

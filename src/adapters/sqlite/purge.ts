@@ -44,7 +44,7 @@ export interface Forgetting {
   credential(id: RecordId): void;
   revocation(id: RecordId): void;
   readonly names: Pick<Names, 'forgetHolder' | 'forgetName'>;
-  readonly filing: Pick<Filing, 'remove' | 'holders'>;
+  readonly filing: Pick<Filing, 'remove' | 'holds'>;
 }
 
 interface GoneHolder {
@@ -161,9 +161,8 @@ export class Purge {
   /** Whoever holds no credential any more is forgotten, and so is the agent that nobody came through. */
   #forgetHolders(holders: ReadonlySet<number>): void {
     const agents = new Set<number>();
-    const notFiled = holders.size === 0 ? holders : this.#forgetting.filing.holders();
     for (const holder of holders) {
-      if (notFiled.has(holder)) continue;
+      if (this.#forgetting.filing.holds(holder)) continue;
       const gone = this.#sql.removeHolder.get(holder);
       if (!gone) continue;
       this.#forgetting.names.forgetHolder(gone.subject, gone.entry, gone.agent);
