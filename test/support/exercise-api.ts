@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import type { Answered } from './http.ts';
 import type { Journey } from './journey.ts';
 import type { Client, ClientRequest } from './journey-client.ts';
-import { type ApiDocument, DocumentedApi, type MadeRequest } from './schema-requests.ts';
+import { type ApiDocument, DocumentedApi, type Known, type MadeRequest } from './schema-requests.ts';
 import type { Choices } from './schema-values.ts';
 
 type Send = (path: string, request?: ClientRequest) => Promise<Answered>;
@@ -64,6 +64,28 @@ const waysOf = async (journey: Journey): Promise<readonly Way[]> => {
   ];
 };
 
+/** One of each kind of record, made anew each time: whoever is asked next may delete, ban or revoke it. */
+const makeRecords = async (journey: Journey): Promise<Known> => {
+  const id = `made-${randomUUID()}`;
+  const identifier = `https://${id}.example.org`;
+  await journey.entry(id);
+  await journey.administer('POST', '/v1/admin/resources', {
+    identifier,
+    scopes: [{ name: 'read' }],
+    bindings: ['mtls'],
+  });
+  const { spiffeId, serial } = await journey.attest({ agent: true });
+  const revocation = await journey.revoke({ kind: 'identity', value: `spiffe://example.org/${id}/gone` });
+  return {
+    '/v1/admin/entries/': id,
+    '/v1/admin/resources/': identifier,
+    '/v1/admin/agents/': spiffeId,
+    '/v1/admin/credentials/': serial,
+    '/v1/admin/explain/': serial,
+    '/v1/admin/revocations/': revocation.id,
+  };
+};
+
 export interface Exercised {
   readonly requests: number;
   /** How many were answered with success. */
@@ -111,7 +133,7 @@ export const exerciseApi = async (
   for (let round = 0; goOn(round); round++) {
     for (const way of await waysOf(journey)) {
       const document = (await way.send('/openapi.json')).json() as unknown as ApiDocument;
-      const api = new DocumentedApi(document);
+      const api = new DocumentedApi(document, await makeRecords(journey));
       for (const operation of api.operations) await askOnce(way, api, operation);
     }
   }

@@ -36,14 +36,28 @@ const formOf = (value: unknown): string => {
   return form.toString();
 };
 
+/** What stands on record, by the part of a path before the parameter that names it: `/v1/admin/entries/`. */
+export type Known = Readonly<Record<string, string>>;
+
+interface Parameter {
+  readonly name: string;
+  readonly schema: object;
+  /** As it is sent. */
+  readonly value: string;
+}
+
+const MAX_PARAMETER = 500;
+
 /** What an answer says to a request besides being an answer; see `problems`. */
 export class DocumentedApi {
   readonly operations: readonly { readonly method: string; readonly path: string }[];
   readonly #document: ApiDocument;
   readonly #ajv = new Ajv2020({ strict: false, logger: false, validateFormats: false });
+  readonly #known: Known;
 
-  constructor(document: ApiDocument) {
+  constructor(document: ApiDocument, known: Known = {}) {
     this.#document = document;
+    this.#known = known;
     this.#ajv.addSchema(document, 'api');
     this.operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => ({ method, path })),
@@ -54,17 +68,18 @@ export class DocumentedApi {
   request({ method, path }: { readonly method: string; readonly path: string }, choices: Choices): MadeRequest {
     const { parameters = [], requestBody } = this.#operation(method, path);
     const isSpoiling = choices.below(3) === 0;
+    const isSpoilingParameters = isSpoiling && (requestBody === undefined || choices.below(3) === 0);
     const made = parameters.map((parameter) => {
-      const value = textOf(memberFor(parameter.name, parameter.schema, choices));
-      return { ...parameter, value: isSpoiling && choices.below(3) === 0 ? textOf(spoiled(value, choices)) : value };
+      const value =
+        this.#knownFor(path, parameter, choices) ?? textOf(memberFor(parameter.name, parameter.schema, choices));
+      const sent = isSpoilingParameters && choices.below(2) === 0 ? textOf(spoiled(value, choices)) : value;
+      return { ...parameter, value: sent.slice(0, MAX_PARAMETER) };
     });
     const inPath = made.filter((each) => each.in === 'path');
     const inQuery = made.filter((each) => each.in === 'query' && (each.required === true || choices.below(2) === 0));
-    const query = new URLSearchParams(
-      inQuery.map(({ name, value }): [string, string] => [name, value.slice(0, 500)]),
-    ).toString();
+    const query = new URLSearchParams(inQuery.map(({ name, value }): [string, string] => [name, value])).toString();
     const filled = inPath.reduce(
-      (whole, { name, value }) => whole.replace(`{${name}}`, encodeURIComponent(value.slice(0, 500)) || '%20'),
+      (whole, { name, value }) => whole.replace(`{${name}}`, encodeURIComponent(value) || '%20'),
       path,
     );
     const body = requestBody && this.#body(requestBody.content, isSpoiling, choices);
@@ -72,8 +87,20 @@ export class DocumentedApi {
       method: method.toUpperCase(),
       path: query === '' ? filled : `${filled}?${query}`,
       ...(body?.text !== undefined && { body: body.text, headers: { 'content-type': body.type } }),
-      isAllowed: body?.isAllowed ?? true,
+      isAllowed: (body?.isAllowed ?? true) && [...inPath, ...inQuery].every((each) => this.#isAllowed(each)),
     };
+  }
+
+  #knownFor(path: string, parameter: { name: string; in: string }, choices: Choices): string | undefined {
+    if (parameter.in !== 'path' || choices.below(4) === 0) return undefined;
+    return this.#known[path.slice(0, path.indexOf('{'))];
+  }
+
+  /** What is empty counts as absent. */
+  #isAllowed({ schema, value }: Parameter): boolean {
+    const { type } = schema as { readonly type?: string };
+    const isNumber = type === 'integer' || type === 'number';
+    return value === '' || this.#validator(schema)(isNumber ? Number(value) : value);
   }
 
   /** Why `answer` is not what the document lets one expect of `request`; empty when it is. */
@@ -87,7 +114,7 @@ export class DocumentedApi {
     const documented = responses[String(status)];
     if (status >= 500) return [`${status}: ${text.slice(0, 200)}`];
     if (documented === undefined) return [`the status ${status} is not documented: ${text.slice(0, 200)}`];
-    if (!request.isAllowed && status < 400) return [`${status} for a body that the document does not allow`];
+    if (!request.isAllowed && status < 400) return [`${status} for what the document does not allow`];
     const type = String(headers['content-type'] ?? '').split(';')[0] ?? '';
     if (documented.content === undefined) return text === '' ? [] : ['a body where none is documented'];
     const media = Object.keys(documented.content).find((each) => each.split(';')[0] === type);

@@ -30,7 +30,7 @@ const Plan = z.object({
       id: z.string().optional(),
       name: z.string(),
       revision: z.int().optional(),
-      changes: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+      changes: z.array(z.object({ field: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
     }),
   ),
 });

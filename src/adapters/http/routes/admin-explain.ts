@@ -82,7 +82,7 @@ export const explainRoutes = (issuer: Issuer): readonly Route[] => [
         requireEverywhere(admin);
         const after = query.after === undefined ? undefined : parseCursor(query.after);
         const { changes, cursor } = readChanges(issuer, after, pageOf(query).limit);
-        const rendered = changes.map((change) => ({ ...change, cursor: formatCursor(change.cursor) }));
+        const rendered = changes.map(({ kind, subject, cursor: at }) => ({ cursor: formatCursor(at), kind, subject }));
         return { body: { changes: rendered, cursor: formatCursor(cursor) } };
       }),
   }),
