@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { readCertificate } from '../../src/formats/certificate.ts';
 import { assembleCsr, csrInfo, writeCsr } from '../../src/formats/csr-writer.ts';
 import {
@@ -64,6 +64,12 @@ test('what a request wishes for is not what it gets', async () => {
   ]);
 });
 
+/** Nobody has its private half, and nobody is to find out whether it signed. */
+const hugeRsa = (bytes: number): Buffer => {
+  const n = Buffer.alloc(bytes, 0xff).toString('base64url');
+  return spkiOf({ publicKey: createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' }) });
+};
+
 const point = key.spki.subarray(-65);
 const EC = objectIdentifier('1.2.840.10045.2.1');
 const P256 = objectIdentifier('1.2.840.10045.3.1.7');
@@ -82,7 +88,8 @@ test.each<[string, () => Uint8Array]>([
     'r‖s in place of DER',
     () => assembleCsr(info, 'ES256', sign('sha256', info, { key: key.privateKey, dsaEncoding: 'ieee-p1363' })),
   ],
-  ['a compressed point', () => curveKey(Buffer.concat([Buffer.of(2), point.subarray(1, 33)]))],
+  // The key that signed, so that nothing but its form is wrong.
+  ['a compressed point', () => curveKey(Buffer.concat([Buffer.of(2 + ((point[64] ?? 0) & 1)), point.subarray(1, 33)]))],
   ['a point off its curve', () => curveKey(offCurve)],
   ['the point at infinity', () => curveKey(Buffer.of(0))],
   ['a curve written out', () => curveKey(point, sequence(smallInteger(1)))],
@@ -106,6 +113,8 @@ test.each<[string, () => Uint8Array]>([
   ['secp256k1', () => spkiOf(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }))],
   ['Ed25519', () => spkiOf(generateKeyPairSync('ed25519'))],
   ['RSA of 1024 bits', () => spkiOf(generateKeyPairSync('rsa', { modulusLength: 1024 }))],
+  ['RSA of 4,104 bits', () => hugeRsa(513)],
+  ['RSA of 40,000 bits', () => hugeRsa(5000)],
   ['RSA with e = 3', () => spkiOf(generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }))],
 ])('%s is unsupported_key', async (_what, spki) => {
   expect(codeOf(await ask(signed(infoOver(spki()))))).toBe('400 unsupported_key');

@@ -110,13 +110,15 @@ const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(dept
 const header = JSON.stringify(headerOf(key));
 const payload = (): string => JSON.stringify(claimsOf('ci'));
 const into = (json: string, member: string): string => `${json.slice(0, -1)},${member}}`;
+/** In front, so that the good one of two is the last, which lax readers keep. */
+const before = (json: string, member: string): string => `{${member},${json.slice(1)}`;
 
 test.each<[string, () => string]>([
   ['an unknown crit', () => signedText(into(header, '"crit":["exp"],"exp":1'), payload())],
   ['an empty crit', () => signedText(into(header, '"crit":[]'), payload())],
   ['b64 false', () => signedText(into(header, '"b64":false'), payload())],
-  ['alg twice', () => signedText(into(header, '"alg":"none"'), payload())],
-  ['kid twice, in other letters', () => signedText(into(header, '"\\u006bid":"x"'), payload())],
+  ['alg twice', () => signedText(before(header, '"alg":"none"'), payload())],
+  ['kid twice, in other letters', () => signedText(before(header, '"\\u006bid":"x"'), payload())],
   ['sub twice', () => signedText(header, into(payload(), '"sub":"admin"'))],
   ['a header of the runtime', () => signedText(into(header, '"__proto__":{"alg":"none"}'), payload())],
   ['claims of the runtime', () => signedText(header, into(payload(), '"__proto__":{"sub":"admin"}'))],

@@ -123,21 +123,26 @@ const handshake = async (options: ConnectionOptions): Promise<TLSSocket> => {
   return socket;
 };
 
-/** Asks for something on a bare connection, so that tickets, if there are any, have come. */
+/**
+ * Asks for something on a bare connection, so that tickets, if there are any, have come. Those of TLS 1.2 come with the
+ * handshake, and a closed connection gives no session.
+ */
 const sessionsOf = async (options: ConnectionOptions): Promise<readonly Buffer[]> => {
-  const sessions: Buffer[] = [];
   const socket = await handshake(options);
+  const own = socket.getSession();
+  const sessions: Buffer[] = own ? [own] : [];
   socket.on('session', (session: Buffer) => sessions.push(session));
   socket.write('GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
   socket.resume();
   await once(socket, 'close');
-  const own = socket.getSession();
-  return own ? [...sessions, own] : sessions;
+  return sessions;
 };
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)('no session is resumed with %s', async (version) => {
   const tls = { minVersion: version, maxVersion: version, cert: agent.cert, key: agent.keyPem };
-  for (const session of await sessionsOf(tls)) {
+  const sessions = await sessionsOf(tls);
+  expect(sessions.length).toBeGreaterThan(0); // there is something to try
+  for (const session of sessions) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       const socket = await handshake({ ...tls, session });
       expect(socket.isSessionReused()).toBe(false); // DEC-19
