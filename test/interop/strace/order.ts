@@ -1,14 +1,23 @@
 import { join } from 'node:path';
 import { Agent as TlsAgent, request } from 'node:https';
 import type { Socket } from 'node:net';
-import { csrOf, type JwtAnswer, type X509Answer } from '../../../scripts/crash/credentials.ts';
-import { Population } from '../../../scripts/crash/population.ts';
+import {
+  csrOf,
+  heldToken,
+  type JwtAnswer,
+  type Svid,
+  svidOf,
+  type X509Answer,
+} from '../../../scripts/crash/credentials.ts';
+import { Population, RESOURCE } from '../../../scripts/crash/population.ts';
 import { newKey } from '../../support/x509.ts';
 import { check, pidOf, report, settle, start, trace, type World } from './harness.ts';
 import { type SystemCall, systemCalls } from './system-calls.ts';
 
 const CONNECTIONS = 8;
 const REQUESTS = 12;
+/** Which of an agent's requests is for somebody new: few may attest from one address in a second (DEC-21). */
+const NEWCOMER = 3;
 
 /** What a connection was answered, in order: the serial or `jti` of each credential. */
 interface Connection {
@@ -16,13 +25,19 @@ interface Connection {
   readonly ids: readonly string[];
 }
 
-const post = (agent: TlsAgent, url: string, path: string, body: object): Promise<{ port: number; text: string }> =>
+interface Asked {
+  readonly path: string;
+  readonly type: string;
+  readonly body: string;
+}
+
+const post = (agent: TlsAgent, url: string, { path, type, body }: Asked): Promise<{ port: number; text: string }> =>
   new Promise((resolve, reject) => {
     let port = 0;
     const outgoing = request(`${url}${path}`, {
       method: 'POST',
       agent,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': type },
     });
     outgoing.once('socket', (socket: Socket) => {
       port = socket.localPort ?? 0;
@@ -34,32 +49,77 @@ const post = (agent: TlsAgent, url: string, path: string, body: object): Promise
       for await (const chunk of response) chunks.push(chunk as Buffer);
       resolve({ port, text: Buffer.concat(chunks).toString() });
     });
-    outgoing.end(JSON.stringify(body));
+    outgoing.end(body);
   });
 
-/** X.509-SVIDs and JWT-SVIDs in turn. */
-const askFor = (nth: number, { entry }: World): [string, object] =>
-  nth % 2 === 0
-    ? ['/v1/svids/x509', { items: [{ csr: csrOf(newKey()), entryId: entry.id }] }]
-    : ['/v1/svids/jwt', { items: [{ audience: ['spiffe://example.org/peer'], entryId: entry.id }] }];
+/** What a client asks for, one request after another. */
+type Asking = (nth: number) => Promise<Asked> | Asked;
+
+const json = (path: string, body: object): Asked => ({ path, type: 'application/json', body: JSON.stringify(body) });
+
+/** An agent's requests: X.509-SVIDs and JWT-SVIDs in turn, and once an identity for a newcomer. */
+const byAgent =
+  ({ all, entry }: World): Asking =>
+  async (nth) => {
+    const csr = csrOf(newKey());
+    if (nth !== NEWCOMER) {
+      return nth % 2 === 0
+        ? json('/v1/svids/x509', { items: [{ csr, entryId: entry.id }] })
+        : json('/v1/svids/jwt', { items: [{ audience: ['spiffe://example.org/peer'], entryId: entry.id }] });
+    }
+    const { body } = await all.lives.administer('POST', '/v1/admin/join-tokens', { agent: all.name('newcomer') });
+    const { token } = body as { token?: string };
+    return json('/v1/attest', { type: 'join_token', evidence: { token }, csr });
+  };
+
+const byWorkload =
+  ({ spiffeId }: Svid): Asking =>
+  () => ({
+    path: '/oauth2/token',
+    type: 'application/x-www-form-urlencoded',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: spiffeId,
+      resource: RESOURCE,
+    }).toString(),
+  });
+
+interface Answer extends Partial<X509Answer>, Partial<JwtAnswer> {
+  readonly access_token?: string;
+  readonly items?: readonly (Partial<X509Answer> & Partial<JwtAnswer>)[];
+}
 
 const idOf = (text: string): string => {
-  const [item] = (JSON.parse(text) as { items: (Partial<X509Answer> & Partial<JwtAnswer>)[] }).items;
-  const id = item?.serial ?? item?.jti;
+  const answer = JSON.parse(text) as Answer;
+  if (answer.access_token !== undefined) {
+    const held = heldToken(answer.access_token);
+    return held.held === 'credential' ? held.id : '';
+  }
+  const { serial, jti } = answer.items?.[0] ?? answer;
+  const id = serial ?? jti;
   if (id === undefined) throw new Error(text);
   return id;
 };
 
-const connect = async (world: World, url: string) => {
-  const { cert, keyPem } = world.agent;
+/** A workload's SVID, which its agent got for it. */
+const workloadOf = async ({ all, agent, entry }: World): Promise<Svid> => {
+  const key = newKey();
+  const items = [{ csr: csrOf(key), entryId: entry.id }];
+  const answer = await all.lives.api(agent).postJson('/v1/svids/x509', { items });
+  const [svid] = (answer.json() as { items?: X509Answer[] }).items ?? [];
+  if (!svid) throw new Error(answer.text);
+  return svidOf(svid, key);
+};
+
+const connect = async ({ cert, keyPem }: Svid, url: string, asking: Asking) => {
   const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false, cert, key: keyPem });
   // The handshake is over before anyone looks.
-  const { port } = await post(agent, url, ...askFor(0, world));
+  const { port } = await post(agent, url, await asking(0));
   return {
     close: () => agent.destroy(),
     work: async (): Promise<Connection> => {
       const ids: string[] = [];
-      for (let nth = 0; nth < REQUESTS; nth += 1) ids.push(idOf((await post(agent, url, ...askFor(nth, world))).text));
+      for (let nth = 0; nth < REQUESTS; nth += 1) ids.push(idOf((await post(agent, url, await asking(nth))).text));
       return { port, ids };
     },
   };
@@ -131,7 +191,14 @@ export const recordedBeforeAnswered = async (folder: string): Promise<void> => {
   const server = await start(dataDir);
   all.begin(server.life);
   const world = await settle(all, dataDir);
-  const opened = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(world, server.life.api)));
+  const workload = await workloadOf(world);
+  const opened = await Promise.all(
+    Array.from({ length: CONNECTIONS }, (_, at) =>
+      at % 4 === 3
+        ? connect(workload, server.life.api, byWorkload(workload))
+        : connect(world.agent, server.life.api, byAgent(world)),
+    ),
+  );
   const seen = await trace(pidOf(server.life), ['-f', '-yy', '-x', '-s', TEXT, '-e', CALLS]);
   const connections = await Promise.all(opened.map(({ work }) => work()));
   const log = await seen.end();
