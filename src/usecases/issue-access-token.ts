@@ -7,6 +7,7 @@ import type { OAuthClient } from './authenticate-client.ts';
 import type { Issuer } from './issuer.ts';
 import { issueItem } from './item-outcome.ts';
 import { type IssuedJwt, planJwt } from './jwt-issuance.ts';
+import { askedText } from './record-denial.ts';
 
 /** The parameters of a client credentials request (RFC 6749 §4.4.2, RFC 8707 §2), absent ones left out. */
 export interface ClientCredentialsRequest {
@@ -105,8 +106,8 @@ export const issueAccessToken = async (
       caller: client.row.id,
       source,
       asked: {
-        scope: (request.scope ?? '').slice(0, 512),
-        resource: [...request.resource, ...request.audience].join(' ').slice(0, 512),
+        scope: askedText(request.scope ?? ''),
+        resource: askedText([...request.resource, ...request.audience].join(' ')),
       },
     }),
     () => decide(issuer, client, request),

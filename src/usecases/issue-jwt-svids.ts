@@ -7,6 +7,7 @@ import { entryUnderAgent, groupLeans, ownEntry, type Parents, parentsOf } from '
 import type { Issuer } from './issuer.ts';
 import { issueItem, type ItemOutcome } from './item-outcome.ts';
 import { type IssuedJwt, type JwtIntent, planJwt } from './jwt-issuance.ts';
+import { askedText } from './record-denial.ts';
 import { checkMayAskForSvids } from './svid-callers.ts';
 
 /** One JWT-SVID. Without `entryId` it is for the caller's own identity (agentless). */
@@ -93,7 +94,7 @@ export const issueJwtSvids = async (
           operation: 'jwt-svid',
           caller: caller.serial,
           source,
-          asked: { audience: item.audience.join(' ').slice(0, 512) },
+          asked: { audience: askedText(item.audience.join(' ')) },
           ...(caller.role === 'agent' && { agent: caller.spiffeId }),
           ...(item.entryId === undefined ? { spiffeId: caller.spiffeId } : { entry: item.entryId }),
         }),

@@ -10,6 +10,12 @@ export type DenialSubject = Omit<Denied, 'kind' | 'id' | 'code' | 'reason'>;
 
 type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
 
+/** Characters of what a caller asked for that a denial remembers. */
+const MAX_ASKED = 512;
+
+/** As much of a caller's text as a denial remembers. The cut may halve a surrogate pair, and halves cannot be recorded. */
+export const askedText = (text: string): string => text.slice(0, MAX_ASKED).toWellFormed();
+
 /** The `denied` fact for a refusal. */
 export const denialOf = (
   issuer: Pick<Issuer, 'clock' | 'entropy'>,
