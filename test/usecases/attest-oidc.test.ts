@@ -110,6 +110,19 @@ describe('a token is the first key’s that shows it', () => {
     expect(reason()).toMatch(/expired/);
   });
 
+  // RFC 7519 §2
+  test.each([
+    ['a fraction', NOW + 300.5, NOW + 332],
+    ['the last second that a record can hold', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    ['a time beyond that', 1e300, Number.MAX_SAFE_INTEGER],
+  ])('one that ends at %s, too', async (_what, exp, until) => {
+    const evidence = { token: await token({ sub: 'job', exp }) };
+    await attestWith(it, 'oidc', evidence);
+    expect(it.facts('attested').at(-1)?.spends).toMatchObject([{ kind: 'evidence', until }]);
+    await expect(attestWith(it, 'oidc', evidence)).rejects.toThrow(refused);
+    expect(reason()).toBe('evidence was used before');
+  });
+
   test('of twenty at once, one', async () => {
     const evidence = { token: await token({ sub: 'job' }) };
     const tries = await Promise.allSettled(Array.from({ length: 20 }, () => attestWith(it, 'oidc', evidence)));

@@ -129,6 +129,13 @@ const refuseForgotten = ({ claims }: VerifiedOidcToken, reopenedAt: Instant | un
   throw evidenceRefused('token: it is from before the store was brought back');
 };
 
+/**
+ * A token is remembered for as long as it could come again, the leeway included. `exp` is its issuer's: with a fraction it is
+ * as good as without one, and so is one that no record can hold (RFC 7519 §2).
+ */
+const rememberedUntil = (expiresAt: number): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(expiresAt) + LEEWAY_SECONDS + 1);
+
 const proofOf = (
   { config }: KnownIssuer,
   verified: VerifiedOidcToken,
@@ -142,8 +149,7 @@ const proofOf = (
     evidence,
     roles: config.agents === true ? ['agentless', 'agent'] : ['agentless'],
     agent: agentId(trustDomain, TYPE, who),
-    // Remembered for as long as the token could come again, the leeway included.
-    spends: [{ kind: 'evidence', key: evidence, spki, until: verified.expiresAt + LEEWAY_SECONDS + 1 }],
+    spends: [{ kind: 'evidence', key: evidence, spki, until: rememberedUntil(verified.expiresAt) }],
     renewable: false,
   };
 };
