@@ -2,6 +2,7 @@ import type { Entry } from '../domain/entry.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
+import { type AgentScope, parentIdsOf } from './agent-scope.ts';
 import type { Issuer } from './issuer.ts';
 import type { StandAside } from './slices.ts';
 
@@ -85,18 +86,26 @@ export class AgentRevocations {
     return this.#issuer.follower.revocations.hitting({ spiffeId, entry: id });
   }
 
-  /** Whether an agent with these entries has to know of a revocation. */
-  concerns(target: RevocationTarget, agent: SpiffeId, entries: readonly Pick<Entry, 'id' | 'spiffeId'>[]): boolean {
-    const { kind, value } = target;
+  /**
+   * Whether an agent has to know of a revocation: one of itself, of an entry under it or its groups, or of what came through it.
+   * Looks up what the revocation names, and reads no entries to find out.
+   */
+  concerns({ kind, value }: RevocationTarget, scope: Pick<AgentScope, 'agent' | 'groups'>): boolean {
+    const { entries } = this.#issuer.views;
+    const { agent } = scope;
+    const parents = parentIdsOf(scope);
+    const id = value as SpiffeId;
     switch (kind) {
       case 'agent':
-        return value === agent;
+        return id === agent;
       case 'identity':
-        return value === agent || entries.some(({ spiffeId }) => spiffeId === value);
+        return id === agent || parents.some((parentId) => entries.count({ spiffeId: id, parentId }) > 0);
       case 'prefix':
-        return [agent, ...entries.map(({ spiffeId }) => spiffeId)].some((id) => isPathPrefix(value as SpiffeId, id));
-      case 'entry':
-        return entries.some(({ id }) => id === value);
+        return isPathPrefix(id, agent) || parents.some((parentId) => entries.count({ prefix: id, parentId }) > 0);
+      case 'entry': {
+        const entry = entries.get(value);
+        return entry !== undefined && parents.includes(entry.parentId);
+      }
       default:
         return agentBehind(this.#issuer, value) === agent;
     }

@@ -12,6 +12,7 @@ import { EntriesUnder, type UnderParent } from './entries-under.ts';
 import { ExpiringEntries } from './expiring-entries.ts';
 import type { Issuer } from './issuer.ts';
 import { readTrusted } from './published-documents.ts';
+import { pagesOf } from './slices.ts';
 import { syncBundle } from './sync-bundle.ts';
 import { entryLines, releaseLines, removalLines, revocationLines } from './told-lines.ts';
 
@@ -23,6 +24,9 @@ export const SYNC_LEASE = 15;
 
 /** Whoever missed more changes than this is told everything. */
 const MOST_CHANGES = 1000;
+
+/** Of which it is found out at once whom they concern: for a prefix all entries of an agent are gone through. */
+const REVOCATIONS_PER_PART = 10;
 
 /** Lines that end with a cursor, and its index; in parts, each worked out when it is asked for. */
 export interface Tale {
@@ -162,9 +166,9 @@ export class AgentTales {
     const entries = this.#entriesSince(scope, changes);
     if (entries === undefined) return undefined;
     const hasAuthorities = changes.some(({ kind }) => kind.startsWith('authority-'));
-    const revocations = this.#revocationsSince(scope, changes);
+    const revoked = new Set(changes.filter(({ kind }) => kind.startsWith('revo')).map(({ subject }) => subject));
     const bundle = hasAuthorities ? [this.bundle()] : [];
-    return { index, parts: [[...entries, ...revocations, ...bundle, line]] };
+    return { index, parts: this.#partsSince(scope, entries, [...revoked], [...bundle, line]) };
   }
 
   /** Lines for those who are told of a parent's entries from now on. */
@@ -257,14 +261,27 @@ export class AgentTales {
     return groups.some((group) => !isLiveEntry(group, now));
   }
 
-  #revocationsSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] {
-    const ids = changes.filter(({ kind }) => kind.startsWith('revo')).map(({ subject }) => subject as RecordId);
-    if (ids.length === 0) return [];
-    const entries = parentIdsOf(scope).flatMap((parent) => this.#under.all(parent, parent !== scope.agent).live);
-    return [...new Set(ids)].flatMap((id) => {
-      const told = this.revocation(id);
-      const isTold = told && this.revocations.concerns(told.revocation.target, scope.agent, entries);
-      return isTold ? told.lines : [];
-    });
+  *#partsSince(
+    scope: AgentScope,
+    entries: readonly Buffer[],
+    revoked: readonly string[],
+    end: readonly Buffer[],
+  ): Generator<readonly Buffer[]> {
+    // Each part waits for the next one, so that a short tale is a single one.
+    let lines = entries;
+    let isFirst = true;
+    for (const ids of pagesOf(revoked, REVOCATIONS_PER_PART)) {
+      if (!isFirst) yield lines;
+      const told = ids.flatMap((id) => this.#revocationFor(scope, id as RecordId));
+      lines = isFirst ? [...lines, ...told] : told;
+      isFirst = false;
+    }
+    yield [...lines, ...end];
+  }
+
+  /** Nothing when it does not concern the agent. */
+  #revocationFor(scope: AgentScope, id: RecordId): readonly Buffer[] {
+    const told = this.revocation(id);
+    return told && this.revocations.concerns(told.revocation.target, scope) ? told.lines : [];
   }
 }
