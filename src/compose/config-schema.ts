@@ -71,8 +71,12 @@ const session = () =>
 const limits = () =>
   z.strictObject({
     attestPerSource: whole(1, 100_000).default(10).describe('Attestations per second from one network address.'),
-    signPerWorkload: whole(1, 100_000).default(50).describe('Signatures per second for one workload.'),
-    signPerAgent: whole(1, 1_000_000).default(500).describe('Signatures per second for one agent.'),
+    signPerWorkload: whole(1, 100_000)
+      .default(50)
+      .describe('Signatures per second for one workload, and as many validations.'),
+    signPerAgent: whole(1, 1_000_000)
+      .default(500)
+      .describe('Signatures per second for one agent, and as many validations.'),
     connections: whole(1, 1_000_000)
       .default(10_000)
       .describe(

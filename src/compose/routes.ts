@@ -50,8 +50,10 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
     ),
     ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
     ...helloRoutes(issuer, fleet),
-    ...syncRoutes(issuer, feed),
-    ...validateRoutes(issuer),
+    ...syncRoutes(issuer, feed, ({ spiffeId }) => limits.feed(spiffeId)),
+    ...validateRoutes(issuer, ({ spiffeId, role, row }) =>
+      limits.validation(spiffeId, role === 'agent' ? 'agent' : 'workload', ownRate(row.entry)),
+    ),
     ...adminRoutes(issuer, presence),
     ...authorityRoutes(issuer, keeper),
     ...publicDocumentRoutes(documents),

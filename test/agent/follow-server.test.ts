@@ -9,6 +9,7 @@ import { hurried, noting } from '../support/agent-feed.ts';
 import { newStatePath } from '../support/agent-folder.ts';
 import { keepingLogger } from '../support/http.ts';
 import { Journey, type JourneyOptions } from '../support/journey.ts';
+import { testTime } from '../support/journey-time.ts';
 import { testEntropy } from '../support/ledger.ts';
 import { eventually } from '../support/manual-time.ts';
 import { journeyAnchor, startAgent, type TestAgent, tokenFor } from '../support/own-agent.ts';
@@ -188,4 +189,33 @@ test('a server that restarts is followed again, from where it was, by the same i
   await eventually(() => told.includes('+after'), 500_000);
   expect(told.filter((each) => each === 'reset')).toHaveLength(1);
   expect([agent.keeper.current()?.serial, agent.heard]).toEqual([serial, ['identity', 'identified']]);
+});
+
+test('whoever opened the feed too often waits as the server says, and comes back', async () => {
+  const { clock, timers } = testTime(systemClock.now());
+  const limited = await Journey.start({ clock, timers });
+  cleanUp.push(() => limited.stop());
+  const agent = startAgent({
+    path: newPath(),
+    clock,
+    timers: systemTimers,
+    urls: [new URL(limited.server.ready.api)],
+    anchor: journeyAnchor(limited),
+    evidence: await tokenFor(limited, 'hasty'),
+  });
+  cleanUp.push(() => agent.stop());
+  agent.keeper.start();
+  await agent.keeper.step();
+  await agent.trust.ready();
+  for (let count = 0; count < 10; count += 1) {
+    (await agent.server.sync(undefined, new AbortController().signal)).close();
+  }
+  const { follower, pauses, told } = follow(agent);
+  await eventually(() => pauses.length > 3);
+  expect(Math.min(...pauses.slice(0, 3))).toBeGreaterThanOrEqual(1000);
+  expect(told).toEqual([]);
+  clock.advance(1000);
+  await eventually(() => follower.isCurrent());
+  // It was no reason to doubt its identity.
+  expect(agent.heard).toEqual(['identity', 'identified']);
 });

@@ -2,6 +2,7 @@ import { Journey, csrOf, type Held, recordedFacts } from '../support/journey.ts'
 import type { Answered } from '../support/http.ts';
 import type { Client } from '../support/journey-client.ts';
 import { testTime } from '../support/journey-time.ts';
+import { NotUpgraded, SyncClient } from '../support/sync-client.ts';
 import { newKey } from '../support/x509.ts';
 
 /** What a caller cannot make the server do: sizes, depths, numbers, rates (design.md §10, DEC-5, DEC-21). */
@@ -28,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => journey.stop());
 
 /** Every test begins with full buckets. */
-beforeEach(() => clock.advance(5_000));
+beforeEach(() => clock.advance(10_000));
 
 const code = (answer: Answered): string => `${answer.status} ${String(answer.json()['code'])}`;
 
@@ -179,6 +180,42 @@ describe('rates', () => {
     const items = (length: number) => ({ items: Array.from({ length }, () => ({ audience: ['db'] })) });
     expect((await own.postJson('/v1/svids/jwt', items(20))).status).toBe(200);
     expect((await own.postJson('/v1/svids/jwt', items(1))).status).toBe(429);
+  });
+
+  test('of validations, as many as signings and beside them', async () => {
+    const held = await journey.attest({ entry: 'job' });
+    const own = journey.api(held);
+    const ask = () => own.postJson('/v1/validate', { credential: held.cert });
+    const answers = await Promise.all(Array.from({ length: 8 }, ask));
+    const limited = answers.filter(({ status }) => status === 429);
+    expect([limited.length, limited[0]?.json()['code']]).toEqual([3, 'rate_limited']);
+    expect(Number(limited[0]?.headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    expect((await own.postJson('/v1/svids/jwt', { items: [{ audience: ['db'] }] })).status).toBe(200);
+    clock.advance(1_000);
+    expect((await ask()).json()['status']).toBe('valid');
+  });
+
+  test('of openings of the feed, per agent', async () => {
+    const { api } = journey.server.ready;
+    const open = async (held: Held): Promise<number> => {
+      const stream = await SyncClient.open(api, held).catch((error: NotUpgraded) => error);
+      if (stream instanceof NotUpgraded) {
+        expect([JSON.parse(stream.body), stream.head]).toEqual([
+          expect.objectContaining({ code: 'rate_limited' }),
+          expect.stringMatching(/retry-after: 1\r\n/i),
+        ]);
+        return stream.status;
+      }
+      stream.close();
+      return 101;
+    };
+    const statuses: number[] = [];
+    for (let count = 0; count < 12; count += 1) statuses.push(await open(agent));
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 101), 429, 429]);
+    // Another one comes from the same address.
+    expect(await open(await journey.attest({ agent: 'neighbour' }))).toBe(101);
+    clock.advance(1_000);
+    expect([await open(agent), await open(agent)]).toEqual([101, 429]);
   });
 });
 

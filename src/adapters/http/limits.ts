@@ -2,7 +2,7 @@ import { Refusal } from '../../domain/refusal.ts';
 import { sourceKey } from '../../formats/ip-address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Route } from './route.ts';
-import type { TokenBuckets } from './token-buckets.ts';
+import type { Rate, TokenBuckets } from './token-buckets.ts';
 
 export type SourceLimit = NonNullable<Route['sourceLimit']>;
 
@@ -14,6 +14,12 @@ export interface LimitOptions {
 }
 
 export const DEFAULT_LIMITS: LimitOptions = { perSource: { attest: 10 }, workload: 50, agent: 500 };
+
+/**
+ * Openings of the feed by one agent. An honest one opens it once and comes back after seconds; the burst is for several agents
+ * behind one identity, and for what makes one come anew: a new SVID, another authority, the end of a server.
+ */
+const FEED_RATE: Rate = { perSecond: 1, burst: 10 };
 
 /** Who has asked how often lately, in all front ends together. Each method throws `Refusal('rate_limited')` when it was too often. */
 export class RateLimits {
@@ -29,16 +35,26 @@ export class RateLimits {
 
   /** One request of a network address, before it is authenticated. */
   source(limit: SourceLimit, source: string): void {
-    this.#take(`${limit} ${sourceKey(source)}`, this.#options.perSource[limit], 1);
+    this.#take(`${limit} ${sourceKey(source)}`, { perSecond: this.#options.perSource[limit] }, 1);
   }
 
   /** `items` signings for an identity; `override` is its entry's own rate. */
   signings(identity: string, kind: 'workload' | 'agent', items: number, override?: number): void {
-    this.#take(`sign ${identity}`, override ?? this.#options[kind], items);
+    this.#take(`sign ${identity}`, { perSecond: override ?? this.#options[kind] }, items);
   }
 
-  #take(key: string, perSecond: number, items: number): void {
-    const waitMs = this.#buckets.take(key, { perSecond }, items, this.#clock.monotonic());
+  /** One validation for an identity: as many as it may have signings, beside those. */
+  validation(identity: string, kind: 'workload' | 'agent', override?: number): void {
+    this.#take(`validate ${identity}`, { perSecond: override ?? this.#options[kind] }, 1);
+  }
+
+  /** One opening of the feed by an agent. */
+  feed(agent: string): void {
+    this.#take(`feed ${agent}`, FEED_RATE, 1);
+  }
+
+  #take(key: string, rate: Rate, items: number): void {
+    const waitMs = this.#buckets.take(key, rate, items, this.#clock.monotonic());
     if (waitMs <= 0) return;
     throw new Refusal('rate_limited', 'you ask more often than you may', {
       retryAfter: Math.max(1, Math.ceil(waitMs / 1000)),

@@ -108,6 +108,28 @@ describe('rate limits', () => {
     expect(() => limits.signings('spiffe://example.org/c', 'workload', 1, 1)).not.toThrow();
   });
 
+  test('of the feed and of validations are one for all front ends', () => {
+    // DEC-1
+    const memory = new SharedArrayBuffer(TOKEN_BUCKET_BYTES);
+    const clock = testClock();
+    const frontEnd = () => new RateLimits(new TokenBuckets(memory, Buffer.from('salt')), clock);
+    const [one, other] = [frontEnd(), frontEnd()];
+    for (let count = 0; count < 5; count += 1) for (const each of [one, other]) each.feed('agent');
+    for (const each of [one, other]) {
+      expect(() => each.feed('agent')).toThrow(expect.objectContaining({ code: 'rate_limited', retryAfter: 1 }));
+      expect(() => each.feed('another')).not.toThrow();
+    }
+    for (let count = 0; count < 25; count += 1) for (const each of [one, other]) each.validation('web', 'workload');
+    expect(() => one.validation('web', 'workload')).toThrow(expect.objectContaining({ code: 'rate_limited' }));
+    expect(() => other.validation('node', 'agent')).not.toThrow();
+    expect(() => other.validation('slow', 'workload', 1)).not.toThrow();
+    expect(() => one.validation('slow', 'workload', 1)).toThrow(expect.objectContaining({ retryAfter: 1 }));
+    clock.advance(1000);
+    for (const each of [one, other]) expect(() => each.validation('web', 'workload')).not.toThrow();
+    expect(() => one.feed('agent')).not.toThrow();
+    expect(() => other.feed('agent')).toThrow(expect.objectContaining({ code: 'rate_limited' }));
+  });
+
   test.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],

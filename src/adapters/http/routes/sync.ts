@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Refusal } from '../../../domain/refusal.ts';
 import type { SyncPlace } from '../../../formats/sync-message.ts';
+import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { defineRoute, type Route } from '../route.ts';
 import type { AgentFeed } from '../sync/agent-feed.ts';
@@ -22,8 +23,15 @@ const Query = z.strictObject({
     .describe('The newest cursor that the agent holds, as `<epoch>.<index>`: only what changed since is told.'),
 });
 
+/** Takes one opening of the feed from the agent's rate (DEC-21), or refuses with `rate_limited`. */
+export type FeedRate = (agent: Caller) => void;
+
 /** What agents have to know, as it changes (DEC-35). */
-export const syncRoutes = (issuer: Issuer, feed: Pick<AgentFeed, 'checkRoom' | 'open'>): readonly Route[] => [
+export const syncRoutes = (
+  issuer: Issuer,
+  feed: Pick<AgentFeed, 'checkRoom' | 'open'>,
+  takeRate: FeedRate,
+): readonly Route[] => [
   defineRoute({
     method: 'GET',
     path: '/v1/sync',
@@ -38,13 +46,15 @@ export const syncRoutes = (issuer: Issuer, feed: Pick<AgentFeed, 'checkRoom' | '
     admission: 'reserved',
     query: Query,
     answers: [{ status: 101, description: 'From here on the connection carries lines.' }],
-    refusals: ['unauthenticated', 'forbidden', 'upgrade_required'],
+    refusals: ['unauthenticated', 'forbidden', 'upgrade_required', 'rate_limited'],
     handle: async (context, { query }) => {
       const caller = await agentOf(issuer, context);
       if (context.upgrade !== true) {
         throw new Refusal('upgrade_required', `this is served over an upgraded connection: ${UPGRADE_PROTOCOL}`);
       }
+      // An agent for which there is no room has not been told anything.
       feed.checkRoom();
+      takeRate(caller);
       const { source } = context;
       const after = query.after === undefined ? undefined : placeOf(query.after);
       return { takeOver: (socket, first) => feed.open(socket, first, caller, source, after) };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { requireWithin } from '../../../domain/administrator.ts';
 import { Refusal } from '../../../domain/refusal.ts';
 import { tryDecodeBase64 } from '../../../formats/base64url.ts';
+import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import { mayHearOf } from '../../../usecases/authorize-validation.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { recordDenial } from '../../../usecases/record-denial.ts';
@@ -41,7 +42,10 @@ const headers = { 'cache-control': 'no-store' };
 
 const render = (validation: Validation) => ({ headers, body: validation });
 
-export const validateRoutes = (issuer: Issuer): readonly Route[] => [
+/** Takes one validation from the caller's rate (DEC-21), or refuses with `rate_limited`. */
+export type ValidationRate = (caller: Caller) => void;
+
+export const validateRoutes = (issuer: Issuer, takeRate: ValidationRate): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/validate',
@@ -54,9 +58,10 @@ export const validateRoutes = (issuer: Issuer): readonly Route[] => [
     bodyKind: 'json',
     body: Body,
     answers: [answer],
-    refusals: ['unauthenticated', 'forbidden'],
+    refusals: ['unauthenticated', 'forbidden', 'rate_limited'],
     handle: async (context, { body }) => {
       const caller = await context.caller();
+      takeRate(caller);
       const validation = validateCredential(issuer, credentialOf(body.credential));
       if (mayHearOf(issuer, caller, validation)) return render(validation);
       const refusal = new Refusal('forbidden', 'you may not ask about this credential', {

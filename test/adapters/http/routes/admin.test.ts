@@ -18,11 +18,14 @@ const LOCAL: Admin = { name: 'uid:0', role: 'owner' };
 beforeAll(async () => {
   it = await startAttesting();
   const issuer: Issuer = it.attesting;
-  running = await startServer([...adminRoutes(issuer, ownExchange().reader), ...validateRoutes(issuer)], {
-    listener: 'admin',
-    services: testServices({ callers: callerChecks(issuer) }),
-    peerOf: () => ({ source: 'uid:0', admin }),
-  });
+  running = await startServer(
+    [...adminRoutes(issuer, ownExchange().reader), ...validateRoutes(issuer, () => undefined)],
+    {
+      listener: 'admin',
+      services: testServices({ callers: callerChecks(issuer) }),
+      peerOf: () => ({ source: 'uid:0', admin }),
+    },
+  );
 });
 afterAll(async () => {
   await running.server.close();

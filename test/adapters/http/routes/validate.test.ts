@@ -16,7 +16,10 @@ const callers: CallerChecks = {
 
 beforeAll(async () => {
   it = await startAttesting();
-  running = await startServer(validateRoutes(it.attesting), { services: testServices({ callers }) });
+  running = await startServer(
+    validateRoutes(it.attesting, () => undefined),
+    { services: testServices({ callers }) },
+  );
 });
 afterAll(async () => {
   await running.server.close();

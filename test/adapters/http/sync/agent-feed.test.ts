@@ -65,7 +65,12 @@ beforeEach(async () => {
     },
   });
   server = createHttpServer({
-    app: buildApp(syncRoutes(issuer, feed), 'api', services, networkPeers()),
+    app: buildApp(
+      syncRoutes(issuer, feed, () => undefined),
+      'api',
+      services,
+      networkPeers(),
+    ),
     delays: systemTimers,
     tls: { identity: changingIdentity(await newTlsIdentity()), clientCertificates: true },
     upgrades: true,
