@@ -1,7 +1,7 @@
 import type { Authority, AuthorityPurpose, KeyId } from '../domain/authority.ts';
 import type { FactKind } from '../domain/fact.ts';
 import type { RecordId } from '../domain/record-id.ts';
-import { RevocationIndex } from '../domain/revocation.ts';
+import { type Revocation, RevocationIndex } from '../domain/revocation.ts';
 import type { Change, Views } from '../ports/views.ts';
 
 /** What a change is about. */
@@ -41,18 +41,23 @@ export class Follower {
     return this.#cursor;
   }
 
-  /** Catches up with the ledger, then tells listeners. Costs one look-up when nothing changed. */
+  /**
+   * Catches up with the ledger, then tells listeners. Costs one look-up when nothing changed. Throws when the ledger cannot be
+   * read, and then nothing has changed here and nobody was told: the next call does it all. Throws, too, what a listener threw,
+   * the first one's; by then everything holds here and all others were told.
+   */
   refresh(): void {
     if (this.#views.changes.newest() <= this.#cursor) return;
-    const changes: Change[] = [];
-    for (let page = this.#next(); page.length > 0; page = this.#next()) {
-      for (const change of page) this.#apply(change);
-      changes.push(...page);
+    // All reads before the first change to what is held.
+    const changes = this.#unread();
+    const revocations = this.#revocationsIn(changes);
+    for (const [id, revocation] of revocations) this.#hold(id, revocation);
+    if (changes.some(({ kind }) => topicOf(kind) === 'authorities')) {
+      this.#authorities = undefined;
+      this.#bundleSequence = undefined;
     }
-    const byTopic = Map.groupBy(changes, ({ kind }) => topicOf(kind));
-    for (const [topic, about] of byTopic) {
-      for (const listener of this.#listeners.get(topic) ?? []) listener(about);
-    }
+    this.#cursor = changes.at(-1)?.cursor.index ?? this.#cursor;
+    this.#tell(changes);
   }
 
   /** All but those that are gone, oldest generation first. */
@@ -70,30 +75,50 @@ export class Follower {
     return this.#bundleSequence;
   }
 
-  /** Tells `listener` of changes, in order, after they hold here; it must not throw. Returns how to stop. */
+  /**
+   * Tells `listener` of changes, in order, after they hold here. It is not told again of what it threw at: it should only note
+   * what is to be read anew. Returns how to stop.
+   */
   on(topic: Topic, listener: TopicListener): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners.add(listener));
     return () => listeners.delete(listener);
   }
 
-  #next(): readonly Change[] {
-    const page = this.#views.changes.after(this.#cursor, PAGE);
-    this.#cursor = page.at(-1)?.cursor.index ?? this.#cursor;
-    return page;
+  #unread(): readonly Change[] {
+    const changes: Change[] = [];
+    for (let after = this.#cursor; ; ) {
+      const page = this.#views.changes.after(after, PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return changes;
+      for (const change of page) changes.push(change);
+      after = last.cursor.index;
+    }
   }
 
-  #apply({ kind, subject }: Change): void {
-    const topic = topicOf(kind);
-    if (topic === 'authorities') {
-      this.#authorities = undefined;
-      this.#bundleSequence = undefined;
-    }
-    if (topic !== 'revocations') return;
-    // The row as it stands now says both what was added and what was released since.
-    const id = subject as RecordId;
+  /** The row as it stands now says both what was added and what was released since. */
+  #revocationsIn(changes: readonly Change[]): ReadonlyMap<RecordId, Revocation | undefined> {
+    const about = changes.filter(({ kind }) => topicOf(kind) === 'revocations');
+    const ids = new Set(about.map(({ subject }) => subject as RecordId));
+    return new Map([...ids].map((id) => [id, this.#views.revocations.get(id)]));
+  }
+
+  #hold(id: RecordId, revocation: Revocation | undefined): void {
     this.revocations.remove(id);
-    const revocation = this.#views.revocations.get(id);
     if (revocation && revocation.predicates.length > 0) this.revocations.add(revocation);
+  }
+
+  #tell(changes: readonly Change[]): void {
+    const thrown: unknown[] = [];
+    for (const [topic, about] of Map.groupBy(changes, ({ kind }) => topicOf(kind))) {
+      for (const listener of this.#listeners.get(topic) ?? []) {
+        try {
+          listener(about);
+        } catch (error) {
+          thrown.push(error);
+        }
+      }
+    }
+    if (thrown.length > 0) throw thrown[0];
   }
 }
