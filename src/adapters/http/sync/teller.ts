@@ -125,6 +125,8 @@ export class Teller {
   /** Who is told that an authority is gone comes back at once, and must find a server that proves itself without it. */
   async #untilMoved(): Promise<void> {
     const moved = this.#parts.moved(this.#parts.tales.tainted()).then(() => 'moved' as const);
+    // It may fail while revocations are told ahead: it is waited for only then, and says so there.
+    moved.catch(() => undefined);
     let seen = 0;
     let next: 'more' | 'moved' = 'more';
     while (next === 'more') {

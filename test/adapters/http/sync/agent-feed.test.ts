@@ -11,7 +11,7 @@ import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { runAuthorityOperation } from '../../../../src/usecases/manage-authorities.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
-import { entryFixture, newId } from '../../../support/facts.ts';
+import { entryFixture, newId, WEB } from '../../../support/facts.ts';
 import { changingIdentity, newTlsIdentity, testServices } from '../../../support/http.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { eventually, type ManualTime, manualTime } from '../../../support/manual-time.ts';
@@ -34,6 +34,8 @@ let meanwhile: () => Promise<void>;
 let api: string;
 /** Whether the server proves itself anew. */
 let moved: () => Promise<void>;
+/** What the disk says in place of a later page of entries. */
+let broken: Error | undefined;
 /** Of the feed. */
 let time: ManualTime;
 
@@ -42,8 +44,14 @@ beforeEach(async () => {
   meanwhile = () => Promise.resolve();
   moved = () => Promise.resolve();
   time = manualTime(world.clock);
+  broken = undefined;
+  const { entries } = world.issuer.views;
+  const list: typeof entries.list = (filter, page) => {
+    if (broken !== undefined && page.after !== undefined) throw broken;
+    return entries.list(filter, page);
+  };
   // The feed signs nothing.
-  const issuer = world.issuer as Issuer;
+  const issuer = { ...world.issuer, views: { ...world.issuer.views, entries: { ...entries, list } } } as Issuer;
   feed = new AgentFeed({
     issuer,
     delays: time.delays,
@@ -263,4 +271,26 @@ test('an agent that is banned meanwhile is told so at once', async () => {
   world.follower.refresh();
   await client.closed();
   expect(client.all('bye')).toMatchObject([{ reason: 'revoked' }]);
+});
+
+test('when neither the server proves itself anew nor those are found who are to be told, all come anew', async () => {
+  // More than one page, so that a turn goes by: an error that nobody waits for then would end the process.
+  const created = Array.from({ length: 500 }, (_, at) => {
+    const entry = entryFixture({ id: `web-${at}`, parentId: AGENT });
+    return { kind: 'entry-created', entry, by: 'test', leans: { policy: 1 } } as const;
+  });
+  await world.ledger.append({ facts: created });
+  const client = await SyncClient.open(api, await anAgent());
+  await client.told();
+  moved = () => Promise.reject(new Error('no identity'));
+  broken = new Error('disk I/O error');
+  await runAuthorityOperation(
+    { ...world.keeper, views: world.views },
+    { kind: 'prepare', purpose: 'jwt-svid' },
+    { by: 'test' },
+  );
+  await world.revoke({ kind: 'identity', value: WEB }, ['cutoff']);
+  world.follower.refresh();
+  await client.closed();
+  expect(client.all('bye')).toMatchObject([{ reason: 'overload' }]);
 });
