@@ -6,7 +6,7 @@ import type { RevocationIndex } from '../../domain/revocation.ts';
 import { type SpiffeId, spiffeIdProblem } from '../../domain/spiffe-id.ts';
 import { possessionMessage } from '../../formats/possession.ts';
 import type { Attestor, Proof } from '../../ports/attestor.ts';
-import type { AttestationRow, Views } from '../../ports/views.ts';
+import type { AttestationRow, CredentialReader, Views } from '../../ports/views.ts';
 import { possessionProblem } from '../../verify/possession.ts';
 import { base64Octets, readEvidence } from './evidence.ts';
 
@@ -18,7 +18,7 @@ const EVIDENCE = z.strictObject({
 });
 
 export interface NodeKeyOptions {
-  readonly views: Pick<Views, 'attestations' | 'credentials'>;
+  readonly views: Pick<Views, 'attestations'> & { readonly credentials: Pick<CredentialReader, 'newestOf'> };
   /** Revocations as the ledger has them now. */
   readonly revocations: () => RevocationIndex;
   /** Seconds that a pinned key counts after the agent was last good (DEC-13). */
@@ -29,7 +29,7 @@ type PinnedAttestation = AttestationRow & { readonly nodeKey: string };
 
 /** An agent that kept renewing for months was last good when its newest SVID ended, not when it first attested. */
 const isWithinLife = ({ views, nodeKeyLife }: NodeKeyOptions, row: AttestationRow, now: Instant): boolean => {
-  const [newest] = views.credentials.list({ spiffeId: row.spiffeId }, { limit: 1 });
+  const newest = views.credentials.newestOf(row.spiffeId);
   const until = Math.max(row.renewUntil, (newest?.notAfter ?? 0) + nodeKeyLife);
   return unixSeconds(now) < until;
 };
