@@ -14,23 +14,29 @@ const agentBehind = ({ views }: Pick<Issuer, 'views'>, credential: string): Spif
   return row?.agent ?? (row?.role === 'agent' ? row.spiffeId : undefined);
 };
 
-/** The revocations of single credentials by the agent that they concern: each credential is looked up once. */
+/**
+ * The revocations of single credentials by the agent that they concern: each credential is looked up once, when they are next
+ * asked for. A look-up that fails is made again then, so that none is missed.
+ */
 class CredentialRevocations {
   readonly #issuer: Reader;
   readonly #byAgent = new Map<SpiffeId, Set<RecordId>>();
+  /** Of these it is not known yet whom they concern. */
+  readonly #fresh: Set<RecordId>;
 
   constructor(issuer: Reader) {
     this.#issuer = issuer;
-    for (const revocation of issuer.follower.revocations.all()) this.#add(revocation);
+    this.#fresh = new Set(issuer.follower.revocations.all().map(({ id }) => id));
     issuer.follower.on('revocations', (changes) => {
-      for (const { subject } of changes) {
-        const revocation = issuer.follower.revocations.get(subject as RecordId);
-        if (revocation) this.#add(revocation);
-      }
+      for (const { subject } of changes) this.#fresh.add(subject as RecordId);
     });
   }
 
   of(agent: SpiffeId): readonly Revocation[] {
+    for (const id of this.#fresh) {
+      this.#add(id);
+      this.#fresh.delete(id);
+    }
     const held = this.#byAgent.get(agent);
     if (held === undefined) return [];
     const found = [...held].map((id) => this.#issuer.follower.revocations.get(id)).filter((one) => one !== undefined);
@@ -38,8 +44,9 @@ class CredentialRevocations {
     return found;
   }
 
-  #add({ id, target }: Revocation): void {
-    if (target.kind !== 'credential') return;
+  #add(id: RecordId): void {
+    const target = this.#issuer.follower.revocations.get(id)?.target;
+    if (target?.kind !== 'credential') return;
     const agent = agentBehind(this.#issuer, target.value);
     if (agent === undefined) return;
     const held = this.#byAgent.get(agent) ?? new Set();
