@@ -3,7 +3,7 @@ import { unixSeconds } from '../../../domain/instant.ts';
 import type { RecordId } from '../../../domain/record-id.ts';
 import { Refusal } from '../../../domain/refusal.ts';
 import { readAgentMessage } from '../../../formats/agent-message.ts';
-import type { SyncBye, SyncDenial, SyncPlace } from '../../../formats/sync-message.ts';
+import type { SyncBye, SyncPlace } from '../../../formats/sync-message.ts';
 import type { Logger } from '../../../ports/logger.ts';
 import type { Delays } from '../../../ports/timers.ts';
 import type { Change } from '../../../ports/views.ts';
@@ -11,6 +11,7 @@ import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { AgentTales, SYNC_HEARTBEAT } from '../../../usecases/tell-agent.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
+import type { FeedListener } from './feed-listener.ts';
 import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { tellWhole } from './tell-whole.ts';
@@ -31,16 +32,6 @@ const STREAMS_PER_AGENT = 4;
 const LEAVE_MS = 1000;
 
 const problemOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
-
-/** Who hears of streams: for numbers, presence and denials. */
-export interface FeedListener {
-  /** Something about these changed since the last call; at most once a tick. */
-  changed(streams: ReadonlySet<AgentStream>): void;
-  /** An agent told of these. Throws when they are too many. */
-  denied(stream: AgentStream, denials: readonly SyncDenial[]): void;
-  open(count: number): void;
-  dropped(): void;
-}
 
 export interface FeedParts {
   readonly issuer: Issuer;
@@ -222,8 +213,13 @@ export class AgentFeed implements StreamOwner {
     if (this.#table.size > 0) this.#teller.tell(changes);
   }
 
+  /** Nobody waits for this one, and what it does not do the next tick does. */
   #refresh(): void {
-    if (this.#table.size > 0) this.#parts.issuer.follower.refresh();
+    try {
+      if (this.#table.size > 0) this.#parts.issuer.follower.refresh();
+    } catch (error) {
+      this.#parts.logger.error('changes cannot be told now', { error: problemOf(error) });
+    }
   }
 
   #tickSoon(): void {

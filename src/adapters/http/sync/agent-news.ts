@@ -6,7 +6,7 @@ import type { AgentSighting } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { recordToldDenials } from '../../../usecases/record-told-denials.ts';
 import type { Metrics } from '../metrics.ts';
-import type { FeedListener } from './agent-feed.ts';
+import type { FeedListener } from './feed-listener.ts';
 import type { AgentStream } from './agent-stream.ts';
 
 /** Denials of one agent that are on their way to the ledger at once. */
