@@ -22,6 +22,8 @@ export interface BackgroundParts {
   readonly svid: ServerSvidKeeper;
   readonly tell: (report: HealthReport) => void;
   readonly flushDenials: () => Promise<void>;
+  /** Retention ran. */
+  readonly purged: () => Promise<void>;
   /** Counts agents that stopped renewing. */
   readonly countAgents: () => Promise<void>;
 }
@@ -129,6 +131,7 @@ export class Background {
   async #purge(): Promise<void> {
     if (this.#hasJumped() || this.#isReadOnly()) return;
     const counts = await this.#parts.store.purge();
+    await this.#parts.purged();
     if (Object.values(counts).some((count) => count > 0)) this.#parts.logger.info('retention ran', { ...counts });
   }
 

@@ -20,6 +20,8 @@ export type ToFrontEnd =
   | { readonly kind: 'identity'; readonly own: TlsIdentity }
   | { readonly kind: 'health'; readonly report: HealthReport }
   | { readonly kind: 'flush-denials' }
+  /** Retention ran. */
+  | { readonly kind: 'purged' }
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'superseded'; readonly credential: RecordId }
   | { readonly kind: 'presence'; readonly id: number; readonly presence: readonly AgentPresence[] }

@@ -76,6 +76,10 @@ export class FrontEndThread {
     this.#say({ kind: 'flush-denials' });
   }
 
+  purged(): void {
+    this.#say({ kind: 'purged' });
+  }
+
   metrics(): Promise<SerialisedMetrics> {
     const id = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<SerialisedMetrics>();

@@ -25,6 +25,8 @@ const hear = async (message: ToFrontEnd): Promise<void> => {
       return frontEnd.health.tell(message.report);
     case 'flush-denials':
       return frontEnd.flushDenials();
+    case 'purged':
+      return frontEnd.forgetPurged();
     case 'metrics':
       return say({ kind: 'metrics', id: message.id, metrics: await frontEnd.metrics.serialise() });
     case 'superseded':

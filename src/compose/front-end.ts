@@ -11,6 +11,7 @@ import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
 import { AgentNews } from '../adapters/http/sync/agent-news.ts';
+import { turn } from '../adapters/http/sync/turn.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
 import { headAuthenticator } from '../adapters/keys/head-mac.ts';
@@ -22,6 +23,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays } from '../ports/timers.ts';
 import { CallerMemory } from '../usecases/authenticate-caller.ts';
+import { forgetPurged } from '../usecases/forget-purged.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { flushDenials } from '../usecases/record-denial.ts';
 import { type AgentExchange, ownExchange } from './agent-exchange.ts';
@@ -87,6 +89,8 @@ const LONGEST_MOVE_MS = 1000;
 
 /** Of the connections that a front end holds, how many may be feeds of agents: others always find room. */
 const FEED_SHARE = 0.9;
+
+const messageOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
 
 const authorityOf = (address: string, port: number): string => {
   // A wildcard is no address to go to.
@@ -216,6 +220,15 @@ export class FrontEnd {
   /** Records the denials that were only counted so far (DEC-5). */
   flushDenials(): Promise<void> {
     return flushDenials(this.built.issuer);
+  }
+
+  /** Retention ran. When this fails, the next run makes good for it. */
+  async forgetPurged(): Promise<void> {
+    try {
+      await forgetPurged(this.built.issuer, turn);
+    } catch (error) {
+      this.#parts.logger.error('what retention deleted is not forgotten yet', { error: messageOf(error) });
+    }
   }
 
   /** Stops accepting, answers what was accepted, records what was counted (DEC-37). The ledger stays open. */

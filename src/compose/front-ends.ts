@@ -63,6 +63,12 @@ export class FrontEnds {
     await this.first.flushDenials();
   }
 
+  /** Retention ran: each forgets what is gone. */
+  async purged(): Promise<void> {
+    for (const thread of this.#threads) thread.purged();
+    await this.first.forgetPurged();
+  }
+
   /** Looks at every agent on record, a few at a time. */
   async countStoppedAgents(): Promise<void> {
     const { built, metrics } = this.first;

@@ -193,6 +193,7 @@ const serve = async (
       overrides.onHealth?.(report.reasons);
     },
     flushDenials: () => frontEnds.flushDenials(),
+    purged: () => frontEnds.purged(),
     countAgents: () => frontEnds.countStoppedAgents(),
   });
   await background.start();

@@ -25,6 +25,7 @@ export class Follower {
   readonly revocations = new RevocationIndex();
   readonly #views: Pick<Views, 'changes' | 'revocations' | 'authorities'>;
   readonly #listeners = new Map<Topic, Set<TopicListener>>();
+  readonly #forgetters = new Set<() => void>();
   #authorities: readonly Authority[] | undefined;
   #bundleSequence: number | undefined;
   #cursor: number;
@@ -83,6 +84,17 @@ export class Follower {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners.add(listener));
     return () => listeners.delete(listener);
+  }
+
+  /** Drops revocations that have no row any more. That is no change: who hears of changes hears nothing of it. */
+  forget(purged: readonly RecordId[]): void {
+    for (const id of purged) this.revocations.remove(id);
+    for (const listener of this.#forgetters) listener();
+  }
+
+  /** Calls back after each `forget`: who remembers something of each revocation looks which are still known. */
+  onForget(listener: () => void): void {
+    this.#forgetters.add(listener);
   }
 
   #unread(): readonly Change[] {

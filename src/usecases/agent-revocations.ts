@@ -30,6 +30,7 @@ class CredentialRevocations {
     issuer.follower.on('revocations', (changes) => {
       for (const { subject } of changes) this.#fresh.add(subject as RecordId);
     });
+    issuer.follower.onForget(() => this.#sweep());
   }
 
   of(agent: SpiffeId): readonly Revocation[] {
@@ -37,11 +38,8 @@ class CredentialRevocations {
       this.#add(id);
       this.#fresh.delete(id);
     }
-    const held = this.#byAgent.get(agent);
-    if (held === undefined) return [];
-    const found = [...held].map((id) => this.#issuer.follower.revocations.get(id)).filter((one) => one !== undefined);
-    if (found.length < held.size) this.#byAgent.set(agent, new Set(found.map(({ id }) => id)));
-    return found;
+    const held = this.#byAgent.get(agent) ?? [];
+    return [...held].map((id) => this.#issuer.follower.revocations.get(id)).filter((one) => one !== undefined);
   }
 
   #add(id: RecordId): void {
@@ -51,6 +49,19 @@ class CredentialRevocations {
     if (agent === undefined) return;
     const held = this.#byAgent.get(agent) ?? new Set();
     this.#byAgent.set(agent, held.add(id));
+  }
+
+  /** Drops what is not known any more: purged, or released. */
+  #sweep(): void {
+    const { revocations } = this.#issuer.follower;
+    const drop = (ids: Set<RecordId>): void => {
+      for (const id of ids) if (revocations.get(id) === undefined) ids.delete(id);
+    };
+    drop(this.#fresh);
+    for (const [agent, held] of this.#byAgent) {
+      drop(held);
+      if (held.size === 0) this.#byAgent.delete(agent);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { writeCsr } from '../../src/formats/csr-writer.ts';
 import { possessionBy } from '../support/attesting.ts';
 import { csrOf, type Held, heldFrom, Journey } from '../support/journey.ts';
 import { type TestTime, testTime } from '../support/journey-time.ts';
+import { SyncClient } from '../support/sync-client.ts';
 import { newKey, type TestKey } from '../support/x509.ts';
 
 /** What a running server forgets as time goes by, and what it has to keep. */
@@ -111,4 +112,25 @@ test('an agent that renews for long stays known, and comes back with its node ke
   await time.pass(14 * DAY, DAY / 2);
   expect(await comeBack(held.spiffeId, node)).toBe(403);
   expect(await journey.administer('GET', '/v1/admin/agents')).toMatchObject({ agents: [] });
+});
+
+test('a revocation is forgotten with the credential that it was about, and agents that connect hear no more of it', async () => {
+  const toldAtConnect = async (held: Held): Promise<readonly string[]> => {
+    const client = await SyncClient.open(journey.server.ready.api, held);
+    await client.told();
+    client.close();
+    return client.all('revocations').flatMap(({ revocations }) => revocations.map(({ target }) => target.value));
+  };
+  const first = await journey.attest({ agent: 'node-1' });
+  await time.pass(DAY / 2, DAY / 2);
+  let held = await renewed(first);
+  await journey.revoke({ kind: 'credential', value: first.serial });
+  await journey.revoke({ kind: 'identity', value: `${held.spiffeId}/other` });
+  expect(await toldAtConnect(held)).toEqual([first.serial]);
+  for (let half = 0; half < 24; half += 1) {
+    await time.pass(DAY / 2, DAY / 2);
+    held = await renewed(held);
+  }
+  expect(await credentialStatus(first.serial)).toBe(404);
+  expect(await toldAtConnect(held)).toEqual([]);
 });
