@@ -1,6 +1,7 @@
 import { checkDataDir } from '../../src/adapters/sqlite/check-ledger.ts';
 import { acceptRestore, planAcceptance, type Accepted } from '../../src/compose/accept-restore.ts';
 import { checkStore } from '../../src/compose/check-store.ts';
+import type { Answered } from '../support/http.ts';
 import { type Held, type Journey, readLedger, recordedFacts } from '../support/journey.ts';
 import { greet, type Head, headOf, renew, RestoreWorld } from '../support/restore-world.ts';
 import { newKey } from '../support/x509.ts';
@@ -18,7 +19,9 @@ let early: Head;
 let newest: Head;
 /** An agent that the copy has never heard of. */
 let unheard: Held;
+/** One whose entry was revoked after the copy was made. */
 let workload: Held;
+let afterRevocation: Answered;
 /** Tokens that are open in the copy: one was redeemed afterwards, one never was. */
 let redeemed: string;
 let open: string;
@@ -42,6 +45,7 @@ beforeAll(async () => {
   await server.redeem(redeemed, newKey());
   unheard = await server.attest({ agent: true });
   await server.revoke({ kind: 'entry', value: 'web' });
+  afterRevocation = (await renew(server, workload)).answer;
   for (let more = 0; more < 30; more += 1) await server.joinToken({ agent: true });
   newest = headOf(await greet(server, now, early));
   lost = recordedFacts(server.dataDir, size).map(({ leafHash }) => leafHash);
@@ -220,6 +224,18 @@ test('what is on record goes on, under new keys and with new numbers', async () 
   expect(facts.filter(({ cursor }) => cursor.index < accepted.size).every(({ cursor }) => cursor.epoch === 1)).toBe(
     true,
   );
+});
+
+test('a revocation from the lost part is lost with it, until it is made again', async () => {
+  const unauthenticated = [401, 'unauthenticated'];
+  expect([afterRevocation.status, afterRevocation.json()['code']]).toEqual(unauthenticated);
+  const { answer, renewed = workload } = await renew(server, workload);
+  expect(answer.status).toBe(200);
+  await server.revoke({ kind: 'entry', value: 'web' });
+  for (const holder of [workload, renewed]) {
+    const refused = (await renew(server, holder)).answer;
+    expect([refused.status, refused.json()['code']]).toEqual(unauthenticated);
+  }
 });
 
 test('of two copies that run at once, the one that an agent comes to second stops', async () => {
