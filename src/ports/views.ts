@@ -31,6 +31,11 @@ export interface EntryReader {
   /** In order of id. */
   list(filter: EntryFilter, page: Page): readonly Entry[];
   count(filter: EntryFilter): number;
+  /**
+   * The parents of all entries of one SPIFFE ID, in no order and some more than once; a page at a time, each a short read of its
+   * own, so that others may come in between.
+   */
+  parentsOf(spiffeId: SpiffeId): Iterable<readonly SpiffeId[]>;
   /** All entries under `parent` whose selectors are a subset of `selectors`; its cost does not grow with the number of entries. */
   matching(parent: SpiffeId, selectors: readonly string[]): readonly Entry[];
   /** All entries under one parent, as they are now; each is made when it is asked for, since there may be many. */

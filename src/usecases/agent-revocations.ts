@@ -1,6 +1,6 @@
 import type { Entry } from '../domain/entry.ts';
 import type { RecordId } from '../domain/record-id.ts';
-import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { type AgentScope, parentIdsOf } from './agent-scope.ts';
 import type { Issuer } from './issuer.ts';
@@ -65,15 +65,9 @@ class CredentialRevocations {
   }
 }
 
-/** Whom a revocation concerns: these agents, and all that are told of entries under these parents. */
-export interface Audience {
-  readonly agents: ReadonlySet<SpiffeId>;
-  readonly parents: ReadonlySet<SpiffeId>;
-  /** And the agents at or below it. */
-  readonly prefix?: SpiffeId;
-}
+/** Who is told of a revocation: these agents, and all that are told of entries under these parents; or simply all. */
+export type Audience = 'everyone' | { readonly agents: ReadonlySet<SpiffeId>; readonly parents: ReadonlySet<SpiffeId> };
 
-const PAGE = 500;
 const NOBODY: ReadonlySet<SpiffeId> = new Set();
 
 /** Which revocations an agent has to know of: those that touch itself, its entries, or what came through it. */
@@ -105,8 +99,9 @@ export class AgentRevocations {
   }
 
   /**
-   * Whether an agent has to know of a revocation: one of itself, of an entry under it or its groups, or of what came through it.
-   * Looks up what the revocation names, and reads no entries to find out.
+   * Whether an agent is told of a revocation, or of its release: one of itself, of an entry under it or its groups, of what came
+   * through it, or of any prefix: one that heard of the one has to hear of the other. Looks up what the revocation names, and
+   * reads no entries to find out.
    */
   concerns({ kind, value }: RevocationTarget, scope: Pick<AgentScope, 'agent' | 'groups'>): boolean {
     const { entries } = this.#issuer.views;
@@ -119,7 +114,7 @@ export class AgentRevocations {
       case 'identity':
         return id === agent || parents.some((parentId) => entries.count({ spiffeId: id, parentId }) > 0);
       case 'prefix':
-        return isPathPrefix(id, agent) || parents.some((parentId) => entries.count({ prefix: id, parentId }) > 0);
+        return true;
       case 'entry': {
         const entry = entries.get(value);
         return entry !== undefined && parents.includes(entry.parentId);
@@ -129,7 +124,10 @@ export class AgentRevocations {
     }
   }
 
-  /** Everyone whom a revocation concerns. Stands aside between pages of entries. */
+  /**
+   * Who is told of a revocation. Of a prefix everyone is: a line of a few hundred octets costs less than to look through all that
+   * lies below, which may be every entry, while the news of other revocations waits. Stands aside between pages of entries.
+   */
   async audience({ kind, value }: RevocationTarget, standAside: StandAside): Promise<Audience> {
     const { entries } = this.#issuer.views;
     const id = value as SpiffeId;
@@ -137,9 +135,9 @@ export class AgentRevocations {
       case 'agent':
         return { agents: new Set([id]), parents: NOBODY };
       case 'identity':
-        return { agents: new Set([id]), parents: await this.#parentsOf({ spiffeId: id }, standAside) };
+        return { agents: new Set([id]), parents: await this.#parentsOf(id, standAside) };
       case 'prefix':
-        return { agents: NOBODY, parents: await this.#parentsOf({ prefix: id }, standAside), prefix: id };
+        return 'everyone';
       case 'entry': {
         const entry = entries.get(value);
         return { agents: NOBODY, parents: entry ? new Set([entry.parentId]) : NOBODY };
@@ -151,18 +149,12 @@ export class AgentRevocations {
     }
   }
 
-  async #parentsOf(
-    filter: { readonly spiffeId: SpiffeId } | { readonly prefix: SpiffeId },
-    standAside: StandAside,
-  ): Promise<ReadonlySet<SpiffeId>> {
+  async #parentsOf(id: SpiffeId, standAside: StandAside): Promise<ReadonlySet<SpiffeId>> {
     const parents = new Set<SpiffeId>();
-    let after: string | undefined;
-    for (;;) {
-      const page = this.#issuer.views.entries.list(filter, { limit: PAGE, ...(after !== undefined && { after }) });
-      for (const { parentId } of page) parents.add(parentId);
-      if (page.length < PAGE) return parents;
-      after = page.at(-1)?.id;
+    for (const page of this.#issuer.views.entries.parentsOf(id)) {
+      for (const parent of page) parents.add(parent);
       await standAside();
     }
+    return parents;
   }
 }

@@ -25,7 +25,7 @@ export const SYNC_LEASE = 15;
 /** Whoever missed more changes than this is told everything. */
 const MOST_CHANGES = 1000;
 
-/** Of which it is found out at once whom they concern: for a prefix all entries of an agent are gone through. */
+/** Of which it is found out at once whom they concern: for an identity all of its entries are gone through. */
 const REVOCATIONS_PER_PART = 10;
 
 /** Lines that end with a cursor, and its index; in parts, each worked out when it is asked for. */

@@ -146,6 +146,22 @@ describe('revocations', () => {
     expect(targets).toEqual(Array.from({ length: 2 }, () => ({ kind: 'prefix', value: 'spiffe://example.org/apps' })));
   });
 
+  test('one of a prefix reaches who has nothing below it, and so does its end', async () => {
+    const client = await follow();
+    await client.told();
+    const target = { kind: 'prefix', value: 'spiffe://example.org/apps' };
+    const { id } = await fleet.journey.revoke(target, { mode: 'hold' });
+    await client.until('hold', () => client.all('revocations').length > 0 && client.heard.at(-1)?.type === 'cursor');
+    expect(client.all('revocations')).toMatchObject([{ revocations: [{ id, target }], removed: [] }]);
+    const after = client.cursor;
+    client.close();
+    await fleet.journey.administer('POST', `/v1/admin/revocations/${id}/release`);
+    const again = await follow(fleet.agent, after && { after });
+    await again.told();
+    expect(again.all('reset')).toEqual([]);
+    expect(again.all('revocations')).toEqual([{ type: 'revocations', revocations: [], removed: [id] }]);
+  });
+
   test('every agent is told the place of a revocation, whomever it concerns', async () => {
     const client = await follow();
     await client.told();

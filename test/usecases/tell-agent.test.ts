@@ -82,13 +82,14 @@ const revocationsIn = (parts: ReturnType<typeof told>): readonly string[] =>
     .flatMap((message) => (message?.type === 'revocations' ? message.revocations.map((each) => each.id) : []));
 
 describe('who comes again is told of revocations', () => {
-  test('that touch the agent, its entries and those of its groups, and of no other', async () => {
+  test('that touch the agent, its entries and those of its groups, of all prefixes, and of no other', async () => {
     expect(scope.groups).toEqual([GROUP]);
     const after = place();
     const mine = [
       await revoke('identity', id('apps/mine')),
       await revoke('entry', 'mine'),
       await revoke('prefix', id('apps')),
+      await revoke('prefix', id('others')),
       await revoke('identity', id('shared')),
       await revoke('entry', 'shared'),
       await revoke('prefix', 'spiffe://example.org/mayfly'),
@@ -98,8 +99,6 @@ describe('who comes again is told of revocations', () => {
       ['identity', id('others/theirs')],
       ['entry', 'theirs'],
       ['entry', 'nothing'],
-      ['prefix', id('others')],
-      ['prefix', id('app')],
       ['agent', OTHER],
     ] as const) {
       await revoke(kind, value);

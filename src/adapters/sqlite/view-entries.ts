@@ -39,6 +39,9 @@ const conditions = (filter: EntryFilter): Condition[] => {
   return found;
 };
 
+/** Of parents, read at once. */
+const PARENTS = 1000;
+
 export const entryReader = (db: SqliteDatabase): EntryReader => {
   const get = db.prepare<[string], string>('SELECT data FROM entry WHERE id = ?').pluck();
   const buried = db.prepare<[string]>('SELECT 1 FROM entry_tombstone WHERE id = ?').pluck();
@@ -63,6 +66,11 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
          WHERE parent_id = ? AND json_extract(data, '$.admin') IS NOT NULL`,
     )
     .pluck();
+  // In the order of the index, so that nothing is sorted however many there are.
+  const parents = db.prepare<[SpiffeId, number, number], { readonly rowid: number; readonly parent_id: SpiffeId }>(
+    `SELECT rowid, parent_id FROM entry INDEXED BY entry_spiffe_id WHERE spiffe_id = ? AND rowid > ?
+       ORDER BY rowid LIMIT ?`,
+  );
   const commonName = db
     .prepare<[string], SpiffeId>(
       'SELECT spiffe_id FROM entry INDEXED BY entry_common_name WHERE common_name = ? LIMIT 1',
@@ -98,6 +106,13 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
         parseEntry(String(data)),
       ),
     count: (filter) => Number(search('count(*)', filter, '', [''])[0] ?? 0),
+    *parentsOf(spiffeId) {
+      let page = parents.all(spiffeId, 0, PARENTS);
+      while (page.length > 0) {
+        yield page.map((row) => row.parent_id);
+        page = parents.all(spiffeId, page.at(-1)?.rowid ?? 0, PARENTS);
+      }
+    },
     matching: (parent, selectors) => {
       const held = new Set(selectors);
       const found: Entry[] = [];

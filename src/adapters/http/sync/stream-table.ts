@@ -1,4 +1,4 @@
-import { isPathPrefix, type SpiffeId } from '../../../domain/spiffe-id.ts';
+import type { SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Audience } from '../../../usecases/agent-revocations.ts';
 import type { AgentStream } from './agent-stream.ts';
 
@@ -38,12 +38,14 @@ export class StreamTable {
     yield* this.#byGroup.get(parent) ?? [];
   }
 
-  /** Those whom a revocation concerns; some may come twice. */
-  *among({ agents, parents, prefix }: Audience): Iterable<AgentStream> {
-    for (const agent of agents) yield* this.of(agent);
-    for (const parent of parents) yield* this.under(parent);
-    if (prefix === undefined) return;
-    for (const stream of this.#all) if (isPathPrefix(prefix, stream.agent)) yield stream;
+  /** Those who are told of a revocation; some may come twice. */
+  *among(audience: Audience): Iterable<AgentStream> {
+    if (audience === 'everyone') {
+      yield* this.#all;
+      return;
+    }
+    for (const agent of audience.agents) yield* this.of(agent);
+    for (const parent of audience.parents) yield* this.under(parent);
   }
 
   get hasGroups(): boolean {
