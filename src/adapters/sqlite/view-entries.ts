@@ -39,6 +39,14 @@ const conditions = (filter: EntryFilter): Condition[] => {
   return found;
 };
 
+const BY_ID = 'INDEXED BY entry_id';
+const PAGE_BY_ID = 'ORDER BY id LIMIT ?';
+/** Entries looked at for a page in the order of id: a few milliseconds. */
+const NEAR = 4096;
+
+const idAbove = (id: string): Condition => ({ index: BY_ID, sql: 'id > ?', values: [id] });
+const idUpTo = (id: string): Condition => ({ index: BY_ID, sql: 'id <= ?', values: [id] });
+
 /** Of parents, read at once. */
 const PARENTS = 1000;
 
@@ -86,13 +94,44 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
     return made;
   };
 
+  const nearEnd = db
+    .prepare<[string], string>(
+      `SELECT id FROM entry INDEXED BY entry_id WHERE id > ? ORDER BY id LIMIT 1 OFFSET ${NEAR}`,
+    )
+    .pluck();
+
   // There are as many texts as ways to combine conditions, whatever their values.
-  const search = (columns: string, filter: EntryFilter, tail: string, values: readonly (string | number)[]) => {
+  const search = (
+    select: string,
+    index: string,
+    found: readonly Condition[],
+    tail = '',
+    ...limit: readonly number[]
+  ) => {
+    const where = found.length === 0 ? '' : `WHERE ${found.map(({ sql }) => sql).join(' AND ')}`;
+    const statement = statementOf(`SELECT ${select} FROM entry ${index} ${where} ${tail}`);
+    return statement.all(...found.flatMap(({ values }) => values), ...limit);
+  };
+
+  const isRare = ({ index, sql, values }: Condition): boolean => {
+    const some = `SELECT 1 FROM entry ${index} WHERE ${sql} LIMIT ${NEAR}`;
+    return Number(statementOf(`SELECT count(*) FROM (${some})`).get(...values)) < NEAR;
+  };
+
+  /** The next page, if it is full or the last one within a short way in the order of id. */
+  const listNear = (found: readonly Condition[], after: string, limit: number) => {
+    const end = nearEnd.get(after);
+    const way = [idAbove(after), ...(end === undefined ? [] : [idUpTo(end)])];
+    const rows = search('data', BY_ID, [...way, ...found], PAGE_BY_ID, limit);
+    return end === undefined || rows.length === limit ? rows : undefined;
+  };
+
+  // An index of a condition gives no order: what it finds is read and sorted for each page, and that may be nearly everything.
+  const list = (filter: EntryFilter, { after = '', limit }: Page) => {
     const found = conditions(filter);
-    const where = ['id > ?', ...found.map(({ sql }) => sql)].join(' AND ');
-    const statement = statementOf(`SELECT ${columns} FROM entry ${found[0]?.index ?? ''} WHERE ${where} ${tail}`);
-    const [after = '', ...rest] = values;
-    return statement.all(after, ...found.flatMap((condition) => condition.values), ...rest);
+    const { index = '' } = found[0] ?? {};
+    const near = found[0] && index !== '' && !isRare(found[0]) ? listNear(found, after, limit) : undefined;
+    return near ?? search('data', index, [idAbove(after), ...found], PAGE_BY_ID, limit);
   };
 
   return {
@@ -101,11 +140,11 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
       return data === undefined ? undefined : parseEntry(data);
     },
     used: (id) => get.get(id) !== undefined || buried.get(id) !== undefined,
-    list: (filter, page: Page) =>
-      search('data', filter, 'ORDER BY id LIMIT ?', [page.after ?? '', page.limit]).map((data) =>
-        parseEntry(String(data)),
-      ),
-    count: (filter) => Number(search('count(*)', filter, '', [''])[0] ?? 0),
+    list: (filter, page) => list(filter, page).map((data) => parseEntry(String(data))),
+    count: (filter) => {
+      const found = conditions(filter);
+      return Number(search('count(*)', found[0]?.index ?? '', found)[0] ?? 0);
+    },
     *parentsOf(spiffeId) {
       let page = parents.all(spiffeId, 0, PARENTS);
       while (page.length > 0) {
