@@ -92,6 +92,11 @@ export interface CredentialReader {
   newestOf(agent: SpiffeId): CredentialRow | undefined;
   /** Newest first; `page.after` is an id. */
   list(filter: CredentialFilter, page: Page): readonly CredentialRow[];
+  /**
+   * All of them once, some at a time in no order, each time by a short read of its own whose cost does not grow with
+   * their number, so that others may come in between. What is issued meanwhile may be left out.
+   */
+  walk(filter: CredentialFilter): IteratorObject<readonly CredentialRow[]>;
   count(filter: CredentialFilter): number;
 }
 

@@ -4,9 +4,10 @@ import { unixSeconds } from '../domain/instant.ts';
 import { parseRecordId } from '../domain/record-id.ts';
 import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
-import type { AttestationRow, CredentialFilter, CredentialRow, EntryFilter } from '../ports/views.ts';
+import type { CredentialFilter, CredentialRow, EntryFilter } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 import { requireTargetWithin, resolveTarget } from './revocation-target.ts';
+import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'policy' | 'clock'>;
 
@@ -27,6 +28,7 @@ export interface RevocationPreview {
   readonly inForce: readonly Revocation[];
 }
 
+/** Agents looked at in one read. */
 const PAGE = 500;
 /** Credentials looked at; beyond it the answer says "at least". */
 const MAX_COUNTED = 20_000;
@@ -49,21 +51,28 @@ export const credentialFilters = (target: RevocationTarget): readonly Credential
   }
 };
 
-/** The credentials that a target hits and that have not expired; some may come twice. */
-export const liveCredentials = function* (issuer: Reader, target: RevocationTarget): Generator<CredentialRow> {
+/**
+ * Credentials that a target hits and that have not expired, `most` of them, in no order; some may come twice. Stands aside before
+ * each page but the first.
+ */
+export const liveCredentials = async function* (
+  issuer: Reader,
+  target: RevocationTarget,
+  most: number,
+  standAside: StandAside,
+): AsyncGenerator<readonly CredentialRow[]> {
   const liveAt = unixSeconds(issuer.clock.now());
   if (target.kind === 'credential') {
     const row = issuer.views.credentials.get(parseRecordId(target.value));
-    if (row !== undefined && row.notAfter > liveAt) yield row;
+    if (row !== undefined && row.notAfter > liveAt) yield [row];
   }
+  let left = most;
   for (const filter of credentialFilters(target)) {
-    let after: string | undefined;
-    for (;;) {
-      const page = { limit: PAGE, ...(after !== undefined && { after }) };
-      const rows = issuer.views.credentials.list({ ...filter, liveAt }, page);
-      yield* rows;
-      if (rows.length < PAGE) break;
-      after = rows.at(-1)?.id;
+    for (const rows of issuer.views.credentials.walk({ ...filter, liveAt })) {
+      yield rows.slice(0, left);
+      left -= rows.length;
+      if (left <= 0) return;
+      await standAside();
     }
   }
 };
@@ -88,18 +97,24 @@ const countEntries = (issuer: Reader, target: RevocationTarget): number => {
   return target.kind === 'entry' && issuer.views.entries.get(target.value) ? 1 : 0;
 };
 
-const agentsUnder = function* (issuer: Reader, prefix: SpiffeId): Generator<AttestationRow> {
+const countAgentsUnder = async (issuer: Reader, prefix: SpiffeId, standAside: StandAside): Promise<number> => {
+  let count = 0;
   let after: string | undefined;
   for (;;) {
     const rows = issuer.views.attestations.agents({ limit: PAGE, ...(after !== undefined && { after }) });
-    yield* rows.filter((row) => isPathPrefix(prefix, row.spiffeId));
-    if (rows.length < PAGE) return;
+    count += rows.filter((row) => isPathPrefix(prefix, row.spiffeId)).length;
+    if (rows.length < PAGE || count >= MAX_COUNTED) return Math.min(count, MAX_COUNTED);
     after = rows.at(-1)?.spiffeId;
+    await standAside();
   }
 };
 
-const countAgents = (issuer: Reader, { kind, value }: RevocationTarget): number => {
-  if (kind === 'prefix') return [...agentsUnder(issuer, value as SpiffeId).take(MAX_COUNTED)].length;
+const countAgents = async (
+  issuer: Reader,
+  { kind, value }: RevocationTarget,
+  standAside: StandAside,
+): Promise<number> => {
+  if (kind === 'prefix') return countAgentsUnder(issuer, value as SpiffeId, standAside);
   if (kind !== 'identity' && kind !== 'agent') return 0;
   return issuer.views.attestations.newest(value as SpiffeId)?.role === 'agent' ? 1 : 0;
 };
@@ -109,25 +124,40 @@ export const inForceFor = (issuer: Pick<Issuer, 'views'>, target: RevocationTarg
     .active()
     .filter((held) => held.target.kind === target.kind && held.target.value === target.value);
 
-/** Says what a revocation would hit, and changes nothing. Refuses as `revoke` does. */
-export const previewRevocation = (issuer: Reader, admin: Administrator, asked: RevocationTarget): RevocationPreview => {
+/** Says what a revocation would hit, and changes nothing. Refuses as `revoke` does. Others come in between. */
+export const previewRevocation = async (
+  issuer: Reader,
+  admin: Administrator,
+  asked: RevocationTarget,
+  standAside: StandAside,
+): Promise<RevocationPreview> => {
   const target = resolveTarget(issuer, asked);
   requireTargetWithin(issuer, admin, target);
-  // What an agent holds itself may have come through it as well.
-  const found = [...liveCredentials(issuer, target).take(MAX_COUNTED)];
-  const rows = [...new Map(found.map((row) => [row.id, row])).values()];
   const credentials: Record<CredentialKind, number> = { 'x509-svid': 0, 'jwt-svid': 0, 'access-token': 0 };
-  for (const row of rows) credentials[row.credential] += 1;
-  const identities = [...new Set(rows.map(({ spiffeId }) => spiffeId))].sort();
-  const latest = rows.reduce((last, { notAfter }) => Math.max(last, notAfter), 0);
+  // What an agent holds itself may have come through it as well.
+  const seen = new Set<string>();
+  const holders = new Set<SpiffeId>();
+  let counted = 0;
+  let latest = 0;
+  for await (const rows of liveCredentials(issuer, target, MAX_COUNTED, standAside)) {
+    counted += rows.length;
+    for (const { id, credential, spiffeId, notAfter } of rows) {
+      if (seen.has(id)) continue;
+      seen.add(id);
+      credentials[credential] += 1;
+      holders.add(spiffeId);
+      latest = Math.max(latest, notAfter);
+    }
+  }
+  const identities = [...holders].sort();
   return {
     target,
     credentials,
-    ...(rows.length > 0 && { latestNotAfter: latest }),
+    ...(seen.size > 0 && { latestNotAfter: latest }),
     identities: { count: identities.length, first: identities.slice(0, NAMED_IDENTITIES) },
     entries: countEntries(issuer, target),
-    agents: countAgents(issuer, target),
-    truncated: found.length === MAX_COUNTED,
+    agents: await countAgents(issuer, target, standAside),
+    truncated: counted === MAX_COUNTED,
     inForce: inForceFor(issuer, target),
   };
 };

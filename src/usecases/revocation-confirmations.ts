@@ -9,6 +9,7 @@ import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
 import { liveCredentials } from './preview-revocation.ts';
 import { requireTargetWithin } from './revocation-target.ts';
+import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
 
@@ -45,11 +46,13 @@ const holderOf = ({ agent, role, spiffeId }: CredentialRow): SpiffeId | undefine
 export class RevocationConfirmations {
   readonly #issuer: Reader;
   readonly #presence: PresenceReader;
-  readonly #holders = new Map<RecordId, ReadonlyMap<SpiffeId, number>>();
+  readonly #standAside: StandAside;
+  readonly #holders = new Map<RecordId, Promise<ReadonlyMap<SpiffeId, number>>>();
 
-  constructor(issuer: Reader, presence: PresenceReader) {
+  constructor(issuer: Reader, presence: PresenceReader, standAside: StandAside) {
     this.#issuer = issuer;
     this.#presence = presence;
+    this.#standAside = standAside;
   }
 
   /** Refuses with `not_found`; `forbidden` outside the administrator's prefix. */
@@ -57,7 +60,7 @@ export class RevocationConfirmations {
     const revocation = this.#issuer.views.revocations.get(id);
     if (!revocation) throw new Refusal('not_found', 'there is no revocation with this id');
     requireTargetWithin(this.#issuer, admin, revocation.target);
-    const holders = this.#holdersOf(revocation);
+    const holders = await this.#holdersOf(revocation);
     const connected = await this.#presence.connected();
     const others = await this.#presence.of([...holders.keys()]);
     const seen = new Map([...others, ...connected].map((each) => [each.agent, each]));
@@ -76,18 +79,29 @@ export class RevocationConfirmations {
     };
   }
 
-  /** Who holds credentials that it ends, and until when. Nothing is added later: what is issued since is not ended by it. */
-  #holdersOf(revocation: Revocation): ReadonlyMap<SpiffeId, number> {
+  /** Looked for once, also while others who ask at the same time wait for it. */
+  #holdersOf(revocation: Revocation): Promise<ReadonlyMap<SpiffeId, number>> {
     const known = this.#holders.get(revocation.id);
     if (known) return known;
-    const holders = new Map<SpiffeId, number>();
-    for (const row of liveCredentials(this.#issuer, revocation.target).take(MAX_CREDENTIALS)) {
-      const agent = row.index < revocation.index ? holderOf(row) : undefined;
-      if (agent !== undefined) holders.set(agent, Math.max(row.notAfter, holders.get(agent) ?? 0));
-    }
     const [oldest] = this.#holders.size >= REMEMBERED ? this.#holders.keys() : [];
     if (oldest !== undefined) this.#holders.delete(oldest);
-    this.#holders.set(revocation.id, holders);
+    const found = this.#findHolders(revocation).catch((error: unknown) => {
+      this.#holders.delete(revocation.id);
+      throw error;
+    });
+    this.#holders.set(revocation.id, found);
+    return found;
+  }
+
+  /** Who holds credentials that it ends, and until when. Nothing is added later: what is issued since is not ended by it. */
+  async #findHolders({ target, index }: Revocation): Promise<ReadonlyMap<SpiffeId, number>> {
+    const holders = new Map<SpiffeId, number>();
+    for await (const rows of liveCredentials(this.#issuer, target, MAX_CREDENTIALS, this.#standAside)) {
+      for (const row of rows) {
+        const agent = row.index < index ? holderOf(row) : undefined;
+        if (agent !== undefined) holders.set(agent, Math.max(row.notAfter, holders.get(agent) ?? 0));
+      }
+    }
     return holders;
   }
 }

@@ -2,9 +2,10 @@ import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import type { AttestationReader, AttestationRow, CredentialFilter, CredentialReader } from '../../ports/views.ts';
 import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, CredentialRows, toCredentialRow } from './credential-rows.ts';
 import type { StoredCredential } from './credential-rows.ts';
+import { holderConditions } from './holder-conditions.ts';
 import type { SqliteDatabase } from './open.ts';
 import { blobToId, idToBlob } from './rows.ts';
-import { belowPrefix } from './view-entries.ts';
+import { credentialWalk } from './walk-credentials.ts';
 
 interface Search {
   /** What comes before the SELECT: the holders that fit, and the places of their credentials. */
@@ -27,42 +28,16 @@ const PLACES = `
 
 /** How the credentials are found that a filter asks for. */
 const search = (filter: CredentialFilter): Search => {
-  const where: string[] = [];
-  const values: (string | number)[] = [];
-  const indexes: string[] = [];
-  if (filter.spiffeId !== undefined) {
-    indexes.push('holder_subject');
-    where.push('subject = ?');
-    values.push(filter.spiffeId);
-  }
-  if (filter.entry !== undefined) {
-    indexes.push('holder_entry');
-    where.push('entry = ?');
-    values.push(filter.entry);
-  }
-  if (filter.agent !== undefined) {
-    indexes.push('holder_agent');
-    where.push('agent = (SELECT id FROM name WHERE text = ?)');
-    values.push(filter.agent);
-  }
-  if (filter.prefix !== undefined) {
-    const below = belowPrefix('subject', filter.prefix);
-    indexes.push('holder_subject');
-    where.push(below.sql);
-    values.push(...below.values);
-  }
-  const live: string[] = [];
-  if (filter.liveAt !== undefined) {
-    live.push('c.not_after > ?');
-    values.push(filter.liveAt);
-  }
-  if (where.length === 0) return { with: '', from: 'credential c', where: live, values };
-  const wanted = `SELECT id FROM holder INDEXED BY ${indexes[0]} WHERE ${where.join(' AND ')}`;
+  const holders = holderConditions(filter);
+  const where = filter.liveAt === undefined ? [] : ['c.not_after > ?'];
+  const live = filter.liveAt === undefined ? [] : [filter.liveAt];
+  if (holders === undefined) return { with: '', from: 'credential c', where, values: live };
+  const wanted = `SELECT id FROM holder INDEXED BY ${holders.index} WHERE ${holders.sql}`;
   return {
     with: `WITH wanted (id) AS MATERIALIZED (${wanted}), ${PLACES}`,
     from: 'place CROSS JOIN credential c ON c.idx = place.idx',
-    where: live,
-    values,
+    where,
+    values: [...holders.values, ...live],
   };
 };
 
@@ -90,6 +65,7 @@ export const credentialReader = (db: SqliteDatabase): CredentialReader => {
       const start = after === undefined ? [] : [idToBlob(after)];
       return statement.all(...values, ...start, limit).map(toCredentialRow);
     },
+    walk: credentialWalk(db),
     count: (filter) => {
       const { with: places, from, where, values } = search(filter);
       const statement = db.prepare<unknown[], number>(`${places} SELECT count(*) FROM ${from} ${clause(where)}`);

@@ -53,8 +53,10 @@ const Confirmed = z.object({
     .describe('At most 100, the worst first.'),
 });
 
+const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const confirmationRoute = (issuer: Issuer, presence: PresenceReader): Route => {
-  const confirmations = new RevocationConfirmations(issuer, presence);
+  const confirmations = new RevocationConfirmations(issuer, presence, standAside);
   return defineRoute({
     method: 'GET',
     path: '/v1/admin/revocations/:id/confirmations',
@@ -108,8 +110,8 @@ export const revocationRoutes = (issuer: Issuer, presence: PresenceReader): read
     answers: [{ status: 200, description: 'The numbers; nothing was changed.', schema: Preview }],
     refusals: ['unauthenticated', 'forbidden', 'not_found'],
     handle: (context, { body }) =>
-      administer(issuer, context, (admin) => {
-        const preview = previewRevocation(issuer, admin, body.target);
+      administer(issuer, context, async (admin) => {
+        const preview = await previewRevocation(issuer, admin, body.target, standAside);
         return { body: { ...preview, inForce: preview.inForce.map(renderRevocation) } };
       }),
   }),

@@ -1,0 +1,97 @@
+import type { SpiffeId } from '../../domain/spiffe-id.ts';
+import type { CredentialFilter, CredentialReader, CredentialRow } from '../../ports/views.ts';
+import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, toCredentialRow, type StoredCredential } from './credential-rows.ts';
+import { type HolderConditions, holderConditions } from './holder-conditions.ts';
+import type { SqliteDatabase } from './open.ts';
+
+/** Rows looked at in one read: a few milliseconds. */
+const SLICE = 256;
+
+interface Holder {
+  readonly id: number;
+  readonly subject: string;
+}
+
+/**
+ * Reads holders a page at a time, each page from where the one before ended. Without a range of subjects the index gives the ids
+ * in order; over one it gives the subjects, and the place is both.
+ */
+const holderPages = (db: SqliteDatabase, filter: CredentialFilter, { index, sql, values }: HolderConditions) => {
+  const { spiffeId, entry, agent, prefix } = filter;
+  if (prefix === undefined || spiffeId !== undefined || entry !== undefined || agent !== undefined) {
+    const next = db.prepare<unknown[], Holder>(
+      `SELECT id, subject FROM holder INDEXED BY ${index} WHERE ${sql} AND id > ? ORDER BY id LIMIT ${SLICE}`,
+    );
+    return (last: Holder | undefined) => next.all(...values, last?.id ?? 0);
+  }
+  const next = db.prepare<[string, number, string, SpiffeId, string], Holder>(
+    `SELECT id, subject FROM holder INDEXED BY holder_subject
+       WHERE (subject, id) > (?, ?) AND subject < ? AND (subject = ? OR subject >= ?) ORDER BY subject, id LIMIT ${SLICE}`,
+  );
+  return (last: Holder | undefined) =>
+    next.all(last?.subject ?? prefix, last?.id ?? 0, `${prefix}0`, prefix, `${prefix}/`);
+};
+
+/** Goes through credentials. No statement stays open in between: what else is read meanwhile would be of the past (P2). */
+export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => {
+  const filedBelow = db.prepare<[], number>('SELECT below FROM filing WHERE id = 1').pluck();
+  const sliceBefore = db
+    .prepare<[number, number], number | null>(
+      `SELECT min(idx) FROM (SELECT idx FROM credential WHERE idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ${SLICE})`,
+    )
+    .pluck();
+  const held = db.prepare<[number, number, number], StoredCredential>(
+    `SELECT ${CREDENTIAL_COLUMNS} FROM held_credential l CROSS JOIN credential c ON c.idx = l.idx ${CREDENTIAL_NAMES}
+       WHERE l.holder = ? AND l.idx > ? AND l.idx < ? ORDER BY l.idx LIMIT ${SLICE}`,
+  );
+
+  /** By their place, the newest first. */
+  const placed = function* (from: number, holders: HolderConditions | undefined): Generator<StoredCredential[]> {
+    const between = db.prepare<unknown[], StoredCredential>(
+      `SELECT ${CREDENTIAL_COLUMNS} FROM credential c ${CREDENTIAL_NAMES}
+         WHERE c.idx >= ? AND c.idx < ? ${holders === undefined ? '' : `AND ${holders.sql}`}`,
+    );
+    let end = Number.MAX_SAFE_INTEGER;
+    for (;;) {
+      const start = sliceBefore.get(from, end) ?? undefined;
+      if (start === undefined) return;
+      yield between.all(start, end, ...(holders?.values ?? []));
+      end = start;
+    }
+  };
+
+  /** By their holders. */
+  const filed = function* (below: number, pageAfter: ReturnType<typeof holderPages>): Generator<StoredCredential[]> {
+    let slice: StoredCredential[] = [];
+    let looked = 0;
+    for (let page = pageAfter(undefined); page.length > 0; page = pageAfter(page.at(-1))) {
+      for (const { id } of page) {
+        let rows = held.all(id, -1, below);
+        for (;;) {
+          slice.push(...rows);
+          looked += rows.length + 1;
+          if (looked >= SLICE) {
+            yield slice;
+            slice = [];
+            looked = 0;
+          }
+          if (rows.length < SLICE) break;
+          rows = held.all(id, rows.at(-1)?.idx ?? below, below);
+        }
+      }
+    }
+    yield slice;
+  };
+
+  return function* (filter): Generator<readonly CredentialRow[]> {
+    const { liveAt = -1 } = filter;
+    const read = (rows: readonly StoredCredential[]) =>
+      rows.filter(({ not_after: notAfter }) => notAfter > liveAt).map(toCredentialRow);
+    const holders = holderConditions(filter);
+    // What is filed later was met before: the line between the two stays where it was.
+    const below = holders === undefined ? 0 : (filedBelow.get() ?? 0);
+    for (const rows of placed(below, holders)) yield read(rows);
+    if (holders === undefined) return;
+    for (const rows of filed(below, holderPages(db, filter, holders))) yield read(rows);
+  };
+};
