@@ -1,7 +1,9 @@
 import type { Authority, KeyId } from '../domain/authority.ts';
 import { unixSeconds } from '../domain/instant.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { CredentialRow, Views } from '../ports/views.ts';
 import type { AuthorityKeeper } from './authority-keeper.ts';
+import type { StandAside } from './slices.ts';
 
 /** What hangs on keys that are about to go. */
 export interface AuthorityImpact {
@@ -11,39 +13,32 @@ export interface AuthorityImpact {
   readonly agentsNotMoved: readonly string[];
 }
 
-const PAGE = 1000;
 /** What is shown of agents; the count of credentials is always whole. */
 const MAX_AGENTS = 100;
 
-function* liveCredentials(views: Pick<Views, 'credentials'>, now: number): Generator<CredentialRow> {
-  let after: string | undefined;
-  for (;;) {
-    const page = views.credentials.list({ liveAt: now }, { limit: PAGE, ...(after !== undefined && { after }) });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.id;
-  }
-}
-
 /**
- * Counts what hangs on `keys`. Walks all live credentials, newest first: for an operator's rare command, not for a request
- * of a workload.
+ * Counts what hangs on `keys`. Walks all live credentials, and stands aside in between: for an operator's rare command, not for a
+ * request of a workload.
  */
-export const impactOf = (
+export const impactOf = async (
   keeper: { readonly views: Pick<Views, 'credentials'> } & Pick<AuthorityKeeper, 'clock'>,
   keys: readonly Authority[],
-): AuthorityImpact => {
+  standAside: StandAside,
+): Promise<AuthorityImpact> => {
   const lost = new Set<KeyId>(keys.map(({ id }) => id));
-  const seen = new Set<string>();
-  const agentsNotMoved: string[] = [];
+  const newest = new Map<SpiffeId, Pick<CredentialRow, 'index' | 'authority'>>();
   let count = 0;
-  for (const row of liveCredentials(keeper.views, unixSeconds(keeper.clock.now()))) {
-    const isLost = lost.has(row.authority);
-    if (isLost) count += 1;
-    if (row.role !== 'agent' || seen.has(row.spiffeId)) continue;
-    // The first one met is the newest.
-    seen.add(row.spiffeId);
-    if (isLost && agentsNotMoved.length < MAX_AGENTS) agentsNotMoved.push(row.spiffeId);
+  for (const rows of keeper.views.credentials.walk({ liveAt: unixSeconds(keeper.clock.now()) })) {
+    for (const { index, authority, role, spiffeId } of rows) {
+      if (lost.has(authority)) count += 1;
+      if (role === 'agent' && index > (newest.get(spiffeId)?.index ?? -1)) newest.set(spiffeId, { index, authority });
+    }
+    await standAside();
   }
+  const agentsNotMoved = [...newest]
+    .filter(([, { authority }]) => lost.has(authority))
+    .sort(([, one], [, other]) => other.index - one.index)
+    .slice(0, MAX_AGENTS)
+    .map(([agent]) => agent);
   return { liveCredentials: count, agentsNotMoved };
 };

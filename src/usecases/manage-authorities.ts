@@ -10,6 +10,7 @@ import { authorityOf, recordFacts } from './authority-keeper.ts';
 import { draftOf, wrongState, type AuthorityManager, type AuthorityOperation } from './draft-authority-change.ts';
 import { prepareAuthority } from './prepare-authority.ts';
 import { purposesWith, rotateAuthorities } from './rotate-authorities.ts';
+import type { StandAside } from './slices.ts';
 
 /** What an operation would do, for the operator to read before `--yes`. */
 export interface AuthorityPlan {
@@ -57,16 +58,27 @@ export const listAuthorities = ({
 };
 
 /** What an operation would do, and to whom. Changes nothing. Refuses with `not_found` or `authority_state`. */
-export const planAuthorityOperation = (keeper: AuthorityManager, operation: AuthorityOperation): AuthorityPlan => {
+export const planAuthorityOperation = async (
+  keeper: AuthorityManager,
+  operation: AuthorityOperation,
+  standAside: StandAside,
+): Promise<AuthorityPlan> => {
   if (operation.kind === 'prepare') {
     preparation(keeper, operation.purpose, operation.algorithm);
     return { operation, changes: [{ kind: 'authority-prepared' }], impact: NOTHING, warnings: [] };
   }
   const { facts, lost, warnings } = draftOf(keeper, operation, '');
-  const impact = lost.length === 0 ? NOTHING : impactOf(keeper, lost);
+  const impact = lost.length === 0 ? NOTHING : await impactOf(keeper, lost, standAside);
   const changes = facts.map(({ kind, id }) => ({ kind, id }));
   return { operation, changes, impact, warnings: [...warnings, ...forceWarnings(impact)] };
 };
+
+export interface AuthorityOrder {
+  readonly by: string;
+  readonly force?: boolean;
+  /** While the plan is made, which walks all credentials; without it nothing else comes in between. */
+  readonly standAside?: StandAside;
+}
 
 /**
  * Does it, all facts in one step, then whatever follows from it (a new issuing CA, a new spare). Refuses as
@@ -76,9 +88,9 @@ export const planAuthorityOperation = (keeper: AuthorityManager, operation: Auth
 export const runAuthorityOperation = async (
   keeper: AuthorityManager,
   operation: AuthorityOperation,
-  { by, force = false }: { readonly by: string; readonly force?: boolean },
+  { by, force = false, standAside = () => Promise.resolve() }: AuthorityOrder,
 ): Promise<AuthorityPlan> => {
-  const plan = planAuthorityOperation(keeper, operation);
+  const plan = await planAuthorityOperation(keeper, operation, standAside);
   if (plan.warnings.length > 0 && !force) {
     throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
   }

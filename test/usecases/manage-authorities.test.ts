@@ -131,7 +131,12 @@ describe('a lost issuing CA (DEC-23)', () => {
     await issueToAgent('two');
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
     const before = world.views.log.head().size;
-    const plan = planAuthorityOperation(manager(), operation);
+    let turns = 0;
+    const plan = await planAuthorityOperation(manager(), operation, async () => {
+      turns += 1;
+    });
+    // Others come in between, however many credentials there are.
+    expect(turns).toBeGreaterThan(0);
     expect(plan.impact.liveCredentials).toBe(2);
     expect(plan.impact.agentsNotMoved.toSorted()).toEqual([
       'spiffe://example.org/mayfly/agent/join_token/one',
@@ -147,7 +152,8 @@ describe('a lost issuing CA (DEC-23)', () => {
     expect(world.views.log.head().size).toBe(before);
     await run(operation, true);
     await issueToAgent('one');
-    const after = planAuthorityOperation(manager(), { kind: 'revoke', id: one('x509-root', 'active').id });
+    const gone = { kind: 'revoke', id: one('x509-root', 'active').id } as const;
+    const after = await planAuthorityOperation(manager(), gone, () => Promise.resolve());
     expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
   });
 

@@ -13,6 +13,8 @@ import {
 import { defineRoute, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, requireConfirmation, time } from './administering.ts';
 
+const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const AuthorityAnswer = z.object({
   id: z.string().describe('RFC 7638 thumbprint of the public key.'),
   purpose: z.enum(AUTHORITY_PURPOSES),
@@ -116,9 +118,9 @@ export const authorityRoutes = (issuer: Issuer, keeper: AuthorityManager): reado
     answers: [{ status: 200, description: 'The plan; nothing was changed.', schema: PlanAnswer }],
     refusals: ['unauthenticated', 'forbidden', 'not_found', 'authority_state'],
     handle: (context, { body }) =>
-      administer(issuer, context, (admin) => {
+      administer(issuer, context, async (admin) => {
         requireEverywhere(admin);
-        return { body: planAuthorityOperation(keeper, operationOf(body)) };
+        return { body: await planAuthorityOperation(keeper, operationOf(body), standAside) };
       }),
   }),
   defineRoute({
@@ -135,7 +137,8 @@ export const authorityRoutes = (issuer: Issuer, keeper: AuthorityManager): reado
       administer(issuer, context, async (admin) => {
         requireEverywhere(admin);
         if (operation.kind !== 'prepare') requireConfirmation(confirm);
-        return { body: await runAuthorityOperation(keeper, operationOf(operation), { by: admin.name, force }) };
+        const order = { by: admin.name, force, standAside };
+        return { body: await runAuthorityOperation(keeper, operationOf(operation), order) };
       }),
   }),
   defineRoute({
