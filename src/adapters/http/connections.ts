@@ -34,7 +34,7 @@ export interface ConnectionLimits {
 const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${remotePort ?? ''}`;
 
 /** Whether a connection is held up by its peer, who sends its request slowly or does not read the answer. */
-const isStuck = ({ writableEnded, req }: ServerResponse): boolean => writableEnded || !req.complete;
+const isStuck = ({ headersSent, req }: ServerResponse): boolean => headersSent || !req.complete;
 
 /**
  * Knows the connections of a listener. When there are too many, the one that is missed least makes room for the new one: the

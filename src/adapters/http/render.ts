@@ -42,6 +42,25 @@ export const encodeAnswer = (answer: Answer): EncodedAnswer => {
   return { status, headers: headers as EncodedAnswer['headers'], payload: content?.payload };
 };
 
+/** As much as one TLS record holds. */
+const SLICE_BYTES = 16 * 1024;
+
+/**
+ * Sends a large body, each slice once the kernel took the one before. All of it at once would be encrypted at once, and stand in
+ * memory for each peer that does not read, while the octets themselves may be one document for all.
+ */
+const endInSlices = (response: ServerResponse, octets: Uint8Array): void => {
+  let sent = 0;
+  const sendNext = (error?: Error | null): void => {
+    if (error) return;
+    const slice = octets.subarray(sent, sent + SLICE_BYTES);
+    sent += slice.length;
+    if (sent < octets.length) response.write(slice, sendNext);
+    else response.end(slice);
+  };
+  sendNext();
+};
+
 /** Sends an answer. A peer that has gone is not an error. */
 export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
   if (response.headersSent || response.destroyed) return;
@@ -51,7 +70,9 @@ export const sendAnswer = (response: ServerResponse, answer: Answer, head = fals
   }
   const { status, headers, payload } = encodeAnswer(answer);
   response.writeHead(status, headers);
-  response.end(head ? undefined : payload);
+  if (head || payload === undefined) response.end();
+  else if (payload.length <= SLICE_BYTES) response.end(payload);
+  else endInSlices(response, typeof payload === 'string' ? Buffer.from(payload) : payload);
 };
 
 const retryHeader = (refusal: Refusal, status: number): Record<string, string> =>

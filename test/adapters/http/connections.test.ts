@@ -3,6 +3,7 @@ import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { networkPeers } from '../../../src/adapters/http/peer.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import { ask, changingIdentity, newTlsIdentity, startServer } from '../../support/http.ts';
 
@@ -191,5 +192,35 @@ test('who asks for more answers than it reads is cut off', async () => {
   while ((text.match(/200 OK/g) ?? []).length < 8) text += String(await once(modest, 'data'));
   expect(modest.closed).toBe(false);
   modest.destroy();
+  await server.close();
+});
+
+const TEXT = 'ü and more '.repeat(1024 * 1024);
+
+test.each([
+  ['octets', Buffer.from(TEXT)],
+  ['text', TEXT],
+])('a large answer of %s waits in the server by the slice, and arrives whole', async (_name, body) => {
+  const text = defineRoute({ ...hello, path: '/text', handle: () => ({ body }) });
+  const sockets = new Set<Socket>();
+  const peerOf = networkPeers();
+  const identity = changingIdentity(await newTlsIdentity());
+  const { server, port } = await startServer([text], {
+    identity,
+    peerOf: (socket) => {
+      sockets.add(socket);
+      return peerOf(socket);
+    },
+  });
+  const reader = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  await once(reader, 'secureConnect');
+  reader.write('GET /text HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  const [first] = (await once(reader, 'data')) as [Buffer];
+  const [socket] = sockets;
+  expect(socket?.writableLength).toBeLessThan(32 * 1024);
+  const chunks = [first];
+  for await (const chunk of reader) chunks.push(chunk as Buffer);
+  const answer = Buffer.concat(chunks).toString();
+  expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === TEXT).toBe(true);
   await server.close();
 });

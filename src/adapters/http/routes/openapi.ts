@@ -7,11 +7,12 @@ const CONTENT_TYPE = 'application/json';
 
 /** The route table with the document of itself added; each listener's document has the routes that it serves. */
 export const withOpenApi = (routes: readonly Route[], info: ApiInfo): readonly Route[] => {
-  const documents = new Map<Listener, string>();
-  const documentOf = (listener: Listener): string => {
+  // As octets: text would be encoded anew for each answer.
+  const documents = new Map<Listener, Buffer>();
+  const documentOf = (listener: Listener): Buffer => {
     const held = documents.get(listener);
     if (held !== undefined) return held;
-    const made = JSON.stringify(openApiDocument(all, listener, info));
+    const made = Buffer.from(JSON.stringify(openApiDocument(all, listener, info)));
     documents.set(listener, made);
     return made;
   };
