@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Line, type Place } from './line.ts';
 
@@ -10,6 +10,8 @@ interface Connection {
   inner: Socket | undefined;
   /** Answers that it waits for. */
   owed: number;
+  /** Octets of the headers of requests that came while it waited for an answer, and wait themselves. */
+  queued: number;
   /** Its place among those that wait for nothing. */
   idle: Place<Connection> | undefined;
   /** It was taken over for another protocol: it is never idle, and ends with those who took it. */
@@ -20,6 +22,8 @@ interface Connection {
 interface Owed {
   readonly response: ServerResponse;
   readonly connection: Connection;
+  /** Its share of what the connection has queued. */
+  readonly queued: number;
 }
 
 export interface ConnectionLimits {
@@ -29,9 +33,14 @@ export interface ConnectionLimits {
   readonly startsPerTurn: number;
   /** Answers that one connection may wait for. */
   readonly mostOwed: number;
+  /** Octets of the headers of those that wait behind the first: a request stays in memory until its answer is out. */
+  readonly mostQueued: number;
 }
 
 const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${remotePort ?? ''}`;
+
+const headerOctets = ({ url = '', rawHeaders }: IncomingMessage): number =>
+  rawHeaders.reduce((sum, { length }) => sum + length, url.length);
 
 /** Whether a connection is held up by its peer, who sends its request slowly or does not read the answer. */
 const isStuck = ({ headersSent, req }: ServerResponse): boolean => headersSent || !req.complete;
@@ -69,7 +78,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const connection: Connection = { socket, inner: undefined, owed: 0, idle: undefined, taken: false };
+    const connection: Connection = { socket, inner: undefined, owed: 0, queued: 0, idle: undefined, taken: false };
     const key = peerKey(socket);
     this.#open.add(connection);
     this.#strangers.add(connection);
@@ -91,7 +100,8 @@ export class Connections {
     if (this.#draining) response.setHeader('connection', 'close');
     const connection = this.#of(socket);
     if (connection === undefined) return true;
-    if (connection.owed >= this.#limits.mostOwed) {
+    const queued = connection.owed > 0 ? headerOctets(response.req) : 0;
+    if (connection.owed >= this.#limits.mostOwed || connection.queued + queued > this.#limits.mostQueued) {
       socket.destroy();
       return false;
     }
@@ -101,7 +111,8 @@ export class Connections {
     }
     this.#busy(connection);
     connection.owed += 1;
-    const place = this.#owed.add({ response, connection });
+    connection.queued += queued;
+    const place = this.#owed.add({ response, connection, queued });
     response.on('close', () => this.#answered(place));
     return true;
   }
@@ -140,10 +151,11 @@ export class Connections {
   }
 
   #answered(place: Place<Owed>): void {
-    const { connection } = place.value;
+    const { connection, queued } = place.value;
     if (connection.taken) return;
     this.#owed.leave(place);
     connection.owed -= 1;
+    connection.queued -= queued;
     if (connection.owed > 0 || !this.#open.has(connection)) return;
     connection.idle = this.#idle.add(connection);
     // The answer may still be on its way to the kernel: the socket goes after it, never before.

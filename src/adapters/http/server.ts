@@ -33,6 +33,8 @@ export interface ServerLimits {
   readonly maxConnections: number;
   /** Requests that one connection may send without reading an answer. */
   readonly maxPipelined: number;
+  /** Octets of the headers of those of them that wait behind the first. */
+  readonly maxPipelinedBytes: number;
   /** TLS handshakes begun in one turn of the event loop; others wait for the next ones. */
   readonly handshakesPerTurn: number;
   /** How long a graceful close waits for what was accepted (DEC-37). */
@@ -49,7 +51,8 @@ const DEFAULT_SERVER_LIMITS: ServerLimits = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   maxConnections: 10_000,
-  maxPipelined: 32,
+  maxPipelined: 16,
+  maxPipelinedBytes: 64 * 1024,
   handshakesPerTurn: 8,
   closeTimeout: 1_800,
 };
@@ -190,7 +193,12 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const { tls, delays } = options;
   const server = createNodeServer(options, limits);
   const connections = new Connections(
-    { most: limits.maxConnections, startsPerTurn: limits.handshakesPerTurn, mostOwed: limits.maxPipelined },
+    {
+      most: limits.maxConnections,
+      startsPerTurn: limits.handshakesPerTurn,
+      mostOwed: limits.maxPipelined,
+      mostQueued: limits.maxPipelinedBytes,
+    },
     options.onConnections,
   );
   const start = tls === undefined ? () => undefined : takeOverStart(server);

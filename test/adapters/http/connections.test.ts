@@ -224,3 +224,32 @@ test.each([
   expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === TEXT).toBe(true);
   await server.close();
 });
+
+describe('large headers of requests that wait for an answer to an earlier one', () => {
+  const heavy = ASK.replace('\r\n\r\n', `\r\nx-large: ${'a'.repeat(4000)}\r\n\r\n`);
+  const limits = { maxPipelinedBytes: 13_000 };
+
+  test('cut the connection off when they are too many octets', async () => {
+    const { entered, open: answer, route } = gate();
+    const { server, port } = await startServer([hello, route], { limits });
+    const socket = await open(port, ASK.replace('hello', 'slow'));
+    await entered;
+    socket.write(heavy.repeat(4));
+    await closed(socket);
+    answer();
+    await server.close();
+  });
+
+  test('count no longer once they are answered', async () => {
+    const { server, port } = await startServer([hello], { limits });
+    const socket = await open(port);
+    for (let round = 0; round < 3; round += 1) {
+      socket.write(heavy.repeat(3));
+      let text = '';
+      while ((text.match(/200 OK/g) ?? []).length < 3) text += String(await once(socket, 'data'));
+    }
+    expect(socket.closed).toBe(false);
+    socket.destroy();
+    await server.close();
+  });
+});
