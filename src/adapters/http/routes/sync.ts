@@ -40,8 +40,9 @@ export const syncRoutes = (
     description:
       `The connection is upgraded (\`Connection: Upgrade\`, \`Upgrade: ${UPGRADE_PROTOCOL}\`); then both sides say one JSON ` +
       'object a line. The server tells entries under the agent and its groups, revocations that touch them, and the bundle, ' +
-      'first as they are and then each change (a revocation of a prefix whomever it touches), and after each change a cursor that the agent acknowledges. Without ' +
-      '`after`, and when what changed since cannot be told, `reset` comes first and everything after it.',
+      'first as they are and then each change (a revocation of a prefix whomever it touches), and after each change a cursor that ' +
+      'the agent acknowledges. Without `after`, and when what changed since cannot be told, `reset` comes first and everything ' +
+      'after it.',
     access: { kind: 'svid' },
     admission: 'reserved',
     query: Query,
