@@ -23,6 +23,14 @@ export class CommandRefused extends Error {
   }
 }
 
+/** The command could not find out or do what it was asked to, and may once the cause is gone. */
+export class CouldNotTell extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'CouldNotTell';
+  }
+}
+
 const REFUSAL_EXITS = {
   invalid_request: EXIT.usage,
   payload_too_large: EXIT.usage,
@@ -104,6 +112,8 @@ export const failureOf = (error: unknown): Failure | undefined => {
   if (error instanceof ServerRefusal) return serverFailure(error);
   if (error instanceof Unreachable)
     return { exit: EXIT.unknown, code: 'unreachable', message: error.message, hints: [] };
+  if (error instanceof CouldNotTell)
+    return { exit: EXIT.unknown, code: 'unavailable', message: error.message, hints: [] };
   if (error instanceof WorkloadError)
     return { exit: WORKLOAD_EXITS[error.code], code: error.code, message: error.message, hints: decisionHints(error) };
   if (error instanceof UsageError) return { exit: EXIT.usage, code: 'usage', message: error.message, hints: [] };

@@ -1,5 +1,5 @@
 import { Refusal } from '../domain/refusal.ts';
-import { CommandRefused, EXIT } from './exit.ts';
+import { CommandRefused, CouldNotTell, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
 
@@ -17,6 +17,12 @@ const WHOSE_PORT = {
   agent: 'agent.metrics.port wants it',
 } as const;
 
+/** A disk that is full, read-only or failing. */
+const DISK = /^(?:SQLITE_FULL|SQLITE_IOERR(?:_\w+)?|ENOSPC|EDQUOT|EROFS|EIO)$/;
+
+/** Can the same start succeed later, with nothing of ours changed? Then whoever supervises us has to try again. */
+const mayPass = (error: unknown): boolean => DISK.test(String((error as Partial<NodeJS.ErrnoException>).code));
+
 const startFailure = (what: keyof typeof WHOSE_PORT, error: unknown): string | undefined => {
   if (error instanceof Refusal) {
     return error.reason === undefined ? error.message : `${error.message}: ${error.reason}`;
@@ -28,12 +34,12 @@ const startFailure = (what: keyof typeof WHOSE_PORT, error: unknown): string | u
   if (code === 'EADDRINUSE' && syscall === 'listen') {
     return `${address ?? 'its address'} port ${port ?? ''} is taken; ${WHOSE_PORT[what]}`;
   }
-  return name === 'Error' ? message : undefined;
+  return name === 'Error' || mayPass(error) ? message : undefined;
 };
 
 /**
  * A start that must not be is an answer for the operator, in the server's own sentence; an error of another class than
- * `Error` and `Refusal` is a bug and stays one.
+ * `Error` and `Refusal` is a bug and stays one. The answer is no, but "could not tell" where the disk is in the way.
  */
 export const starting = async <T>(what: keyof typeof WHOSE_PORT, start: () => Promise<T>): Promise<T> => {
   try {
@@ -41,7 +47,8 @@ export const starting = async <T>(what: keyof typeof WHOSE_PORT, start: () => Pr
   } catch (error) {
     const why = startFailure(what, error);
     if (why === undefined) throw error;
-    throw new CommandRefused(`the ${what} does not start: ${why}`);
+    const sentence = `the ${what} does not start: ${why}`;
+    throw mayPass(error) ? new CouldNotTell(sentence) : new CommandRefused(sentence);
   }
 };
 

@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import type { StatsFs } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { openKeyFile } from '../adapters/keys/key-file.ts';
@@ -16,10 +17,25 @@ import { publicIdentity } from './listener-identity.ts';
 import { askRunning, checkPort } from './ports-taken.ts';
 import { broughtRoot, checkDataFolder } from './store.ts';
 
+/** What a start needs: the write-ahead log of its first commits, and the files beside the store. */
+const LEAST_ROOM_BYTES = 8 * 1024 * 1024;
+
+/** What keeps a server from writing on a file system; undefined where there is room, and where the file system does not tell. */
+export const roomProblem = ({
+  blocks,
+  bavail,
+  bsize,
+}: Pick<StatsFs, 'blocks' | 'bavail' | 'bsize'>): string | undefined => {
+  const room = bavail * bsize;
+  if (blocks === 0 || room >= LEAST_ROOM_BYTES) return undefined;
+  return `the disk is full, with ${Math.floor(room / 1024)} KiB left: make room, or a server that writes ends`;
+};
+
 const checkFolder = (folder: string): string => {
   checkDataFolder(folder);
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  return folder;
+  const full = roomProblem(statfsSync(folder));
+  return full === undefined ? folder : wrong(`${folder}: ${full}`);
 };
 
 const checkSealKey = ({ server, credentials }: Config): string => {

@@ -120,7 +120,12 @@ const shutDown = async (
  * store is let go of again.
  */
 export const startServer = async (config: Config, overrides: ServerOverrides = {}): Promise<RunningServer> => {
-  const { promise: fatal, resolve: onFatal } = Promise.withResolvers<Error>();
+  const { promise: fatal, resolve } = Promise.withResolvers<Error>();
+  let died: Error | undefined;
+  const onFatal = (error: Error): void => {
+    died ??= error;
+    resolve(error);
+  };
   const opened = await openFirst(config, overrides, onFatal);
   try {
     return await serve(config, overrides, opened, { fatal, onFatal });
@@ -128,7 +133,8 @@ export const startServer = async (config: Config, overrides: ServerOverrides = {
     await opened.first.stopServing();
     opened.first.letGo();
     await opened.store.close();
-    throw error;
+    // Who waited for the writer heard only that it is gone.
+    throw died ?? error;
   }
 };
 

@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ledgerFile, openForWriting } from '../../src/adapters/sqlite/open.ts';
-import { checkServer } from '../../src/compose/check-server.ts';
+import { checkServer, roomProblem } from '../../src/compose/check-server.ts';
 import type { Finding } from '../../src/compose/finding.ts';
 import type { Config } from '../../src/compose/config.ts';
 import { allowFounding } from '../../src/compose/founding.ts';
@@ -120,6 +120,17 @@ test('a data folder that others can enter, or that is missing, is named', async 
   expect(await wrong(configured({ dataDir: at('nowhere') }))).toEqual([
     ['data folder', expect.stringContaining('mayfly server init makes it')],
   ]);
+});
+
+test('a full disk is named; a file system that does not tell is none', () => {
+  const blocks = 1_000_000;
+  const bsize = 4096;
+  expect(roomProblem({ blocks, bsize, bavail: 0 })).toBe(
+    'the disk is full, with 0 KiB left: make room, or a server that writes ends',
+  );
+  expect(roomProblem({ blocks, bsize, bavail: 2047 })).toContain('8188 KiB left');
+  expect(roomProblem({ blocks, bsize, bavail: 2048 })).toBeUndefined();
+  expect(roomProblem({ blocks: 0, bsize, bavail: 0 })).toBeUndefined();
 });
 
 test('an admin socket in a folder that others can enter is named', async () => {

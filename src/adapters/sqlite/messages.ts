@@ -58,8 +58,8 @@ export type WriterMessage =
   | { readonly kind: 'ready' }
   /** The store takes no facts: from the start on (then it comes before `ready`), or from now on. */
   | { readonly kind: 'read-only'; readonly reason: string }
-  /** The store does not open; the message is for the operator. */
-  | { readonly kind: 'refused'; readonly message: string }
+  /** The store does not open; the message is for the operator, the code that of SQLite or the system, if one of them failed. */
+  | { readonly kind: 'refused'; readonly message: string; readonly code?: string }
   | { readonly kind: 'done'; readonly id: number; readonly purged?: PurgeCounts };
 
 /** On a front end's port. */

@@ -9,7 +9,8 @@ const open = (): WriterThread | undefined => {
   try {
     return new WriterThread(workerData as WriterOptions, (reason) => say({ kind: 'read-only', reason }));
   } catch (error) {
-    say({ kind: 'refused', message: Error.isError(error) ? error.message : 'the store does not open' });
+    const { message, code }: Partial<NodeJS.ErrnoException> = Error.isError(error) ? error : {};
+    say({ kind: 'refused', message: message ?? 'the store does not open', ...(code !== undefined && { code }) });
     return undefined;
   }
 };

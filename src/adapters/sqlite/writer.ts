@@ -10,12 +10,16 @@ interface Pending {
   reject(reason: Error): void;
 }
 
+/** Whoever starts the server again has to know whether a disk failed, or what lies on it. */
+const withCode = (error: Error, code: string | undefined): Error =>
+  code === undefined ? error : Object.assign(error, { code });
+
 /** Node rebuilds a thread's error by hand, so that it is no true Error here; what is thrown may be anything. */
 const asError = (thrown: unknown): Error => {
   if (Error.isError(thrown)) return thrown;
-  const said =
-    typeof thrown === 'object' && thrown !== null && 'message' in thrown ? String(thrown.message) : 'unknown';
-  return new Error(`the writer thread failed: ${said}`, { cause: thrown });
+  const { message = 'unknown', code }: Partial<NodeJS.ErrnoException> =
+    typeof thrown === 'object' && thrown !== null ? thrown : {};
+  return withCode(new Error(`the writer thread failed: ${message}`, { cause: thrown }), code);
 };
 
 /** The process's side of the writer thread. */
@@ -35,7 +39,8 @@ export class LedgerWriter {
   }
 
   /**
-   * Starts the thread and waits until the store is open. Rejects with a sentence for the operator when it must not open.
+   * Starts the thread and waits until the store is open. Rejects with a sentence for the operator when it must not open,
+   * and with the `code` of SQLite or the system when one of them failed.
    * `onFatal` is called when the thread dies later: whether its last batch is durable is then unknown, so the process
    * must end and recover at the next start (DEC-8).
    */
@@ -115,7 +120,7 @@ export class LedgerWriter {
       };
       let why = new Error('the writer thread ended before the store was open');
       const heard = (message: WriterMessage): void => {
-        if (message.kind === 'refused') why = new Error(message.message);
+        if (message.kind === 'refused') why = withCode(new Error(message.message), message.code);
         else if (message.kind === 'read-only') this.#hear(message);
         else settle();
       };

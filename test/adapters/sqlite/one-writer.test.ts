@@ -1,3 +1,5 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { checkDataDir } from '../../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile } from '../../../src/adapters/sqlite/open.ts';
@@ -74,11 +76,21 @@ describe('when the disk fails', () => {
     };
     const ends = await Promise.all(Array.from({ length: 8 }, () => settled(append())));
     expect(ends.every((end) => end.includes('unknown'))).toBe(true);
-    expect(fatal()?.message).toContain('full');
+    expect(fatal()).toMatchObject({ code: 'SQLITE_FULL', message: expect.stringContaining('full') as string });
     expect(await settled(ledger.append({ facts: [deniedFixture()] }))).toContain('unknown');
     const check = checkDataDir(dataDir);
     expect(check.problems).toEqual([]);
     expect(check.size).toBe(1 + acknowledged);
+  });
+
+  test('a store that does not open for a failing disk says so by the code, which tells whether to try again', async () => {
+    const first = await start();
+    await first.close({ keep: true });
+    const { dataDir } = first;
+    rmSync(join(dataDir, 'lock.db'));
+    // Stands in for a file system that was remounted read-only: the system refuses to open the file.
+    mkdirSync(join(dataDir, 'lock.db'));
+    await expect(openTestLedger({ dataDir })).rejects.toMatchObject({ code: 'EISDIR' });
   });
 
   test('a commit that fails is not tried again', async () => {
