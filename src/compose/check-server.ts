@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { openKeyFile } from '../adapters/keys/key-file.ts';
 import { isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
+import { checkHeadPlace } from '../adapters/sqlite/head-file.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { DEFAULT_AUTHORITY_POLICY } from '../domain/authority-policy.ts';
 import { readCaCertificate } from '../formats/ca-certificate.ts';
@@ -36,6 +37,11 @@ const checkFolder = (folder: string): string => {
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   const full = roomProblem(statfsSync(folder));
   return full === undefined ? folder : wrong(`${folder}: ${full}`);
+};
+
+const checkHeadFile = (file: string): string => {
+  checkHeadPlace(file);
+  return file;
 };
 
 const checkSealKey = ({ server, credentials }: Config): string => {
@@ -103,10 +109,13 @@ const checkFiles = (config: Config): readonly Promise<Finding>[] => {
 /** Looks at all that a start needs, and goes on after what is wrong, so that everything is said at once. A server may be running. */
 export const checkServer = async (config: Config): Promise<readonly Finding[]> => {
   const { server } = config;
+  const { headFile } = server;
   const running = await askRunning(server.admin.socket);
   const looks = [
     look('data folder', () => checkFolder(server.dataDir)),
     look('store', () => checkStore(config)),
+    // Beside the store it has the store's folder.
+    ...(headFile === undefined ? [] : [look('head file', () => checkHeadFile(headFile))]),
     look('seal key', () => checkSealKey(config)),
     look('authority keys', () => checkAuthorityKeys(config)),
     ...checkFiles(config),

@@ -93,7 +93,8 @@ const openFirst = async (config: Config, overrides: ServerOverrides, onFatal: (e
   };
   const { ledger: testing, wrap } = overrides.testing ?? {};
   const isHeadMissing = lacksHead(config);
-  const store = await openStore(config, dev, { clock, entropy, onFatal, ...(testing && { testing }) });
+  const onHeadLost = ({ message }: Error): void => logger.error('the head file was not written', { error: message });
+  const store = await openStore(config, dev, { clock, entropy, onFatal, onHeadLost, ...(testing && { testing }) });
   const parts = { clock, entropy, delays: systemTimers, logger, opened: store.connect(), ...(wrap && { wrap }) };
   const frontEnds = new FrontEnds((agents) => new FrontEnd(share, { ...parts, agents }));
   return { share, store, first: frontEnds.first, frontEnds, clock, logger, isHeadMissing };

@@ -47,7 +47,7 @@ export const checkDataFolder = (dataDir: string): void => {
 export const openStore = async (
   config: Config,
   dev: boolean,
-  parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'testing'>,
+  parts: Pick<LedgerOptions, 'clock' | 'entropy' | 'onFatal' | 'onHeadLost' | 'testing'>,
 ): Promise<OpenLedger> => {
   const { dataDir, retention, session } = config.server;
   const headFile = headFileOf(config.server);

@@ -111,6 +111,12 @@ test('a store that knows less than its head file is named (DEC-11)', async () =>
   ]);
 });
 
+test('a head file that cannot be written is named', async () => {
+  expect(await wrong(configured({ headFile: at('gone/head.json') }))).toEqual([
+    ['head file', expect.stringContaining('cannot be written (ENOENT)')],
+  ]);
+});
+
 test('a data folder that others can enter, or that is missing, is named', async () => {
   mkdirSync(at('open'), { mode: 0o755 });
   allowFounding(at('open'));

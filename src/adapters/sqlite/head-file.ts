@@ -1,4 +1,17 @@
-import { closeSync, fchownSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { getuid } from 'node:process';
 import type { LogHead } from '../../ports/ledger.ts';
 
@@ -37,10 +50,24 @@ const keepOwner = (path: string, file: number): void => {
   if (before) fchownSync(file, before.uid, before.gid);
 };
 
+const nextOf = (path: string): string => `${path}.next`;
+
+/** Throws with a sentence for the operator, and the system's `code`, where `writeHeadFile` would fail. Writes nothing. */
+export const checkHeadPlace = (path: string): void => {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    if (existsSync(nextOf(path))) accessSync(nextOf(path), constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const sentence = `the head file ${path} cannot be written (${code}): its folder has to be there, and be the server's to write to`;
+    throw Object.assign(new Error(sentence, { cause: error }), { code });
+  }
+};
+
 /** Replaces the file whole: a reader sees the old head or the new one, also after a crash. */
 export const writeHeadFile = (path: string, head: LogHead): void => {
   const { logId, epoch, size, root } = head;
-  const next = `${path}.next`;
+  const next = nextOf(path);
   const file = openSync(next, 'w', 0o600);
   try {
     keepOwner(path, file);

@@ -10,7 +10,7 @@ import type { Entropy } from '../../ports/entropy.ts';
 import type { Ledger, WriteStop } from '../../ports/ledger.ts';
 import type { Views } from '../../ports/views.ts';
 import { CHANGE_MARK_BYTES, ChangeMark } from './change-mark.ts';
-import { readHeadFile, writeHeadFile } from './head-file.ts';
+import { checkHeadPlace, readHeadFile, writeHeadFile } from './head-file.ts';
 import type { Failpoint, FromWriter, PurgeCounts } from './messages.ts';
 import { packageMigrations } from './migrate.ts';
 import { ledgerFile, openForReading } from './open.ts';
@@ -36,6 +36,8 @@ export interface LedgerOptions {
   readonly entropy: Entropy;
   /** The newest head is kept here too, outside the store; best on another disk (DEC-11). */
   readonly headFile?: string;
+  /** The last head could not be written there. What is on record is whole, and the next start finds an older head. */
+  readonly onHeadLost?: (error: Error) => void;
   /** The package's own unless told. */
   readonly migrationsDir?: string;
   /** What is kept for how long; the defaults of `purge.ts` unless told. */
@@ -75,7 +77,7 @@ export interface OpenLedger {
    * finds out too: when what another server wrote there cannot be of this log's past.
    */
   writeHead(): void;
-  /** Finishes what was sent, writes the head, lets go of the store. */
+  /** Finishes what was sent, writes the head if it can, lets go of the store. */
   close(): Promise<void>;
 }
 
@@ -108,11 +110,12 @@ export const openFrontEndLedger = (
 /**
  * Opens the ledger of a data folder, making it when it is empty, and starts its one writer thread. Rejects with a sentence
  * for the operator when another server holds the folder, when the store is newer, damaged, or of another trust domain or
- * log. One that knows less than the head file, or another past, opens and takes no facts.
+ * log, and when the head file has no place. One that knows less than the head file, or another past, opens and takes no facts.
  */
 export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> => {
   const { dataDir, headFile, clock, entropy, testing } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (headFile !== undefined) checkHeadPlace(headFile);
   const head = headFile === undefined ? undefined : readHeadFile(headFile);
   const changes = new SharedArrayBuffer(CHANGE_MARK_BYTES);
   const writer = await LedgerWriter.start(
@@ -164,8 +167,13 @@ export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> =>
     writeHead,
     close: async () => {
       await writer.close();
-      writeHead();
-      db.close();
+      try {
+        writeHead();
+      } catch (error) {
+        options.onHeadLost?.(error as Error);
+      } finally {
+        db.close();
+      }
     },
   };
 };

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -53,6 +53,29 @@ describe('the head file', () => {
     const again = await openTestLedger({ dataDir, headFile });
     expect(again.views.log.head()).toEqual(head);
     await again.close();
+  });
+
+  test('in a folder that is not there, nothing is opened, and nothing made', async () => {
+    const dataDir = join(folder, 'data');
+    const headFile = join(folder, 'nowhere', 'head');
+    await expect(openTestLedger({ dataDir, headFile })).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: expect.stringContaining(`the head file ${headFile} cannot be written (ENOENT)`) as string,
+    });
+    expect(existsSync(ledgerFile(dataDir))).toBe(false);
+  });
+
+  test('whose folder is gone at the end is told of, and keeps nobody from an orderly end', async () => {
+    const { dataDir, headFile } = await closedStore();
+    const other = join(folder, 'other');
+    mkdirSync(other);
+    const lost: unknown[] = [];
+    const onHeadLost = (error: Error): void => void lost.push((error as NodeJS.ErrnoException).code);
+    const again = await openTestLedger({ dataDir, headFile: join(other, 'head'), onHeadLost });
+    rmSync(other, { recursive: true });
+    await again.close({ keep: true });
+    expect(lost).toEqual(['ENOENT']);
+    await (await openTestLedger({ dataDir, headFile })).close();
   });
 
   test.each([
