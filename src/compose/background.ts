@@ -1,4 +1,5 @@
 import type { OpenLedger } from '../adapters/sqlite/open-ledger.ts';
+import { isUsable } from '../domain/authority-life.ts';
 import { authorityWarnings } from '../domain/authority-warnings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -122,10 +123,25 @@ export class Background {
    * signs; what ends it is a change, too.
    */
   async #follow(): Promise<void> {
-    const isSigning = this.#parts.issuer.follower.authorities('x509-issuing').some(({ state }) => state === 'active');
-    if (!isSigning) return;
-    if (!this.#isReadOnly() && awaitedRoot(this.#parts.keeper) === undefined) await this.#parts.svid.renew();
+    if (!this.#isSigning()) return;
+    if (!this.#isReadOnly() && awaitedRoot(this.#parts.keeper) === undefined) {
+      try {
+        await this.#parts.svid.renew();
+      } catch {
+        // The CA was lost while it was asked, and its successor may have come while nobody could be asked.
+        if (!this.#isSigning()) return;
+        await this.#parts.svid.renew();
+      }
+    }
     await this.probe();
+  }
+
+  /** A lost CA is tainted while it is active still. */
+  #isSigning(): boolean {
+    const { follower, clock } = this.#parts.issuer;
+    const cas = follower.authorities('x509-issuing');
+    const all = [...cas, ...follower.authorities('x509-root')];
+    return cas.some((ca) => ca.state === 'active' && isUsable(ca, all, clock.now()));
   }
 
   async #purge(): Promise<void> {
