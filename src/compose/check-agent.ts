@@ -1,21 +1,17 @@
-import { lstatSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { z } from 'zod';
-import { FolderAgentState } from '../adapters/agent-state/agent-state.ts';
-import { StateFolder } from '../adapters/agent-state/folder.ts';
 import { readSealKey } from '../adapters/keys/seal-key.ts';
 import { ServerAddresses } from '../adapters/http-client/verified-connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { processSight } from '../adapters/system/process-sight.ts';
+import { processSight, programSight } from '../adapters/system/process-sight.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import { checkEngine, checkKubelet } from '../adapters/workload-attestors/checks.ts';
 import { ServerTrust } from '../agent/server-trust.ts';
-import { Refusal } from '../domain/refusal.ts';
 import { parseJson } from '../formats/json.ts';
-import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import { evidenceOf } from './agent-evidence.ts';
 import { trustAnchor } from './agent-trust.ts';
+import { IN_USE, type SeenAgent, seeState } from './check-agent-state.ts';
 import type { AgentConfig } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
 import { kubeletOf } from './workload-attestors.ts';
@@ -27,55 +23,6 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 const MAX_CLOCK_SECONDS = 10;
 const ANSWER_MS = 5_000;
 const MAX_BODY_BYTES = 64 * 1024;
-
-type KnownState = Pick<AgentState, 'svid' | 'trust' | 'saveTrust'>;
-
-/** Nothing is known of the folder: an agent has it, or there is none. */
-const NO_STATE: KnownState = {
-  svid: () => undefined,
-  trust: () => undefined,
-  saveTrust: () => undefined,
-};
-
-interface Opened {
-  readonly state: KnownState;
-  /** An agent that is running has the folder: what it learned and was given is not seen from here. */
-  readonly isInUse: boolean;
-  readonly finding: Finding;
-}
-
-const IN_USE = 'left to the agent that is running, which has the state folder';
-
-const until = ({ notAfter }: OwnSvid): string => new Date(notAfter * 1000).toISOString();
-
-/** What the folder holds; it is not made, and an agent that runs keeps it. */
-const openState = async ({ agent: { stateDir } }: AgentConfig): Promise<Opened> => {
-  let state = NO_STATE;
-  let isInUse = false;
-  const finding = await look('state folder', () => {
-    if (lstatSync(stateDir, { throwIfNoEntry: false }) === undefined) {
-      return `${stateDir} is not there yet; the start makes it`;
-    }
-    let folder: StateFolder;
-    try {
-      folder = new StateFolder(stateDir);
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'conflict') throw error;
-      isInUse = true;
-      return `${stateDir}, in use by an agent that is running`;
-    }
-    try {
-      state = new FolderAgentState(folder);
-    } finally {
-      folder.close();
-    }
-    const svid = state.svid();
-    if (svid === undefined) return `${stateDir}, no identity yet`;
-    const ended = svid.notAfter * 1000 <= systemClock.now() ? 'ended' : 'good until';
-    return `${stateDir}, ${svid.spiffeId}, ${ended} ${until(svid)}`;
-  });
-  return { state, isInUse, finding };
-};
 
 interface Readiness {
   readonly statusCode: number | undefined;
@@ -148,11 +95,11 @@ const checkTrust = async (trust: ServerTrust): Promise<string> => {
 
 const checkEvidence = async (
   config: AgentConfig,
-  { state, isInUse }: Pick<Opened, 'state' | 'isInUse'>,
+  { state, isInUse }: Pick<SeenAgent, 'state' | 'isInUse'>,
 ): Promise<string> => {
+  if (state.svid() !== undefined) return 'not needed: there is an identity';
   // It may have shown what is spent and gone by now.
   if (isInUse) return IN_USE;
-  if (state.svid() !== undefined) return 'not needed: there is an identity';
   const source = evidenceOf(config);
   if (source === undefined) return wrong('nothing is configured to get an identity with: see agent.evidence');
   await source.collect(new Uint8Array(32));
@@ -208,24 +155,24 @@ const checkRunning = async ({ agent: { metrics } }: AgentConfig): Promise<readon
 /** Looks at all that a node needs, and goes on after what is wrong, so that one screen says everything. An agent may be running. */
 export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[]> => {
   const urls = config.agent.server.map((url) => new URL(url));
-  const opened = await openState(config);
+  const seen = await seeState(config);
   const { agent, trustDomain } = config;
   const mayBeLearned = agent.trust.bundleFile === undefined && agent.trust.rootSha256 === undefined;
   let known: readonly Finding[] = [];
   const trust = await look('trust', async () => {
-    if (opened.isInUse && mayBeLearned) return IN_USE;
+    if (seen.isInUse && mayBeLearned && seen.state.trust() === undefined) return IN_USE;
     const anchor = trustAnchor(config, urls, systemTimers);
-    const held = new ServerTrust({ trustDomain, state: opened.state, anchor });
+    const held = new ServerTrust({ trustDomain, state: { ...seen.state, saveTrust: () => undefined }, anchor });
     const found = await checkTrust(held);
     known = await checkServer(config, urls, held);
     return found;
   });
   const { cacheKey } = agent;
   return [
-    opened.finding,
+    seen.finding,
     trust,
     ...known,
-    await look('evidence', () => checkEvidence(config, opened)),
+    await look('evidence', () => checkEvidence(config, seen)),
     await look('socket', () => checkSocket(agent.socket)),
     ...(cacheKey === undefined
       ? []
@@ -236,6 +183,8 @@ export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[
           }),
         ]),
     ...processSight(),
+    // Its service may give it rights that nobody has who only looks.
+    seen.isInUse ? { what: 'programs of callers', ok: true, detail: IN_USE } : programSight(),
     ...(await Promise.all(checkAttestors(config))),
     ...(await checkRunning(config)),
   ];

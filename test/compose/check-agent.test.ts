@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkAgent } from '../../src/compose/check-agent.ts';
 import { configSchema } from '../../src/compose/config-schema.ts';
 import type { AgentConfig } from '../../src/compose/config.ts';
 import { Journey } from '../support/journey.ts';
+import { eventually } from '../support/manual-time.ts';
 import { Node } from '../support/node-journey.ts';
 
 let journey: Journey;
@@ -68,6 +70,41 @@ test('an agent that runs is seen to, with the identity that it has', async () =>
   expect(ended.find(({ what }) => what === 'state folder')?.detail).toMatch(/\/mayfly\/agent\/.*, good until 20/);
   expect(ended.find(({ what }) => what === 'evidence')?.detail).toBe('not needed: there is an identity');
   await node.remove();
+});
+
+// What the agent learned counts, not what it began with; what it alone may look at is left to it.
+test('an agent that runs is well after a change of root, though its pin is of the one that went', async () => {
+  const own = await Journey.start();
+  const node = new Node();
+  try {
+    const [root = ''] = own.roots();
+    const trust = { rootSha256: new X509Certificate(root).fingerprint256 };
+    await node.prepare({ server: own.server, joinToken: (purpose) => own.joinToken(purpose) }, { trust });
+    await node.start();
+    const { authorities } = await own.administer<{ authorities: { id: string; purpose: string; state: string }[] }>(
+      'GET',
+      '/v1/admin/authorities',
+    );
+    const active = authorities.find(({ purpose, state }) => purpose === 'x509-root' && state === 'active');
+    await own.administer('POST', '/v1/admin/authorities', {
+      kind: 'revoke',
+      id: active?.id,
+      confirm: true,
+      force: true,
+    });
+    const stateDir = join(node.folder, 'state');
+    const learned = (): string => readFileSync(join(stateDir, 'trust.json'), 'utf8');
+    const lost = new X509Certificate(root).raw.toString('base64');
+    await eventually(() => !learned().includes(lost));
+    const server = own.server.ready.api;
+    const findings = await checkAgent(configOf({ server, stateDir, socket: join(node.folder, 'w.sock'), trust }));
+    expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+    expect(findings.find(({ what }) => what === 'trust')?.detail).toBe('2 authorities');
+    expect(findings.find(({ what }) => what === 'programs of callers')?.detail).toMatch(/^left to the agent/);
+  } finally {
+    await node.remove();
+    await own.stop();
+  }
 });
 
 test('an agent that runs and does not serve says why', async () => {

@@ -14,7 +14,7 @@ import {
   trustDocument,
   VERSION,
 } from './documents.ts';
-import type { StateFolder } from './folder.ts';
+import type { SeenFolder, StateFolder } from './folder.ts';
 
 const FILES = {
   svid: 'svid.json',
@@ -51,6 +51,25 @@ const parse = <T extends z.ZodType>(path: string, bytes: Uint8Array, schema: T):
   throw damaged(path, `${issue?.path.join('.') || 'it'}: ${issue?.message ?? ''}`);
 };
 
+const readDocument = <T extends z.ZodType>(
+  folder: Pick<StateFolder, 'path' | 'read'>,
+  name: string,
+  schema: T,
+): z.output<T> | undefined => {
+  const bytes = folder.read(name, MAX_BYTES);
+  return bytes && parse(join(folder.path, name), bytes, schema);
+};
+
+/** Who an agent is and whom it trusts, as its folder says now, which it may have. Refuses as `FolderAgentState` does. */
+export const seenState = (folder: SeenFolder): Pick<AgentState, 'svid' | 'trust'> => {
+  const svid = readDocument(folder, FILES.svid, SvidDocument);
+  const trust = readDocument(folder, FILES.trust, TrustDocument);
+  // An agent refuses to start on what is damaged in these.
+  for (const name of [FILES.pending, FILES.nodeKey]) readDocument(folder, name, KeyDocument);
+  readDocument(folder, FILES.head, HeadDocument);
+  return { svid: () => svid, trust: () => trust };
+};
+
 /**
  * The state of an agent in a folder that it holds. All files are read when it is opened, and kept in memory. Refuses with
  * `unavailable` a file that is damaged, by its name, and what a newer version wrote: it never starts anew in silence.
@@ -65,11 +84,11 @@ export class FolderAgentState implements AgentState {
 
   constructor(folder: StateFolder) {
     this.#folder = folder;
-    this.#svid = this.#read(FILES.svid, SvidDocument);
-    this.#pending = this.#read(FILES.pending, KeyDocument)?.key;
-    this.#nodeKey = this.#read(FILES.nodeKey, KeyDocument)?.key;
-    this.#trust = this.#read(FILES.trust, TrustDocument);
-    const head = this.#read(FILES.head, HeadDocument)?.head;
+    this.#svid = readDocument(folder, FILES.svid, SvidDocument);
+    this.#pending = readDocument(folder, FILES.pending, KeyDocument)?.key;
+    this.#nodeKey = readDocument(folder, FILES.nodeKey, KeyDocument)?.key;
+    this.#trust = readDocument(folder, FILES.trust, TrustDocument);
+    const head = readDocument(folder, FILES.head, HeadDocument)?.head;
     this.#head = head && JSON.stringify(head);
     // The process ended between the two writes of `saveSvid`.
     if (this.#svid && this.#pending?.equals(this.#svid.key)) this.#dropPending();
@@ -133,11 +152,6 @@ export class FolderAgentState implements AgentState {
   #dropPending(): void {
     this.#folder.remove(FILES.pending);
     this.#pending = undefined;
-  }
-
-  #read<T extends z.ZodType>(name: string, schema: T): z.output<T> | undefined {
-    const bytes = this.#folder.read(name, MAX_BYTES);
-    return bytes && parse(join(this.#folder.path, name), bytes, schema);
   }
 
   #write(name: string, document: object): void {

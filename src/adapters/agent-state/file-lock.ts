@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import koffi from 'koffi';
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -9,6 +10,23 @@ let flock: ((descriptor: number, operation: number) => number) | undefined;
 const loadFlock = (): ((descriptor: number, operation: number) => number) => {
   const library = process.platform === 'darwin' ? '/usr/lib/libSystem.B.dylib' : null;
   return koffi.load(library).func('int flock(int descriptor, int operation)');
+};
+
+/** Has anybody the lock on a file? Makes no file, and keeps nobody from taking the lock but for the moment of the look. */
+export const isLocked = (path: string): boolean => {
+  flock ??= loadFlock();
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    return flock(descriptor, LOCK_SH | LOCK_NB) !== 0;
+  } finally {
+    closeSync(descriptor);
+  }
 };
 
 /**

@@ -85,6 +85,8 @@ const ownNamespaces = (): string => {
 /** What this process can learn of those that call it, for `mayfly agent check`. Linux only. */
 export const processSight = (): readonly SightFinding[] => [
   finding('callers are held', callers),
-  finding('programs of callers', programs),
   finding('namespaces', ownNamespaces),
 ];
+
+/** The same of the programs of callers, which takes rights that an agent may have and another process of its user not. */
+export const programSight = (): SightFinding => finding('programs of callers', programs);

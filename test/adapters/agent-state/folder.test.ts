@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -12,8 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { StateFolder } from '../../../src/adapters/agent-state/folder.ts';
+import { SeenFolder, StateFolder } from '../../../src/adapters/agent-state/folder.ts';
 import { newStatePath } from '../../support/agent-folder.ts';
+
+const OTHER_UID = 54_321;
 
 let path: string;
 let remove: () => void;
@@ -136,4 +139,33 @@ test('a disk that fails leaves what was there', () => {
   expect(() => folder.replace('a', Buffer.from('two'))).toThrow('EISDIR');
   expect(folder.read('a', 10)?.toString()).toBe('one');
   expect(existsSync(join(path, 'a'))).toBe(true);
+});
+
+describe('who only looks', () => {
+  test('sees the files and whether the folder is held, and makes nothing', () => {
+    mkdirSync(path, { mode: 0o700 });
+    const seen = new SeenFolder(path);
+    expect([seen.isHeld(), readdirSync(path)]).toEqual([false, []]);
+    const held = take();
+    held.replace('a', Buffer.from('one'));
+    expect([seen.isHeld(), seen.read('a', 10)?.toString(), seen.read('b', 10)]).toEqual([true, 'one', undefined]);
+    held.close();
+    expect(seen.isHeld()).toBe(false);
+  });
+
+  test('is refused what others may open', () => {
+    mkdirSync(path, { mode: 0o750 });
+    expect(() => new SeenFolder(path)).toThrow('is open to others');
+  });
+
+  const asRoot = process.geteuid?.() === 0 ? test : (): void => undefined;
+  asRoot('may be root, where an agent has a user of its own', () => {
+    take().replace('a', Buffer.from('one'));
+    for (const name of ['', 'a', 'lock']) chownSync(join(path, name), OTHER_UID, OTHER_UID);
+    expect(() => take()).toThrow("belongs to another user: chown it to the agent's");
+    const seen = new SeenFolder(path);
+    expect([seen.owner, seen.read('a', 10)?.toString()]).toEqual([OTHER_UID, 'one']);
+    chownSync(join(path, 'a'), 0, 0);
+    expect(() => seen.read('a', 10)).toThrow('belongs to another user');
+  });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
-import { processSight } from '../../../src/adapters/system/process-sight.ts';
+import { programSight } from '../../../src/adapters/system/process-sight.ts';
 import { descriptorOf } from '../../support/unix-callers.ts';
 import { call, check, counts, hold, Listening, refusalOf, runs, STRANGER, until, verdict } from './harness.ts';
 
@@ -72,9 +72,9 @@ const isOfProgram = (selector: string): boolean => /^unix:(?:path|sha256):/.test
 /** Callers are root's: another user, whose auxiliary vectors are closed to this one. */
 const ptraceAlone = async (): Promise<void> => {
   const listening = await new Listening().listen();
-  const programs = processSight().find(({ what }) => what === 'programs of callers');
-  check('the agent says that it may look, and what is closed to it', programs?.ok === true, programs?.detail);
-  check('and by which capability', programs?.detail.includes('CAP_DAC_READ_SEARCH') === true, programs?.detail);
+  const programs = programSight();
+  check('the agent says that it may look, and what is closed to it', programs.ok, programs.detail);
+  check('and by which capability', programs.detail.includes('CAP_DAC_READ_SEARCH'), programs.detail);
 
   const before = await fromOutside(listening, '0');
   tell({ say: 'exec /bin/sleep 60' });
