@@ -1,8 +1,9 @@
 import { lstatSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
-import { alreadyThere, writeNew } from './new-file.ts';
+import { alreadyThere, makeOpenFolder, writeNew } from './new-file.ts';
 
 export interface InitAgentOptions {
   /** All paths absolute. */
@@ -17,7 +18,7 @@ export interface InitAgentOptions {
 
 /**
  * Makes what an agent needs before its first start: a state folder (0700) unless there is one, the key of its cache if one is wanted, and a
- * configuration. Refuses with `conflict` to overwrite anything; the configuration is written last.
+ * configuration that everyone may read. Refuses with `conflict` to overwrite anything; the configuration is written last.
  */
 export const initAgent = (options: InitAgentOptions): void => {
   const { file, stateDir, cacheKey, trustDomain, agent } = options;
@@ -27,6 +28,7 @@ export const initAgent = (options: InitAgentOptions): void => {
   if (taken !== undefined) throw alreadyThere(taken);
   // One that is there keeps its mode: it may be a folder that others live in, named by mistake. The start says what is wrong.
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeOpenFolder(dirname(file));
   if (cacheKey !== undefined) createSealKey(cacheKey, systemEntropy()).fill(0);
   const head = '# Mayfly, the agent. docs/configuration.md has every key; `mayfly agent check` says what is wrong.\n';
   writeNew(file, `${head}${stringify({ trustDomain, agent })}`);

@@ -1,10 +1,11 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { allowFounding } from './founding.ts';
-import { alreadyThere, writeNew } from './new-file.ts';
+import { alreadyThere, makeOpenFolder, writeNew } from './new-file.ts';
 
 export interface InitOptions {
   /** All paths absolute. */
@@ -32,7 +33,7 @@ const configText = ({ trustDomain, dataDir, sealKey, adminSocket }: InitOptions)
 /**
  * Makes what a server needs before its first start: a data folder (0700) where the first start
  * may found the trust domain, a seal key elsewhere (0400, DEC-26), and a
- * configuration that names both. Refuses with `conflict` to overwrite anything; the configuration is written last, so that
+ * configuration that names both and that everyone may read. Refuses with `conflict` to overwrite anything; the configuration is written last, so that
  * an interrupted run leaves none.
  */
 export const initServer = (options: InitOptions): void => {
@@ -44,6 +45,8 @@ export const initServer = (options: InitOptions): void => {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   chmodSync(options.dataDir, 0o700);
   allowFounding(options.dataDir);
+  // Before the key, which would close it where it lies beside the configuration.
+  makeOpenFolder(dirname(options.file));
   createSealKey(options.sealKey, systemEntropy()).fill(0);
   writeNew(options.file, configText(options));
 };
