@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { IncomingMessage, RequestOptions } from 'node:http';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { readSealKey } from '../adapters/keys/seal-key.ts';
 import { ServerAddresses } from '../adapters/http-client/verified-connection.ts';
@@ -22,6 +24,7 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 /** Certificates of seconds ago are not valid yet to a clock that is further behind. */
 const MAX_CLOCK_SECONDS = 10;
 const ANSWER_MS = 5_000;
+const OTHERS_MAY_ENTER = 0o011;
 const MAX_BODY_BYTES = 64 * 1024;
 
 interface Readiness {
@@ -106,8 +109,27 @@ const checkEvidence = async (
   return `${source.type}, readable; whether the server takes it is found out at the start`;
 };
 
+/** The first folder on the way to the socket, from the socket up, through which nobody but its owner comes. */
+const closedFolder = (path: string): string | undefined => {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    if (stat !== undefined && (stat.mode & OTHERS_MAY_ENTER) === 0) return folder;
+  }
+  return undefined;
+};
+
+/** Callers are programs of other users. A group that may enter is somebody's choice. */
+const checkWay = (path: string): void => {
+  const closed = closedFolder(path);
+  if (closed === undefined) return;
+  wrong(
+    `${path}: its callers cannot enter ${closed}, which is closed to others: chmod 0755 it, or name a folder of its own in agent.socket`,
+  );
+};
+
 /** Somebody who answers is an agent, this node's own as far as anyone can tell. */
 const checkSocket = (path: string): Promise<string> => {
+  checkWay(path);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect(path);
   socket.once('connect', () => {

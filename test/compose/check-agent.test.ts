@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkAgent } from '../../src/compose/check-agent.ts';
@@ -18,6 +18,7 @@ beforeAll(async () => {
 afterAll(() => journey.stop());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'mayfly-check-agent-'));
+  chmodSync(folder, 0o755);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -145,6 +146,22 @@ test.each([
   ['no evidence', {}, /^evidence: nothing is configured/],
 ])('%s is said', async (_, agent, text) => {
   expect(await wrongIn(agent)).toEqual(expect.arrayContaining([expect.stringMatching(text)]));
+});
+
+// Beside a server, for example, whose folder of the admin socket is 0700.
+test('a socket that nobody else can reach is said, whichever folder is closed', async () => {
+  mkdirSync(join(folder, 'closed/deep'), { recursive: true });
+  chmodSync(join(folder, 'closed'), 0o700);
+  const evidence = { joinTokenFile: await tokenFile() };
+  for (const socket of ['closed/w.sock', 'closed/deep/w.sock', 'closed/later/w.sock'].map((name) =>
+    join(folder, name),
+  )) {
+    expect(await wrongIn({ socket, evidence })).toEqual([
+      expect.stringContaining(`cannot enter ${join(folder, 'closed')}, which is closed to others: chmod 0755`),
+    ]);
+  }
+  chmodSync(join(folder, 'closed'), 0o750);
+  expect(await wrongIn({ socket: join(folder, 'closed/w.sock'), evidence })).toEqual([]);
 });
 
 test('a state folder that others may open is said, and so is a token that others may read', async () => {

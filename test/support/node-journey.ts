@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AgentOverrides, type RunningAgent, startAgent } from '../../src/compose/agent.ts';
@@ -23,6 +23,8 @@ export class Node {
 
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), 'mayfly-node-'));
+    // Callers of a node are of other users.
+    chmodSync(this.folder, 0o755);
   }
 
   get agent(): RunningAgent {
