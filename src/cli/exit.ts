@@ -97,6 +97,9 @@ export interface Failure {
   readonly hints: readonly string[];
 }
 
+/** Programs are told a time to come back all the same (DEC-21); a person who waits for that waits in vain. */
+const MENDED_BY_HAND: ReadonlySet<string> = new Set<RefusalCode>(['read_only']);
+
 const serverFailure = (error: ServerRefusal): Failure => ({
   exit: error.code === 'internal' ? EXIT.unknown : REFUSAL_EXITS[error.code],
   code: error.code,
@@ -104,7 +107,7 @@ const serverFailure = (error: ServerRefusal): Failure => ({
   hints: [
     ...error.problems.map(({ field, problem }) => `${field}: ${problem}`),
     ...(error.decision === undefined ? [] : [`on record: mayfly explain ${error.decision}`]),
-    ...(error.retryAfter === undefined ? [] : [`try again in ${error.retryAfter} s`]),
+    ...(error.retryAfter === undefined || MENDED_BY_HAND.has(error.code) ? [] : [`try again in ${error.retryAfter} s`]),
   ],
 });
 

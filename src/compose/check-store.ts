@@ -36,6 +36,9 @@ export const readStore = async <T>(file: string, work: (found: Found) => T | Pro
   }
 };
 
+/** Accepting is the last of several ways, and not the first where a newer copy is somewhere. */
+const WHAT_TO_DO = 'what to do stands in docs/operations.md, "When the store takes no writes"';
+
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Says where the store is, or throws what keeps a server from starting on it: its self-check is made too. It changes nothing. */
@@ -62,7 +65,7 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
       recover(now, log);
       return readOnlyOf(db)?.reason ?? (head && headFileContradiction(now, (size) => rootAt(size, log.tile), head));
     })();
-    if (reason !== undefined) throw new Error(`a server takes no writes here: ${reason} (mayfly restore --accept)`);
+    if (reason !== undefined) throw new Error(`a server takes no writes here: ${reason}; ${WHAT_TO_DO}`);
     return waiting === 0
       ? file
       : `${file}; the next start brings its schema forward (${counted(waiting, 'migration')})`;

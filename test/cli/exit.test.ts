@@ -19,6 +19,11 @@ const ANSWERS: Readonly<Record<string, Canned>> = {
     headers: { 'retry-after': '2' },
     body: { code: 'busy', detail: 'too many wait' },
   },
+  'GET /v1/admin/entries': {
+    status: 503,
+    headers: { 'retry-after': '30' },
+    body: { code: 'read_only', detail: 'nothing can be recorded: it was restored' },
+  },
   'GET /v1/admin/credentials': {
     status: 403,
     body: { code: 'forbidden', detail: 'this is not yours', decision: 'abc' },
@@ -55,6 +60,11 @@ describe('how commands end', () => {
     expect(result.exit).toBe(exit);
     expect(result.err).toContain(told);
     expect(result.out).toBe('');
+  });
+
+  test('no time to try again is named where only an operator helps', async () => {
+    const { exit, err } = await cli('entry list');
+    expect([exit, err]).toEqual([3, 'mayfly: nothing can be recorded: it was restored (read_only)\n']);
   });
 
   test('with --json an error is on stdout too, for programs', async () => {
