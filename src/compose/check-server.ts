@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import type { StatsFs } from 'node:fs';
 import { dirname } from 'node:path';
+import { getuid } from 'node:process';
 import { createSecureContext } from 'node:tls';
 import { openKeyFile } from '../adapters/keys/key-file.ts';
 import { isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
@@ -81,11 +82,19 @@ const checkPublicIdentity = (config: Config): string => {
   return `${config.server.public.certificate?.keyFile ?? ''}, fits its certificate`;
 };
 
-const checkSocketFolder = (socket: string): string => {
+/** The user that a server runs as: root, who looks, is told by the data folder. */
+const serverUser = (dataDir: string): number | undefined =>
+  getuid?.() === 0 ? statSync(dataDir, { throwIfNoEntry: false })?.uid : getuid?.();
+
+const checkSocketFolder = ({ dataDir, admin: { socket } }: Config['server']): string => {
   const folder = dirname(socket);
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat === undefined) return `${folder} is not there yet; the start makes it`;
   if (!stat.isDirectory()) return wrong(`${folder} is not a folder`);
+  const user = serverUser(dataDir);
+  if (user !== undefined && stat.uid !== user) {
+    return wrong(`${folder} belongs to user ${stat.uid}, not to the server's, ${user}: chown it`);
+  }
   if ((stat.mode & 0o077) !== 0) return wrong(`${folder} is open to group or others: chmod 0700 it`);
   return socket;
 };
@@ -119,7 +128,7 @@ export const checkServer = async (config: Config): Promise<readonly Finding[]> =
     look('seal key', () => checkSealKey(config)),
     look('authority keys', () => checkAuthorityKeys(config)),
     ...checkFiles(config),
-    look('admin socket', () => checkSocketFolder(server.admin.socket)),
+    look('admin socket', () => checkSocketFolder(server)),
     ...(['api', 'public', 'metrics'] as const).map((name) =>
       look(`${name} listener`, () => checkPort(config, name, running)),
     ),

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -146,6 +146,15 @@ test('an admin socket in a folder that others can enter is named', async () => {
   mkdirSync(at('shared'), { mode: 0o755 });
   expect(await wrong(configured({ admin: { socket: at('shared/a.sock') } }))).toEqual([
     ['admin socket', expect.stringContaining('chmod 0700')],
+  ]);
+});
+
+const asRoot = process.geteuid?.() === 0 ? test : (): void => undefined;
+asRoot('an admin socket in a folder of another user than the data folder is named, to root too', async () => {
+  mkdirSync(at('foreign'), { mode: 0o700 });
+  chownSync(at('foreign'), 54_321, 54_321);
+  expect(await wrong(configured({ admin: { socket: at('foreign/a.sock') } }))).toEqual([
+    ['admin socket', `${at('foreign')} belongs to user 54321, not to the server's, 0: chown it`],
   ]);
 });
 

@@ -85,7 +85,8 @@ const preparePrivateFolder = async (folder: string, ownUid: number): Promise<voi
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   const found = await lstat(folder);
   if (!found.isDirectory()) throw new Error(`${folder} is not a folder`);
-  if (found.uid !== ownUid) throw new Error(`${folder} belongs to another user`);
+  if (found.uid !== ownUid)
+    throw new Error(`the folder of the admin socket, ${folder}, belongs to another user: chown it to the server's`);
   // Changing the mode of a folder that exists could lock others out of theirs.
   if ((found.mode & 0o077) !== 0)
     throw new Error(`the folder of the admin socket, ${folder}, has to be closed to others (mode 0700)`);
