@@ -51,7 +51,8 @@ export const checkStore = async ({ trustDomain, server }: Config): Promise<strin
   }
   return readStore(file, ({ db, state }) => {
     const answer = db.pragma('quick_check(1)', { simple: true });
-    if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer)}`);
+    // SQLite puts a heading above what it found.
+    if (answer !== 'ok') throw new Error(`${file} is damaged: ${String(answer).replaceAll('\n', ' ')}`);
     if (state === undefined) return file;
     if (state.trustDomain !== trustDomain) {
       throw new Error(`${file} belongs to trust domain ${state.trustDomain}, not ${trustDomain}`);

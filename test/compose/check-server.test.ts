@@ -97,6 +97,18 @@ test('a store that a newer version wrote is named', async () => {
   expect(findings.find(({ what }) => what === 'store')?.detail).toContain('the store has schema 99');
 });
 
+test('a store that is damaged is named, on one line', async () => {
+  const root = mkdtempSync(at('copy-'));
+  cpSync(at('data'), root, { recursive: true });
+  chmodSync(root, 0o700);
+  const store = readFileSync(ledgerFile(root));
+  // The last page: what leads to it is whole.
+  writeFileSync(ledgerFile(root), store.fill(0x5a, store.length - 4096));
+  const found = (await checkServer(configured({ dataDir: root }))).find(({ what }) => what === 'store');
+  expect(found?.detail).toMatch(/is damaged: \*\*\* in database main \*\*\* /);
+  expect(found?.detail).not.toContain('\n');
+});
+
 test('the store of another trust domain is named', async () => {
   expect(await wrong(configured({}, 'other.org'))).toEqual([
     ['store', expect.stringContaining('belongs to trust domain example.org, not other.org')],

@@ -12,7 +12,7 @@ export const sampleRoutes = (onHandle: () => void = () => undefined): readonly R
     summary: 'a JSON body',
     access: { kind: 'none' },
     bodyKind: 'json',
-    body: z.strictObject({ name: z.string(), tags: z.array(z.object({ key: z.string() })).optional() }),
+    body: z.strictObject({ name: z.string(), tags: z.array(z.object({ key: z.string().min(1) })).optional() }),
     query: z.object({ limit: z.coerce.number().int().max(10).optional() }),
     params: z.object({ id: z.string().regex(/^[a-z]+$/) }),
     answers: [{ status: 201, description: 'made' }],

@@ -46,13 +46,16 @@ const fieldName = (path: readonly PropertyKey[], whole: string): string =>
     '',
   ) || whole;
 
-const isMissing = ({ input }: { readonly input?: unknown }): string | undefined =>
-  input === undefined ? 'is missing' : undefined;
+/** In words of ours what schemas that say nothing themselves would say in the library's. */
+const isNothing = ({ input }: { readonly input?: unknown }): string | undefined => {
+  if (input === undefined) return 'is missing';
+  return input === '' ? 'is empty' : undefined;
+};
 
 /** Applies a schema, if there is one. Refuses with `invalid_request`, each wrong member by its name. */
 const applySchema = (schema: z.ZodType | undefined, value: unknown, whole: string): unknown => {
   if (schema === undefined) return undefined;
-  const result = schema.safeParse(value, { error: isMissing });
+  const result = schema.safeParse(value, { error: isNothing });
   if (result.success) return result.data;
   throw refuseProblems(
     'invalid_request',

@@ -60,6 +60,11 @@ describe('bodies', () => {
     expect(answer.json()).toMatchObject({ field: 'name', detail: 'name: is missing' });
   });
 
+  test('one that is empty, and must not be, is said to be empty', async () => {
+    const answer = await raw('/things/x', 'application/json', '{"name":"n","tags":[{"key":""}]}');
+    expect(answer.json()).toMatchObject({ field: 'tags[0].key', detail: 'tags[0].key: is empty' });
+  });
+
   test('a length that was never announced is counted as it comes', async () => {
     const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked', 'content-length': '' };
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
