@@ -48,6 +48,10 @@ export interface ServerOverrides {
 /** Without a certificate no handshake succeeds: what cannot prove who it is talks to nobody, but for the operator. */
 const NO_IDENTITY: TlsIdentity = { certificateChain: '', privateKey: '' };
 
+/** A store that was restored, or lay for longer than the last certificate lived. */
+const NO_CERTIFICATE =
+  'there is no certificate to show: only the admin socket answers, and public if it has one of its own, until the store takes writes again (mayfly restore --accept, or a newer copy of it)';
+
 const SECRET_BYTES = 32;
 
 const frontEndCount = (config: Config, overrides: ServerOverrides): number => {
@@ -207,6 +211,7 @@ const serve = async (
   const hindered = { ...(waitsFor !== undefined && { waitsFor }), ...(readOnly !== undefined && { readOnly }) };
   // Only now: of a server that does not start, one sentence is all that counts.
   warn(logger, config, share.connections, isHeadMissing);
+  if (readOnly !== undefined && own === NO_IDENTITY) logger.warn(NO_CERTIFICATE, { reason: readOnly });
   logger.info('serving', { ...addresses, frontEnds: count, ...hindered });
 
   let stopping: Promise<void> | undefined;
