@@ -39,9 +39,15 @@ const preparation = (keeper: AuthorityManager, purpose: AuthorityPurpose, wanted
   return step;
 };
 
+/** No new evidence is needed: nobody is to prepare join tokens for a fleet that is back within a second (DEC-13). */
+const toComeBack = (agents: number): string =>
+  agents === 1
+    ? '1 agent has not moved and has to come back with its node key'
+    : `${agents} agents have not moved and have to come back with their node keys`;
+
 const forceWarnings = ({ liveCredentials, agentsNotMoved }: AuthorityImpact): string[] => [
   ...(liveCredentials > 0 ? [`${liveCredentials} live credentials stop working`] : []),
-  ...(agentsNotMoved.length > 0 ? [`${agentsNotMoved.length} agents have not moved and have to attest again`] : []),
+  ...(agentsNotMoved.length > 0 ? [toComeBack(agentsNotMoved.length)] : []),
 ];
 
 /** Every authority that is not gone, oldest generation first within a purpose, and what its operator has to do in time. */

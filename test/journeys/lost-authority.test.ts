@@ -46,7 +46,10 @@ test('what revoking it would do is shown first, and nothing is done without cons
     // The agent's and the server's own.
     impact: { liveCredentials: 2, agentsNotMoved: [agent.spiffeId] },
   });
-  expect((plan as { warnings: string[] }).warnings).toHaveLength(2);
+  expect((plan as { warnings: string[] }).warnings).toEqual([
+    '2 live credentials stop working',
+    '1 agent has not moved and has to come back with its node key',
+  ]);
   await expect(operate({ kind: 'revoke', id })).rejects.toMatchObject({ code: 'confirmation_required' });
   await expect(operate({ kind: 'revoke', id, confirm: true })).rejects.toMatchObject({ code: 'confirmation_required' });
   // Only the refusals are on record.
