@@ -53,7 +53,7 @@ const isPackaged = root.indexOf('node_modules') >= 0 && existsSync(join(root, 'd
  * A server that has room lets garbage lie, and would take half as much memory again as it needs: V8 collects once a heap has
  * grown by this share. Less costs speed (docs/performance.md). No bound: a heap that is full of what is in use goes on growing.
  */
-const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=6'];
+const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=16'];
 
 /**
  * An agent is on every node: there, 15 MiB less are worth a twentieth of the speed (docs/performance.md). Where it has little of the
