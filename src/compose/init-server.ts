@@ -33,8 +33,8 @@ const configText = ({ trustDomain, dataDir, sealKey, adminSocket }: InitOptions)
 /**
  * Makes what a server needs before its first start: a data folder (0700) where the first start
  * may found the trust domain, a seal key elsewhere (0400, DEC-26), and a
- * configuration that names both and that everyone may read. Refuses with `conflict` to overwrite anything; the configuration is written last, so that
- * an interrupted run leaves none.
+ * configuration that names both and that everyone may read. Refuses with `conflict` to overwrite
+ * anything; the configuration is written last, so that an interrupted run leaves none.
  */
 export const initServer = (options: InitOptions): void => {
   const taken = [options.file, options.sealKey].find(

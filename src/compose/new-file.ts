@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Refusal } from '../domain/refusal.ts';
 
 export const alreadyThere = (file: string): Refusal => new Refusal('conflict', `there is a file at ${file} already`);
@@ -12,9 +12,11 @@ const FILE_MODE = 0o644;
  * for a secret must not close it. A folder that is there keeps its mode.
  */
 export const makeOpenFolder = (folder: string): void => {
-  const first = mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  // Whole: the folders above a relative path end at the working folder, which is not ours.
+  const whole = resolve(folder);
+  const first = mkdirSync(whole, { recursive: true, mode: FOLDER_MODE });
   if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) chmodSync(made, FOLDER_MODE);
+  for (let made = whole; made.length >= first.length; made = dirname(made)) chmodSync(made, FOLDER_MODE);
 };
 
 /** Creates a file that everyone may read, whatever the umask, or refuses with `conflict`; it is durable when this returns. */

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ROOT } from '../support/source-tree.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mayfly-new-file-'));
@@ -29,4 +30,13 @@ test('so may an agent’s, and a folder that is there keeps its mode', () => {
   const server = ['--trust-domain', 'example.org', '--server', 'https://mayfly:8443', '--root-sha256', 'ab'.repeat(32)];
   initUnder077('agent', 'init', ...server, ...places, '--socket', at('w.sock'));
   expect(['own', 'own/agent.yaml', 'own/cache.key', 'state'].map(modeOf)).toEqual(['750', '644', '400', '700']);
+});
+
+test('a relative folder leaves the one above it as it is', () => {
+  mkdirSync(at('above'));
+  chmodSync(at('above'), 0o700);
+  const source = pathToFileURL(join(ROOT, 'src/compose/new-file.ts')).href;
+  const program = `import { makeOpenFolder } from '${source}'; makeOpenFolder('a');`;
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: at('above'), timeout: 20_000 });
+  expect(['above', 'above/a'].map(modeOf)).toEqual(['700', '755']);
 });
