@@ -1,9 +1,9 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
-import { alreadyThere, makeOpenFolder, writeNew } from './new-file.ts';
+import { alreadyThere, makeClosedFolder, makeOpenFolder, writeNew } from './new-file.ts';
 
 export interface InitAgentOptions {
   /** All paths absolute. */
@@ -27,7 +27,7 @@ export const initAgent = (options: InitAgentOptions): void => {
   );
   if (taken !== undefined) throw alreadyThere(taken);
   // One that is there keeps its mode: it may be a folder that others live in, named by mistake. The start says what is wrong.
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeClosedFolder(stateDir);
   makeOpenFolder(dirname(file));
   if (cacheKey !== undefined) createSealKey(cacheKey, systemEntropy()).fill(0);
   const head = '# Mayfly, the agent. docs/configuration.md has every key; `mayfly agent check` says what is wrong.\n';

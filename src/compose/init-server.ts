@@ -1,11 +1,11 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { allowFounding } from './founding.ts';
-import { alreadyThere, makeOpenFolder, writeNew } from './new-file.ts';
+import { alreadyThere, makeClosedFolder, makeOpenFolder, writeNew } from './new-file.ts';
 
 export interface InitOptions {
   /** All paths absolute. */
@@ -42,7 +42,7 @@ export const initServer = (options: InitOptions): void => {
   );
   if (taken !== undefined) throw alreadyThere(taken);
   refuseFullFolder(options.dataDir);
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  makeClosedFolder(options.dataDir);
   chmodSync(options.dataDir, 0o700);
   allowFounding(options.dataDir);
   // Before the key, which would close it where it lies beside the configuration.

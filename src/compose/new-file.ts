@@ -19,6 +19,15 @@ export const makeOpenFolder = (folder: string): void => {
   for (let made = whole; made.length >= first.length; made = dirname(made)) chmodSync(made, FOLDER_MODE);
 };
 
+/**
+ * Makes a folder that only its owner may enter, where there is none. Folders above it that are missing are made open: others
+ * may have to come through, to a configuration that lies there, or as the user who is given the folder.
+ */
+export const makeClosedFolder = (folder: string): void => {
+  makeOpenFolder(dirname(resolve(folder)));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+};
+
 /** Creates a file that everyone may read, whatever the umask, or refuses with `conflict`; it is durable when this returns. */
 export const writeNew = (file: string, text: string): void => {
   makeOpenFolder(dirname(file));

@@ -32,6 +32,21 @@ test('so may an agent’s, and a folder that is there keeps its mode', () => {
   expect(['own', 'own/agent.yaml', 'own/cache.key', 'state'].map(modeOf)).toEqual(['750', '644', '400', '700']);
 });
 
+test('a folder that is made for both stays open, though what lies in it beside the configuration is closed', () => {
+  const server = ['--config', at('srv/one/mayfly.yaml'), '--data-dir', at('srv/one/data'), '--socket', at('a.sock')];
+  initUnder077('server', 'init', '--trust-domain', 'example.org', ...server);
+  const trust = ['--trust-domain', 'example.org', '--server', 'https://mayfly:8443', '--root-sha256', 'ab'.repeat(32)];
+  const agent = ['--config', at('node/agent.yaml'), '--state-dir', at('node/state'), '--socket', at('w.sock')];
+  initUnder077('agent', 'init', ...trust, ...agent);
+  expect(['srv', 'srv/one', 'srv/one/data', 'node', 'node/state'].map(modeOf)).toEqual([
+    '755',
+    '755',
+    '700',
+    '755',
+    '700',
+  ]);
+});
+
 test('a relative folder leaves the one above it as it is', () => {
   mkdirSync(at('above'));
   chmodSync(at('above'), 0o700);
