@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import type { StatsFs } from 'node:fs';
 import { dirname } from 'node:path';
 import { getuid } from 'node:process';
@@ -88,7 +88,8 @@ const serverUser = (dataDir: string): number | undefined =>
 
 const checkSocketFolder = ({ dataDir, admin: { socket } }: Config['server']): string => {
   const folder = dirname(socket);
-  const stat = statSync(folder, { throwIfNoEntry: false });
+  // The start follows no link to it either.
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
   if (stat === undefined) return `${folder} is not there yet; the start makes it`;
   if (!stat.isDirectory()) return wrong(`${folder} is not a folder`);
   const user = serverUser(dataDir);

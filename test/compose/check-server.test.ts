@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -158,6 +168,14 @@ test('an admin socket in a folder that others can enter is named', async () => {
   mkdirSync(at('shared'), { mode: 0o755 });
   expect(await wrong(configured({ admin: { socket: at('shared/a.sock') } }))).toEqual([
     ['admin socket', expect.stringContaining('chmod 0700')],
+  ]);
+});
+
+test('an admin socket in a folder that is a link is named: the start does not follow it', async () => {
+  mkdirSync(at('linked-to'), { mode: 0o700 });
+  symlinkSync(at('linked-to'), at('link'));
+  expect(await wrong(configured({ admin: { socket: at('link/a.sock') } }))).toEqual([
+    ['admin socket', `${at('link')} is not a folder`],
   ]);
 });
 
