@@ -9,11 +9,13 @@ import type { StandAside } from './slices.ts';
 export interface AuthorityImpact {
   /** Credentials that are valid now and signed by these keys. */
   readonly liveCredentials: number;
-  /** Agents whose newest identity is signed by these keys: without a new one they cannot call any more (DEC-23). */
+  /** How many agents have their newest identity signed by these keys: without a new one they cannot call any more (DEC-23). */
+  readonly agentCount: number;
+  /** The newest of these, some at most. */
   readonly agentsNotMoved: readonly string[];
 }
 
-/** What is shown of agents; the count of credentials is always whole. */
+/** What is shown of agents; the counts are always whole. */
 const MAX_AGENTS = 100;
 
 /**
@@ -35,10 +37,12 @@ export const impactOf = async (
     }
     await standAside();
   }
-  const agentsNotMoved = [...newest]
+  const notMoved = [...newest]
     .filter(([, { authority }]) => lost.has(authority))
-    .sort(([, one], [, other]) => other.index - one.index)
-    .slice(0, MAX_AGENTS)
-    .map(([agent]) => agent);
-  return { liveCredentials: count, agentsNotMoved };
+    .sort(([, one], [, other]) => other.index - one.index);
+  return {
+    liveCredentials: count,
+    agentCount: notMoved.length,
+    agentsNotMoved: notMoved.slice(0, MAX_AGENTS).map(([agent]) => agent),
+  };
 };

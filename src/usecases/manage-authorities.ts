@@ -22,7 +22,7 @@ export interface AuthorityPlan {
   readonly warnings: readonly string[];
 }
 
-const NOTHING: AuthorityImpact = { liveCredentials: 0, agentsNotMoved: [] };
+const NOTHING: AuthorityImpact = { liveCredentials: 0, agentCount: 0, agentsNotMoved: [] };
 
 const preparation = (keeper: AuthorityManager, purpose: AuthorityPurpose, wanted?: SigningAlgorithm) => {
   const { views, clock, authorityPolicy: policy } = keeper;
@@ -45,9 +45,9 @@ const toComeBack = (agents: number): string =>
     ? '1 agent has not moved and has to come back with its node key'
     : `${agents} agents have not moved and have to come back with their node keys`;
 
-const forceWarnings = ({ liveCredentials, agentsNotMoved }: AuthorityImpact): string[] => [
+const forceWarnings = ({ liveCredentials, agentCount }: AuthorityImpact): string[] => [
   ...(liveCredentials > 0 ? [`${liveCredentials} live credentials stop working`] : []),
-  ...(agentsNotMoved.length > 0 ? [toComeBack(agentsNotMoved.length)] : []),
+  ...(agentCount > 0 ? [toComeBack(agentCount)] : []),
 ];
 
 /** Every authority that is not gone, oldest generation first within a purpose, and what its operator has to do in time. */

@@ -157,6 +157,14 @@ describe('a lost issuing CA (DEC-23)', () => {
     expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
   });
 
+  test('of many agents some are shown, and all are counted', async () => {
+    for (let at = 0; at < 101; at += 1) await issueToAgent(`node-${at}`);
+    const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
+    const { impact, warnings } = await planAuthorityOperation(manager(), operation, () => Promise.resolve());
+    expect([impact.agentCount, impact.agentsNotMoved.length]).toEqual([101, 100]);
+    expect(warnings).toContain('101 agents have not moved and have to come back with their node keys');
+  });
+
   test('without a spare root it is refused: nothing could be issued afterwards', async () => {
     await world.ledger.append({
       facts: [{ kind: 'authority-revoked', id: one('x509-root', 'prepared').id, purpose: 'x509-root', by: 'test' }],

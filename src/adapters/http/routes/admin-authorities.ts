@@ -66,7 +66,11 @@ const ConfirmedOperation = z.discriminatedUnion('kind', [
 const PlanAnswer = z.object({
   operation: z.record(z.string(), z.unknown()),
   changes: z.array(z.object({ kind: z.string(), id: z.string().optional() })),
-  impact: z.object({ liveCredentials: z.int(), agentsNotMoved: z.array(z.string()) }),
+  impact: z.object({
+    liveCredentials: z.int(),
+    agentCount: z.int().describe('Agents that hold no newer identity than one that goes.'),
+    agentsNotMoved: z.array(z.string()).describe('At most 100 of them, the newest first.'),
+  }),
   warnings: z.array(z.string()).describe('Why `force` is needed; empty when it is not.'),
 });
 
