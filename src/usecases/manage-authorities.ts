@@ -7,7 +7,13 @@ import type { AuthorityChanged } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { impactOf, type AuthorityImpact } from './authority-impact.ts';
 import { authorityOf, recordFacts } from './authority-keeper.ts';
-import { draftOf, wrongState, type AuthorityManager, type AuthorityOperation } from './draft-authority-change.ts';
+import {
+  type Draft,
+  draftOf,
+  wrongState,
+  type AuthorityManager,
+  type AuthorityOperation,
+} from './draft-authority-change.ts';
 import { prepareAuthority } from './prepare-authority.ts';
 import { purposesWith, rotateAuthorities } from './rotate-authorities.ts';
 import type { StandAside } from './slices.ts';
@@ -63,6 +69,8 @@ export const listAuthorities = ({
   return { authorities, warnings: authorityWarnings(authorities, clock.now(), authorityPolicy) };
 };
 
+const changesOf = (facts: Draft['facts']): AuthorityPlan['changes'] => facts.map(({ kind, id }) => ({ kind, id }));
+
 /** What an operation would do, and to whom. Changes nothing. Refuses with `not_found` or `authority_state`. */
 export const planAuthorityOperation = async (
   keeper: AuthorityManager,
@@ -75,8 +83,7 @@ export const planAuthorityOperation = async (
   }
   const { facts, lost, warnings } = draftOf(keeper, operation, '');
   const impact = lost.length === 0 ? NOTHING : await impactOf(keeper, lost, standAside);
-  const changes = facts.map(({ kind, id }) => ({ kind, id }));
-  return { operation, changes, impact, warnings: [...warnings, ...forceWarnings(impact)] };
+  return { operation, changes: changesOf(facts), impact, warnings: [...warnings, ...forceWarnings(impact)] };
 };
 
 export interface AuthorityOrder {
@@ -106,8 +113,10 @@ export const runAuthorityOperation = async (
     await recordFacts(keeper, [prepared]);
     return { ...plan, changes: [{ kind: prepared.kind, id: prepared.authority.id }] };
   }
-  await recordFacts(keeper, draftOf(keeper, operation, by).facts);
+  // Others came in between: the spare of the plan may be gone.
+  const { facts } = draftOf(keeper, operation, by);
+  await recordFacts(keeper, facts);
   const { purpose } = authorityOf(keeper, operation.id);
   await rotateAuthorities(keeper, by, purposesWith(purpose));
-  return plan;
+  return { ...plan, changes: changesOf(facts) };
 };

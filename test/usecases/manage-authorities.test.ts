@@ -157,6 +157,21 @@ describe('a lost issuing CA (DEC-23)', () => {
     expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
   });
 
+  test('the answer says what was done, also where another operation came in between', async () => {
+    await issueToAgent('one');
+    const spare = one('x509-root', 'prepared');
+    let others: Promise<unknown> | undefined;
+    const standAside = async (): Promise<void> => {
+      others ??= run({ kind: 'revoke', id: spare.id });
+      await others;
+    };
+    const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
+    const { changes } = await runAuthorityOperation(manager(), operation, { by: 'uid:0', force: true, standAside });
+    const next = one('x509-root', 'active').id;
+    expect(next).not.toBe(spare.id);
+    expect(changes[0]).toEqual({ kind: 'authority-activated', id: next });
+  });
+
   test('of many agents some are shown, and all are counted', async () => {
     for (let at = 0; at < 101; at += 1) await issueToAgent(`node-${at}`);
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
