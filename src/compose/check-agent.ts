@@ -123,7 +123,7 @@ const checkWay = (path: string): void => {
   const closed = closedFolder(path);
   if (closed === undefined) return;
   wrong(
-    `${path}: its callers cannot enter ${closed}, which is closed to others: chmod 0755 it, or name a folder of its own in agent.socket`,
+    `${path}: its callers cannot enter ${closed}, which is closed to others: name a folder of its own in agent.socket, or chmod 0755 that one if nothing else needs it closed, as a server's admin socket does`,
   );
 };
 

@@ -157,7 +157,9 @@ test('a socket that nobody else can reach is said, whichever folder is closed', 
     join(folder, name),
   )) {
     expect(await wrongIn({ socket, evidence })).toEqual([
-      expect.stringContaining(`cannot enter ${join(folder, 'closed')}, which is closed to others: chmod 0755`),
+      expect.stringContaining(
+        `cannot enter ${join(folder, 'closed')}, which is closed to others: name a folder of its own in agent.socket, or chmod 0755 that one if nothing else needs`,
+      ),
     ]);
   }
   chmodSync(join(folder, 'closed'), 0o750);
