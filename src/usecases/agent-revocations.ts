@@ -1,7 +1,7 @@
 import type { Entry } from '../domain/entry.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
+import type { Revocation } from '../domain/revocation.ts';
 import { type AgentScope, parentIdsOf } from './agent-scope.ts';
 import type { Issuer } from './issuer.ts';
 import type { StandAside } from './slices.ts';
@@ -70,6 +70,16 @@ export type Audience = 'everyone' | { readonly agents: ReadonlySet<SpiffeId>; re
 
 const NOBODY: ReadonlySet<SpiffeId> = new Set();
 
+type AsItStands = Pick<Revocation, 'target' | 'predicates'>;
+
+/**
+ * Whether it is over, and some may have heard of it whom it does not concern any more: their entry has gone, moved, or got another
+ * SPIFFE ID since. It would stand against that entry when it comes back, for nothing says then what is over. What is left of one
+ * that was released in part, its cutoff, is told again with such an entry, and takes the place of the whole.
+ */
+const mayHaveLeftBehind = ({ target: { kind }, predicates }: AsItStands): boolean =>
+  predicates.length === 0 && (kind === 'identity' || kind === 'entry');
+
 /** Which revocations an agent has to know of: those that touch itself, its entries, or what came through it. */
 export class AgentRevocations {
   readonly #issuer: Reader;
@@ -103,9 +113,11 @@ export class AgentRevocations {
    * through it, or of any prefix: one that heard of the one has to hear of the other. Looks up what the revocation names, and
    * reads no entries to find out.
    */
-  concerns({ kind, value }: RevocationTarget, scope: Pick<AgentScope, 'agent' | 'groups'>): boolean {
+  concerns(revocation: AsItStands, scope: Pick<AgentScope, 'agent' | 'groups'>): boolean {
+    if (mayHaveLeftBehind(revocation)) return true;
     const { entries } = this.#issuer.views;
     const { agent } = scope;
+    const { kind, value } = revocation.target;
     const parents = parentIdsOf(scope);
     const id = value as SpiffeId;
     switch (kind) {
@@ -125,11 +137,14 @@ export class AgentRevocations {
   }
 
   /**
-   * Who is told of a revocation. Of a prefix everyone is: a line of a few hundred octets costs less than to look through all that
-   * lies below, which may be every entry, while the news of other revocations waits. Stands aside between pages of entries.
+   * Who is told of a revocation, or of its release. Of a prefix everyone is: a line of a few hundred octets costs less than to look
+   * through all that lies below, which may be every entry, while the news of other revocations waits. Stands aside between pages
+   * of entries.
    */
-  async audience({ kind, value }: RevocationTarget, standAside: StandAside): Promise<Audience> {
+  async audience(revocation: AsItStands, standAside: StandAside): Promise<Audience> {
+    if (mayHaveLeftBehind(revocation)) return 'everyone';
     const { entries } = this.#issuer.views;
+    const { kind, value } = revocation.target;
     const id = value as SpiffeId;
     switch (kind) {
       case 'agent':

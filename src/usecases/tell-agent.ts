@@ -282,6 +282,6 @@ export class AgentTales {
   /** Nothing when it does not concern the agent. */
   #revocationFor(scope: AgentScope, id: RecordId): readonly Buffer[] {
     const told = this.revocation(id);
-    return told && this.revocations.concerns(told.revocation.target, scope) ? told.lines : [];
+    return told && this.revocations.concerns(told.revocation, scope) ? told.lines : [];
   }
 }

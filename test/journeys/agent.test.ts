@@ -107,6 +107,25 @@ describe('a workload on a node', () => {
     await source.close();
   });
 
+  test('has its identity again with an entry that comes back, when the hold was released meanwhile', async () => {
+    await web();
+    const source = await node.source();
+    const withdrawn = next(source, 'withdrawn');
+    const { id } = await journey.revoke({ kind: 'identity', value: 'spiffe://example.org/web' }, { mode: 'hold' });
+    await withdrawn;
+    await journey.administer('DELETE', '/v1/admin/entries/web');
+    await journey.administer('POST', `/v1/admin/revocations/${id}/release`);
+    const back = next(source, 'update');
+    await journey.entry('again', {
+      spiffeId: 'spiffe://example.org/web',
+      parentId: AGENT,
+      selectors: [OWN_SELECTOR],
+    });
+    await back;
+    expect(source.svid().spiffeId).toBe('spiffe://example.org/web');
+    await source.close();
+  });
+
   test('gets another SVID at once when the one it has is cut off, and is not told that it has none', async () => {
     await web();
     const source = await node.source();

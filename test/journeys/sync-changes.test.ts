@@ -162,6 +162,41 @@ describe('revocations', () => {
     expect(again.all('revocations')).toEqual([{ type: 'revocations', revocations: [], removed: [id] }]);
   });
 
+  test.each(['identity', 'entry'])('the end of one of an %s reaches who has lost the entry', async (kind) => {
+    await under('web');
+    const client = await follow();
+    await client.told();
+    const target = { kind, value: kind === 'entry' ? 'web' : 'spiffe://example.org/web' };
+    const { id } = await fleet.journey.revoke(target, { mode: 'hold' });
+    await client.until('hold', () => client.all('revocations').length > 0 && client.heard.at(-1)?.type === 'cursor');
+    const after = client.cursor;
+    await fleet.journey.administer('DELETE', '/v1/admin/entries/web');
+    await fleet.journey.administer('POST', `/v1/admin/revocations/${id}/release`);
+    // One that stayed, and one that was away meanwhile.
+    await client.until('release', () => client.all('revocations').length > 1);
+    const again = await follow(fleet.agent, after && { after });
+    await again.told();
+    expect(again.all('reset')).toEqual([]);
+    expect(again.all('entries')).toEqual([{ type: 'entries', entries: [], removed: ['web'] }]);
+    for (const each of [client, again]) {
+      expect(each.all('revocations').at(-1)).toEqual({ type: 'revocations', revocations: [], removed: [id] });
+    }
+  });
+
+  test('what is left of one that was released comes back with the entry, in place of the whole', async () => {
+    await under('web');
+    const client = await follow();
+    await client.told();
+    const { id, index } = await fleet.journey.revoke({ kind: 'identity', value: 'spiffe://example.org/web' });
+    await client.reaches(index);
+    await fleet.journey.administer('DELETE', '/v1/admin/entries/web');
+    await fleet.journey.administer('POST', `/v1/admin/revocations/${id}/release`);
+    await under('web-again', { spiffeId: 'spiffe://example.org/web' });
+    await client.until('web again', () => client.entries().includes('web-again'));
+    await client.until('cutoff', () => client.all('revocations').length > 1);
+    expect(client.all('revocations').at(-1)?.revocations).toMatchObject([{ id, predicates: ['cutoff'] }]);
+  });
+
   test('every agent is told the place of a revocation, whomever it concerns', async () => {
     const client = await follow();
     await client.told();

@@ -23,7 +23,8 @@ test('who is told of a prefix is known without a look at the entries below it', 
   const { follower, views } = admin;
   const revocations = new AgentRevocations({ follower, views: { ...views, entries: unread } });
   const standAside = () => Promise.reject(new Error('nobody waits'));
-  expect(await revocations.audience({ kind: 'prefix', value: id('/apps') }, standAside)).toBe('everyone');
+  const target = { kind: 'prefix', value: id('/apps') } as const;
+  expect(await revocations.audience({ target, predicates: ['hold'] }, standAside)).toBe('everyone');
 });
 
 test('of an identity all parents of its many entries are, and others come in between', async () => {
@@ -40,7 +41,8 @@ test('of an identity all parents of its many entries are, and others come in bet
   const beside = entryFixture({ id: 'beside', spiffeId: id('/log/er'), parentId: node(7) });
   await admin.ledger.append({ facts: [{ kind: 'entry-created', entry: beside, by: 'test', leans: { policy: 1 } }] });
   let turns = 0;
-  const audience = await new AgentRevocations(admin).audience({ kind: 'identity', value: id('/log') }, async () => {
+  const target = { kind: 'identity', value: id('/log') } as const;
+  const audience = await new AgentRevocations(admin).audience({ target, predicates: ['hold'] }, async () => {
     turns += 1;
   });
   expect(audience).toEqual({ agents: new Set([id('/log')]), parents: new Set([node(0), node(1), node(2)]) });

@@ -50,7 +50,7 @@ export class Spread {
     for (const id of new Set(changes.map(({ subject }) => subject as RecordId))) {
       const told = this.#tales.revocation(id);
       if (!told) continue;
-      const audience = await this.#tales.revocations.audience(told.revocation.target, this.#standAside);
+      const audience = await this.#tales.revocations.audience(told.revocation, this.#standAside);
       outbox.add(new Set(this.#table.among(audience)), told.lines);
     }
   }
