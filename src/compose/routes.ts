@@ -49,7 +49,7 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
       limits.signings(spiffeId, role === 'agent' ? 'agent' : 'workload', count, ownRate(row.entry)),
     ),
     ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
-    ...helloRoutes(issuer, fleet),
+    ...helloRoutes(issuer, fleet, ({ certificate, source }) => limits.hello(certificate?.leaf, source)),
     ...syncRoutes(issuer, feed, ({ spiffeId }) => limits.feed(spiffeId)),
     ...validateRoutes(issuer, ({ spiffeId, role, row }) =>
       limits.validation(spiffeId, role === 'agent' ? 'agent' : 'workload', ownRate(row.entry)),

@@ -191,7 +191,23 @@ test('a server that restarts is followed again, from where it was, by the same i
   expect([agent.keeper.current()?.serial, agent.heard]).toEqual([serial, ['identity', 'identified']]);
 });
 
-test('whoever opened the feed too often waits as the server says, and comes back', async () => {
+test.each([
+  [
+    'opened the feed',
+    10,
+    async ({ server }: TestAgent): Promise<void> => {
+      const stream = await server.sync(undefined, new AbortController().signal);
+      stream.close();
+    },
+  ],
+  [
+    'greeted',
+    20,
+    async ({ server }: TestAgent): Promise<void> => {
+      await server.hello(undefined);
+    },
+  ],
+] as const)('whoever %s too often waits as the server says, and comes back', async (_what, burst, act) => {
   const { clock, timers } = testTime(systemClock.now());
   const limited = await Journey.start({ clock, timers });
   cleanUp.push(() => limited.stop());
@@ -207,9 +223,7 @@ test('whoever opened the feed too often waits as the server says, and comes back
   agent.keeper.start();
   await agent.keeper.step();
   await agent.trust.ready();
-  for (let count = 0; count < 10; count += 1) {
-    (await agent.server.sync(undefined, new AbortController().signal)).close();
-  }
+  for (let count = 0; count < burst; count += 1) await act(agent);
   const { follower, pauses, told } = follow(agent);
   await eventually(() => pauses.length > 3);
   expect(Math.min(...pauses.slice(0, 3))).toBeGreaterThanOrEqual(1000);

@@ -217,6 +217,29 @@ describe('rates', () => {
     clock.advance(1_000);
     expect([await open(agent), await open(agent)]).toEqual([101, 429]);
   });
+
+  test('of greetings, with one certificate and without any', async () => {
+    const { head } = (await client.postJson('/v1/hello', {})).json();
+    clock.advance(10_000);
+    const greet = async (who: Client): Promise<string> => {
+      const answer = await who.postJson('/v1/hello', { head });
+      if (answer.status === 429) expect(answer.headers['retry-after']).toBe('1');
+      return answer.status === 200 ? '200' : code(answer);
+    };
+    const expected: [Client, string][] = [
+      [journey.api(), '401 unauthenticated'],
+      [journey.api(await journey.attest({ entry: 'job' })), '403 forbidden'],
+      [client, '200'],
+    ];
+    for (const [who, first] of expected) {
+      const answers: string[] = [];
+      for (let count = 0; count < 22; count += 1) answers.push(await greet(who));
+      expect(answers).toEqual([...Array.from({ length: 20 }, () => first), '429 rate_limited', '429 rate_limited']);
+    }
+    expect(await greet(journey.api(await journey.attest({ agent: 'neighbour' })))).toBe('200');
+    clock.advance(1_000);
+    expect([await greet(client), await greet(client), await greet(client)]).toEqual(['200', '200', '429 rate_limited']);
+  });
 });
 
 test('a flood of denials from one source does not fill the log: above its rate they are counted', async () => {

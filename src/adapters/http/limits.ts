@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Refusal } from '../../domain/refusal.ts';
 import { sourceKey } from '../../formats/ip-address.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -20,6 +21,12 @@ export const DEFAULT_LIMITS: LimitOptions = { perSource: { attest: 10 }, workloa
  * behind one identity, and for what makes one come anew: a new SVID, another authority, the end of a server.
  */
 const FEED_RATE: Rate = { perSecond: 1, burst: 10 };
+
+/**
+ * Greetings with one certificate. Each opening of the feed comes after one, and one comes every few minutes beside it: whoever
+ * keeps to the rate of openings never meets this one.
+ */
+const HELLO_RATE: Rate = { perSecond: 2, burst: 20 };
 
 /** Who has asked how often lately, in all front ends together. Each method throws `Refusal('rate_limited')` when it was too often. */
 export class RateLimits {
@@ -51,6 +58,14 @@ export class RateLimits {
   /** One opening of the feed by an agent. */
   feed(agent: string): void {
     this.#take(`feed ${agent}`, FEED_RATE, 1);
+  }
+
+  /**
+   * One greeting, before it is known who greets: what an agent remembers counts whoever brings it (DEC-11), and to look at it is
+   * what costs. By the certificate that was shown, since only who has its key can use up its rate; by the address without one.
+   */
+  hello(leaf: Uint8Array | undefined, source: string): void {
+    this.#take(`hello ${leaf === undefined ? sourceKey(source) : hash('sha256', leaf, 'hex')}`, HELLO_RATE, 1);
   }
 
   #take(key: string, rate: Rate, items: number): void {

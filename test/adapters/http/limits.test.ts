@@ -130,6 +130,43 @@ describe('rate limits', () => {
     expect(() => other.feed('agent')).toThrow(expect.objectContaining({ code: 'rate_limited' }));
   });
 
+  test('of greetings are one for each certificate in all front ends, and one for each address without any', () => {
+    const memory = new SharedArrayBuffer(TOKEN_BUCKET_BYTES);
+    const clock = testClock();
+    const frontEnd = () => new RateLimits(new TokenBuckets(memory, Buffer.from('salt')), clock);
+    const both = [frontEnd(), frontEnd()];
+    const [mine, others] = [Buffer.from('mine'), Buffer.from('others')];
+    for (const leaf of [mine, undefined]) {
+      for (let count = 0; count < 10; count += 1) for (const each of both) each.hello(leaf, '192.0.2.1');
+      for (const each of both) {
+        expect(() => each.hello(leaf, '192.0.2.1')).toThrow(
+          expect.objectContaining({ code: 'rate_limited', retryAfter: 1 }),
+        );
+        expect(() => each.hello(others, '192.0.2.1')).not.toThrow();
+        expect(() => each.hello(undefined, '192.0.2.2')).not.toThrow();
+      }
+    }
+    clock.advance(1000);
+    for (const each of both) expect(() => each.hello(mine, '192.0.2.1')).not.toThrow();
+  });
+
+  test('whoever may open the feed may greet before it, and beside it for a whole state', () => {
+    const clock = testClock();
+    const limits = new RateLimits(buckets(), clock);
+    const leaf = Buffer.from('leaf');
+    const connect = (): void => {
+      limits.hello(leaf, '192.0.2.1');
+      limits.feed('agent');
+    };
+    for (let count = 0; count < 10; count += 1) connect();
+    for (let second = 0; second < 600; second += 1) {
+      clock.advance(1000);
+      connect();
+      // Each of the connections that stay open asks for everything every four minutes.
+      if (second % 60 === 0) limits.hello(leaf, '192.0.2.1');
+    }
+  });
+
   test.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],

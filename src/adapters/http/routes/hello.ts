@@ -3,7 +3,7 @@ import type { SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { SignedHead } from '../../../ports/heads.ts';
 import { type FleetMemory, headFor, hearHead } from '../../../usecases/greet-agent.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { defineRoute, type Route } from '../route.ts';
+import { defineRoute, type Route, type RouteContext } from '../route.ts';
 import { agentOf } from './agent-caller.ts';
 
 const Head = z
@@ -29,8 +29,11 @@ const HelloAnswer = z.object({
 /** The SPIFFE ID in it counts only if the whole head is ours, and then it was one. */
 const rememberedOf = ({ agent, ...head }: z.output<typeof Head>): SignedHead => ({ ...head, agent: agent as SpiffeId });
 
+/** Takes one greeting from the rate of whoever greets (DEC-21), or refuses with `rate_limited`. */
+export type HelloRate = (greeting: Pick<RouteContext, 'certificate' | 'source'>) => void;
+
 /** What an agent says first on each connection, and from time to time (DEC-11). */
-export const helloRoutes = (issuer: Issuer, memory: FleetMemory): readonly Route[] => [
+export const helloRoutes = (issuer: Issuer, memory: FleetMemory, takeRate: HelloRate): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/hello',
@@ -46,8 +49,9 @@ export const helloRoutes = (issuer: Issuer, memory: FleetMemory): readonly Route
     bodyKind: 'json',
     body: Hello,
     answers: [{ status: 200, description: 'The log is the one that the agent knows.', schema: HelloAnswer }],
-    refusals: ['unauthenticated', 'forbidden'],
+    refusals: ['unauthenticated', 'forbidden', 'rate_limited'],
     handle: async (context, { body }) => {
+      takeRate(context);
       const goesOn = await hearHead(memory, body.head && rememberedOf(body.head));
       const { spiffeId } = await agentOf(issuer, context);
       return { body: { head: headFor(memory, spiffeId), resync: !goesOn } };
