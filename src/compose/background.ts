@@ -10,6 +10,7 @@ import type { Issuer } from '../usecases/issuer.ts';
 import type { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { ClockWatch } from '../usecases/watch-clock.ts';
+import type { BundleFile } from './bundle-file.ts';
 import type { HealthReport } from './readiness.ts';
 import { unlessReadOnly } from './unless-read-only.ts';
 
@@ -21,6 +22,7 @@ export interface BackgroundParts {
   readonly issuer: Issuer;
   readonly keeper: AuthorityKeeper;
   readonly svid: ServerSvidKeeper;
+  readonly bundleFile: BundleFile;
   readonly tell: (report: HealthReport) => void;
   readonly flushDenials: () => Promise<void>;
   /** Retention ran. */
@@ -38,7 +40,7 @@ const CLOCK_REMEDY = 'set it right, or restart the server to accept it';
 
 const messageOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
 
-/** The work that nobody asks for: probe, rotation, renewal of the own SVID, retention, the head file. */
+/** The work that nobody asks for: probe, rotation, renewal of the own SVID, retention, the head file, the bundle file. */
 export class Background {
   readonly #parts: BackgroundParts;
   readonly #watch: ClockWatch;
@@ -57,7 +59,7 @@ export class Background {
   async start(): Promise<void> {
     this.#compareWithLog();
     await this.probe();
-    const { store, flushDenials, countAgents, issuer, logger } = this.#parts;
+    const { store, flushDenials, countAgents, issuer, bundleFile, logger } = this.#parts;
     store.onReadOnly((reason) => {
       logger.error('the store takes no writes from now on', { reason });
       this.#report();
@@ -66,6 +68,7 @@ export class Background {
     this.#repeat('head file', SECOND, () => store.writeHead());
     this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
     this.#repeat('denials', 10 * SECOND, () => unlessReadOnly(flushDenials()));
+    this.#repeat('bundle file', 10 * SECOND, () => bundleFile.catchUp());
     this.#repeat('probe', 10 * SECOND, () => this.probe());
     this.#repeat('count of agents', MINUTE, countAgents);
     this.#repeat('rotation', MINUTE, () => this.rotate());

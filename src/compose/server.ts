@@ -17,7 +17,7 @@ import { ServerSvidKeeper } from '../usecases/keep-server-svid.ts';
 import { awaitedRoot } from '../usecases/awaited-root.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
 import { Background } from './background.ts';
-import { writeBundleFile } from './bundle-file.ts';
+import { BundleFile } from './bundle-file.ts';
 import type { Config } from './config.ts';
 import { type ConnectionLimits, connectionLimits } from './connection-limit.ts';
 import { FrontEnd, type FrontEndShare } from './front-end.ts';
@@ -186,8 +186,9 @@ const serve = async (
     collect: () => frontEnds.metrics(),
   });
   const { dataDir } = config.server;
-  const bundleFile = writeBundleFile(dataDir, issuer.follower);
-  issuer.follower.on('authorities', () => writeBundleFile(dataDir, issuer.follower));
+  const bundleFile = new BundleFile(dataDir, issuer.follower, logger);
+  bundleFile.write();
+  issuer.follower.on('authorities', () => bundleFile.follow());
   if (readOnly === undefined) {
     await issuer.ledger.append({ facts: [{ kind: 'server-started', version: packageVersion(), frontEnds: count }] });
   }
@@ -200,6 +201,7 @@ const serve = async (
     issuer,
     keeper,
     svid,
+    bundleFile,
     tell: (report) => {
       frontEnds.tell(report);
       overrides.onHealth?.(report.reasons);
@@ -221,7 +223,7 @@ const serve = async (
       trustDomain: config.trustDomain,
       ...addresses,
       adminSocket: config.server.admin.socket,
-      bundleFile,
+      bundleFile: bundleFile.path,
       dataDir,
     },
     ...hindered,
