@@ -69,7 +69,7 @@ export class Background {
     this.#repeat('change feed', SECOND, () => issuer.follower.refresh());
     this.#repeat('denials', 10 * SECOND, () => unlessReadOnly(flushDenials()));
     this.#repeat('bundle file', 10 * SECOND, () => bundleFile.catchUp());
-    this.#repeat('probe', 10 * SECOND, () => this.probe());
+    this.#repeat('readiness', 10 * SECOND, () => this.probe());
     this.#repeat('count of agents', MINUTE, countAgents);
     this.#repeat('rotation', MINUTE, () => this.rotate());
     this.#repeat('retention', 10 * MINUTE, () => this.#purge());
@@ -83,6 +83,8 @@ export class Background {
   async probe(): Promise<void> {
     this.#hasJumped();
     if (this.#isReadOnly()) {
+      // Nothing is tried any more.
+      this.#failures.delete('probe');
       this.#report();
       return;
     }
@@ -205,13 +207,17 @@ export class Background {
     this.#stops.push(this.#parts.timers.repeat(everyMs, () => this.#attempt(what, work)));
   }
 
+  /** What goes on failing is told once in the log, and so is that it goes well again. */
   async #attempt(what: string, work: () => Promise<void> | void): Promise<void> {
     try {
       await work();
-      this.#failures.delete(what);
+      if (this.#failures.delete(what)) this.#parts.logger.info('background work goes well again', { what });
     } catch (error) {
-      this.#failures.set(what, messageOf(error));
-      this.#parts.logger.error('background work failed', { what, error: messageOf(error) });
+      const problem = messageOf(error);
+      if (this.#failures.get(what) !== problem) {
+        this.#parts.logger.error('background work failed', { what, error: problem });
+      }
+      this.#failures.set(what, problem);
     }
   }
 }

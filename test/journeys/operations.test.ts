@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Instant } from '../../src/domain/instant.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Answered } from '../support/http.ts';
@@ -46,6 +49,32 @@ describe('readiness', () => {
     await time.pass(60_000, 10_000);
     expect(journey.size()).toBe(before);
   });
+});
+
+// DEC-11
+test('a head file that cannot be written makes the server unready, and is told once, as is its end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mayfly-head-'));
+  const [headFile, obstacle] = [join(folder, 'head.json'), join(folder, 'head.json.next')];
+  const time = testTime();
+  const journey = await Journey.start({ ...time, configure: (server) => ({ ...server, headFile }) });
+  try {
+    await time.pass(10_000, 10_000);
+    mkdirSync(obstacle);
+    await journey.entry('web');
+    await time.pass(30_000, 1000);
+    const reason = `the head file ${headFile} cannot be written (EISDIR)`;
+    expect((await readiness(journey, time)).json()).toMatchObject({ ready: false, reasons: [`head file: ${reason}`] });
+    rmdirSync(obstacle);
+    await time.pass(20_000, 10_000);
+    expect((await readiness(journey, time)).json()).toMatchObject({ ready: true });
+    expect(journey.log.lines.filter(({ message }) => message.startsWith('background work'))).toEqual([
+      { message: 'background work failed', fields: { what: 'head file', error: reason } },
+      { message: 'background work goes well again', fields: { what: 'head file' } },
+    ]);
+  } finally {
+    await journey.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 // DEC-9

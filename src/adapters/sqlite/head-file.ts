@@ -52,21 +52,27 @@ const keepOwner = (path: string, file: number): void => {
 
 const nextOf = (path: string): string => `${path}.next`;
 
+/** What the system says where it is the folder that does not let the file be written. */
+const PLACE_CODES: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'];
+
+/** A sentence for the operator, with the system's `code`. */
+const notWritten = (path: string, cause: unknown): Error => {
+  const { code } = cause as NodeJS.ErrnoException;
+  const remedy = PLACE_CODES.includes(code) ? ": its folder has to be there, and be the server's to write to" : '';
+  return Object.assign(new Error(`the head file ${path} cannot be written (${code})${remedy}`, { cause }), { code });
+};
+
 /** Throws with a sentence for the operator, and the system's `code`, where `writeHeadFile` would fail. Writes nothing. */
 export const checkHeadPlace = (path: string): void => {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
     if (existsSync(nextOf(path))) accessSync(nextOf(path), constants.W_OK);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const sentence = `the head file ${path} cannot be written (${code}): its folder has to be there, and be the server's to write to`;
-    throw Object.assign(new Error(sentence, { cause: error }), { code });
+    throw notWritten(path, error);
   }
 };
 
-/** Replaces the file whole: a reader sees the old head or the new one, also after a crash. */
-export const writeHeadFile = (path: string, head: LogHead): void => {
-  const { logId, epoch, size, root } = head;
+const replaceHead = (path: string, { logId, epoch, size, root }: LogHead): void => {
   const next = nextOf(path);
   const file = openSync(next, 'w', 0o600);
   try {
@@ -77,4 +83,16 @@ export const writeHeadFile = (path: string, head: LogHead): void => {
     closeSync(file);
   }
   renameSync(next, path);
+};
+
+/**
+ * Replaces the file whole: a reader sees the old head or the new one, also after a crash. Throws with a sentence for the operator,
+ * and the system's `code`.
+ */
+export const writeHeadFile = (path: string, head: LogHead): void => {
+  try {
+    replaceHead(path, head);
+  } catch (error) {
+    throw notWritten(path, error);
+  }
 };

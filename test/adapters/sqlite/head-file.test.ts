@@ -69,12 +69,14 @@ describe('the head file', () => {
     const { dataDir, headFile } = await closedStore();
     const other = join(folder, 'other');
     mkdirSync(other);
-    const lost: unknown[] = [];
-    const onHeadLost = (error: Error): void => void lost.push((error as NodeJS.ErrnoException).code);
-    const again = await openTestLedger({ dataDir, headFile: join(other, 'head'), onHeadLost });
+    const lost: Error[] = [];
+    const onHeadLost = (error: Error): void => void lost.push(error);
+    const there = join(other, 'head');
+    const again = await openTestLedger({ dataDir, headFile: there, onHeadLost });
     rmSync(other, { recursive: true });
     await again.close({ keep: true });
-    expect(lost).toEqual(['ENOENT']);
+    const message = expect.stringContaining(`the head file ${there} cannot be written (ENOENT): its folder`) as string;
+    expect(lost).toEqual([expect.objectContaining({ code: 'ENOENT', message })]);
     await (await openTestLedger({ dataDir, headFile })).close();
   });
 
