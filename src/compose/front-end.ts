@@ -14,6 +14,7 @@ import { AgentNews } from '../adapters/http/sync/agent-news.ts';
 import { turn } from '../adapters/http/sync/turn.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
+import { WorkLimit } from '../adapters/http/work-limit.ts';
 import { headAuthenticator } from '../adapters/keys/head-mac.ts';
 import type { FrontEndLedger } from '../adapters/sqlite/open-ledger.ts';
 import { eventLoopBusyMs } from '../adapters/system/event-loop.ts';
@@ -110,6 +111,7 @@ export class FrontEnd {
   readonly #share: FrontEndShare;
   readonly #parts: FrontEndParts;
   readonly #agents: AgentExchange;
+  readonly #work: WorkLimit;
   readonly #servers: HttpServer[] = [];
   #identities: readonly ServerIdentity[] = [];
 
@@ -140,6 +142,7 @@ export class FrontEnd {
       metrics: this.metrics,
       callers: callerChecks(this.built.issuer, new CallerMemory((id) => this.#supersede(id))),
     };
+    this.#work = new WorkLimit({ now: () => clock.monotonic(), busy: eventLoopBusyMs });
     this.feed = new AgentFeed({
       issuer: this.built.issuer,
       delays: parts.delays,
@@ -201,6 +204,7 @@ export class FrontEnd {
       fleet: { log: views.log, writes, heads: headAuthenticator(sealKey, config.trustDomain) },
       challengeKey,
       limits: this.services.limits,
+      work: this.#work,
       feed: this.feed,
       presence: this.#agents.reader,
       readiness: () => this.health.readiness(),

@@ -5,6 +5,7 @@ import { issueAccessToken } from '../../../usecases/issue-access-token.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { recordDenial } from '../../../usecases/record-denial.ts';
 import { defineRoute, type Route, type RouteContext } from '../route.ts';
+import type { WorkLimit } from '../work-limit.ts';
 
 /** AS-07. */
 const MAX_ASSERTION = 16 * 1024;
@@ -80,7 +81,7 @@ const clientOf = (issuer: Issuer, context: RouteContext, body: z.output<typeof T
 export type TokenRate = (client: OAuthClient) => void;
 
 /** The token endpoint (RFC 6749 §3.2): on `public` for assertions, on `api` also for client certificates (DEC-49). */
-export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route[] => [
+export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate, work: WorkLimit): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/oauth2/token',
@@ -110,16 +111,12 @@ export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route
       await checkOneMethod(issuer, context, body);
       const client = await clientOf(issuer, context, body);
       takeRate(client);
-      const granted = await issueAccessToken(
-        issuer,
-        client,
-        {
-          resource: body.resource ?? [],
-          audience: body.audience ?? [],
-          ...(body.scope !== undefined && { scope: body.scope }),
-        },
-        context.source,
-      );
+      const wanted = {
+        resource: body.resource ?? [],
+        audience: body.audience ?? [],
+        ...(body.scope !== undefined && { scope: body.scope }),
+      };
+      const granted = await work.run(1, 'other', () => issueAccessToken(issuer, client, wanted, context.source));
       return {
         headers: { 'cache-control': 'no-store', pragma: 'no-cache' },
         body: {

@@ -8,6 +8,7 @@ import { issueX509Svids } from '../../../usecases/issue-x509-svids.ts';
 import type { IssuedJwt } from '../../../usecases/jwt-issuance.ts';
 import type { IssuedX509 } from '../../../usecases/x509-issuance.ts';
 import { defineRoute, type Route } from '../route.ts';
+import type { WorkLimit } from '../work-limit.ts';
 
 /** DEC-21. */
 const MAX_ITEMS = 100;
@@ -113,7 +114,7 @@ const refusals = [
   'unavailable',
 ] as const;
 
-export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Route[] => [
+export const svidRoutes = (issuer: Issuer, takeRate: SigningRate, work: WorkLimit): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/svids/x509',
@@ -143,7 +144,11 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
         csr: decodeCsr(item.csr),
         ...(item.entryId !== undefined && { entryId: item.entryId }),
       }));
-      return { body: renderItems(await issueX509Svids(issuer, caller, items, context.source), renderX509) };
+      const urgency = items.some(({ entryId: entry }) => entry === undefined) ? 'renewal' : 'other';
+      const outcomes = await work.run(items.length, urgency, () =>
+        issueX509Svids(issuer, caller, items, context.source),
+      );
+      return { body: renderItems(outcomes, renderX509) };
     },
   }),
   defineRoute({
@@ -172,7 +177,10 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
         ...(algorithm !== undefined && { algorithm }),
         ...(entry !== undefined && { entryId: entry }),
       }));
-      return { body: renderItems(await issueJwtSvids(issuer, caller, items, context.source), renderJwt) };
+      const outcomes = await work.run(items.length, 'other', () =>
+        issueJwtSvids(issuer, caller, items, context.source),
+      );
+      return { body: renderItems(outcomes, renderJwt) };
     },
   }),
 ];
