@@ -6,6 +6,7 @@ import { existsSync } from 'fs';
 import { constants } from 'os';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
+import v8 from 'v8';
 
 const NEEDED = 24;
 const USAGE = 2;
@@ -53,7 +54,10 @@ const isPackaged = root.indexOf('node_modules') >= 0 && existsSync(join(root, 'd
  * A server that has room lets garbage lie, and would take half as much memory again as it needs: V8 collects once a heap has
  * grown by this share. Less costs speed (docs/performance.md). No bound: a heap that is full of what is in use goes on growing.
  */
-const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=16'];
+const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=8'];
+
+/** The flag would bind every thread that is to come, and each has a bound of its own (`resourceLimits`). */
+const unbindThreads = () => v8.setFlagsFromString('--max-semi-space-size=0');
 
 /**
  * An agent is on every node: there, 15 MiB less are worth a twentieth of the speed (docs/performance.md). Where it has little of the
@@ -109,6 +113,7 @@ const start = () => {
     }
     if (process.execve) harden();
   }
+  if (runs !== 'command') unbindThreads();
   const entry = isPackaged ? '../dist/cli/index.js' : '../src/cli/index.ts';
   const prepared = runs === 'command' || isPackaged ? Promise.resolve() : keepCompiled();
   prepared

@@ -17,6 +17,9 @@ export interface ThreadHub {
   presence(agents: readonly SpiffeId[] | undefined): readonly AgentPresence[];
 }
 
+/** As much as the main thread has, which is a front end too (`bin/mayfly.js`): three of its semi-spaces. */
+const YOUNG_MIB = 24;
+
 /** The main thread's side of a further front end. */
 export class FrontEndThread {
   readonly #worker: Worker;
@@ -47,6 +50,7 @@ export class FrontEndThread {
       workerData: start,
       transferList: [start.ledgerLine.port],
       name: 'mayfly-front-end',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     worker.once('message', (message: FromFrontEnd) => {

@@ -10,6 +10,9 @@ interface Pending {
   reject(reason: Error): void;
 }
 
+/** Nearly all that the thread makes is garbage with the next batch, so that little has to be copied however often it collects. */
+const YOUNG_MIB = 12;
+
 /** Whoever starts the server again has to know whether a disk failed, or what lies on it. */
 const withCode = (error: Error, code: string | undefined): Error =>
   code === undefined ? error : Object.assign(error, { code });
@@ -47,7 +50,11 @@ export class LedgerWriter {
   static async start(options: WriterOptions, onFatal: (error: Error) => void): Promise<LedgerWriter> {
     // From source this file ends in .ts, from the package in .js; so does the thread's.
     const entry = new URL(`./writer-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
-    const worker = new Worker(entry, { workerData: options, name: 'mayfly-writer' });
+    const worker = new Worker(entry, {
+      workerData: options,
+      name: 'mayfly-writer',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     const writer = new LedgerWriter(worker, onFatal);
     await writer.#opened();
     worker.on('message', (message: WriterMessage) => writer.#hear(message));
