@@ -41,8 +41,11 @@ export const isUsable = (authority: Authority, all: readonly Authority[], now: I
   authority.notAfter > unixSeconds(now) &&
   hasGoodRoot(authority, all);
 
-/** Unix seconds from which a spare may sign: it, and the root it hangs on, are published for long enough. */
-export const publishedFor = (spare: Authority, all: readonly Authority[], policy: AuthorityPolicy): number => {
+/**
+ * Unix seconds from which a spare may sign: by then verifiers have had `prepublish` seconds to learn what they need to know
+ * of it, which for an issuing CA is its root alone. 0 where that root has signed before, or is not on record.
+ */
+export const maySignFrom = (spare: Authority, all: readonly Authority[], policy: AuthorityPolicy): number => {
   const root = all.find(({ id }) => id === spare.issuer);
   const published = spare.purpose === 'x509-issuing' ? root : spare;
   if (published === undefined || (published !== spare && published.activatedAt !== undefined)) return 0;

@@ -14,7 +14,7 @@ import {
   isUsable,
   isWaiting,
   nextGeneration,
-  publishedFor,
+  maySignFrom,
   rotatesAt,
 } from './authority-life.ts';
 import type { AuthorityPolicy, RootOrigin } from './authority-policy.ts';
@@ -68,14 +68,17 @@ const preparedOf = (scene: Scene, purpose: AuthorityPurpose, algorithm: SigningA
     .filter((each) => isCandidate(scene, each))
     .toSorted((a, b) => a.generation - b.generation);
 
-/** The next one is taken as soon as it is well known, where an operator decides when there is a next one. */
-const takesOverAt = ({ policy }: Scene, active: Authority): number =>
+/**
+ * Unix seconds at which a spare takes over from `active`. A root from outside is followed as soon as the next one has been
+ * published for long enough: that the operator brought it is the decision.
+ */
+const takeoverDue = ({ policy }: Scene, active: Authority): number =>
   active.purpose === 'x509-root' && policy.root !== 'made' ? 0 : rotatesAt(active, policy);
 
 const activation = (scene: Scene, active: Authority | undefined, spare: Authority): ActivateStep | undefined => {
   const { all, now, policy } = scene;
   const isNeeded = active === undefined || !isUsable(active, all, now);
-  const due = isNeeded ? 0 : Math.max(takesOverAt(scene, active), publishedFor(spare, all, policy));
+  const due = isNeeded ? 0 : Math.max(takeoverDue(scene, active), maySignFrom(spare, all, policy));
   if (unixSeconds(now) < due) return undefined;
   const { id, purpose } = spare;
   return { kind: 'activate', id, purpose, ...(active !== undefined && { replaces: active.id }) };
@@ -132,8 +135,8 @@ export const planPreparation = (
   };
 };
 
-/** The next step of the keys of one purpose and algorithm. */
-const stepOfTrack = (
+/** The step that is due first among the keys of one purpose and algorithm; undefined when none is. */
+const nextStepOfLine = (
   scene: Scene,
   purpose: AuthorityPurpose,
   algorithm: SigningAlgorithm,
@@ -179,7 +182,7 @@ export const nextAuthorityStep = (
   for (const purpose of AUTHORITY_PURPOSES) {
     if (skip.has(purpose)) continue;
     for (const algorithm of policy.algorithms[purpose]) {
-      const step = stepOfTrack(scene, purpose, algorithm);
+      const step = nextStepOfLine(scene, purpose, algorithm);
       if (step !== undefined) return step;
     }
   }

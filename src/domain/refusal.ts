@@ -91,7 +91,7 @@ export class Refusal extends Error {
 }
 
 /** The refusal that tells all `problems` of one input; its `field` is that of the first. */
-export const refuseProblems = (code: RefusalCode, problems: readonly FieldProblem[]): Refusal => {
+export const problemsRefusal = (code: RefusalCode, problems: readonly FieldProblem[]): Refusal => {
   const [first] = problems;
   const detail = problems.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
   return new Refusal(code, detail, { problems, ...(first !== undefined && { field: first.field }) });

@@ -3,7 +3,7 @@ import { checkEntry, type EntryContext, type EntryDraft } from '../domain/entry-
 import type { Entry, EntryFields } from '../domain/entry.ts';
 import type { Fact, Leans } from '../domain/fact.ts';
 import { multiTenantProblem } from '../domain/oidc-selectors.ts';
-import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
 import type { Appended } from '../ports/ledger.ts';
 import type { Issuer } from './issuer.ts';
@@ -53,7 +53,7 @@ export const surroundingsOf = ({ views }: Pick<Issuer, 'views'>): EntrySurroundi
 /** The entry as it will be recorded. Refuses with `invalid_entry` and all problems. */
 export const requireEntry = (draft: EntryDraft, context: EntryContext): EntryFields => {
   const checked = checkEntry(draft, context);
-  if (!checked.ok) throw refuseProblems('invalid_entry', checked.problems);
+  if (!checked.ok) throw problemsRefusal('invalid_entry', checked.problems);
   return checked.value;
 };
 

@@ -3,7 +3,7 @@ import { entryIdProblem, type EntryDraft } from '../domain/entry-rules.ts';
 import type { Entry } from '../domain/entry.ts';
 import type { EntryWritten } from '../domain/fact.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
-import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import {
   adminLeans,
   entryContext,
@@ -19,7 +19,7 @@ import {
 const entryId = (issuer: Registrar, chosen: string | undefined): string => {
   if (chosen === undefined) return recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY));
   const problem = entryIdProblem(chosen);
-  if (problem !== undefined) throw refuseProblems('invalid_entry', [{ field: 'id', problem }]);
+  if (problem !== undefined) throw problemsRefusal('invalid_entry', [{ field: 'id', problem }]);
   if (issuer.views.entries.used(chosen)) throw new Refusal('conflict', 'an entry had this id before', { field: 'id' });
   return chosen;
 };

@@ -1,5 +1,5 @@
 import type { Authority, SigningAlgorithm, AuthorityPurpose } from '../domain/authority.ts';
-import { activeOf, isPublished, isSameLine, isUsable, publishedFor } from '../domain/authority-life.ts';
+import { activeOf, isPublished, isSameLine, isUsable, maySignFrom } from '../domain/authority-life.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -54,7 +54,7 @@ const draftActivation = (keeper: AuthorityManager, authority: Authority, by: str
       'only a prepared authority that is neither tainted, expired nor without its certificate can be activated',
     );
   }
-  const from = publishedFor(authority, all, authorityPolicy);
+  const from = maySignFrom(authority, all, authorityPolicy);
   const isEarly = unixSeconds(clock.now()) < from;
   return {
     facts: [activationOf(authority, activeOf(all, authority.purpose, authority.algorithm), by)],

@@ -1,7 +1,7 @@
 import { requireEverywhere, type Administrator } from '../domain/administrator.ts';
 import type { Entry } from '../domain/entry.ts';
 import type { ResourceWritten } from '../domain/fact.ts';
-import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import { checkResource, type ResourceDraft } from '../domain/resource-rules.ts';
 import type { Resource, ResourceFields } from '../domain/resource.ts';
 import { adminLeans, isSame, record, requireRevision, type Registrar } from './admin-write.ts';
@@ -15,7 +15,7 @@ const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: Resour
     named: (name) => views.resources.named(name),
     rs256: policy.rs256 === true,
   });
-  if (!checked.ok) throw refuseProblems('invalid_resource', checked.problems);
+  if (!checked.ok) throw problemsRefusal('invalid_resource', checked.problems);
   return checked.value;
 };
 

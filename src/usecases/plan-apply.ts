@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { requireEverywhere, requireMayWriteEntry, requireWithin, type Administrator } from '../domain/administrator.ts';
 import type { EntryDraft } from '../domain/entry-rules.ts';
 import { Problems } from '../domain/problems.ts';
-import { Refusal, refuseProblems } from '../domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import type { ResourceDraft } from '../domain/resource-rules.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
 import { fieldsOf, isSame, surroundingsOf, type Registrar } from './admin-write.ts';
@@ -74,7 +74,7 @@ const planOnce = async (
   checkPrune(file, problems);
   const resources = await planResources(issuer, file, problems, standAside);
   const kept = await planEntries(issuer, file, resources, problems, standAside);
-  if (problems.all.length > 0) throw refuseProblems('invalid_entry', problems.all);
+  if (problems.all.length > 0) throw problemsRefusal('invalid_entry', problems.all);
   const entries = [...kept, ...(await prunedEntries(issuer, file, kept, standAside))];
   checkDeletedResources(resources, entries);
   const items = [...resources.steps.map(resources.item), ...(await mapInSlices(entries, standAside, entryItem))];

@@ -6,7 +6,7 @@ import {
   isUsable,
   isWaiting,
   nextGeneration,
-  publishedFor,
+  maySignFrom,
   rotatesAt,
 } from '../../src/domain/authority-life.ts';
 import { AUTHORITY_PURPOSES, type Authority, type KeyId } from '../../src/domain/authority.ts';
@@ -148,18 +148,18 @@ describe('a spare may sign', () => {
 
   // JK-06, DEC-22
   test('once it was published for the time that caches need', () => {
-    expect(publishedFor(jwtSpare, [jwtSpare], POLICY)).toBe(NOW + POLICY.prepublish);
-    expect(publishedFor(rootSpare, [rootSpare], POLICY)).toBe(NOW + POLICY.prepublish);
+    expect(maySignFrom(jwtSpare, [jwtSpare], POLICY)).toBe(NOW + POLICY.prepublish);
+    expect(maySignFrom(rootSpare, [rootSpare], POLICY)).toBe(NOW + POLICY.prepublish);
   });
 
   test('as an issuing CA once its root was: nobody is told of the CA itself', () => {
     const later = { ...issuing, state: 'prepared' as const, preparedAt: at(DAY) };
-    expect(publishedFor(later, [rootSpare, later], POLICY)).toBe(NOW + POLICY.prepublish);
+    expect(maySignFrom(later, [rootSpare, later], POLICY)).toBe(NOW + POLICY.prepublish);
   });
 
   test('at once as an issuing CA under a root that was active before', () => {
-    expect(publishedFor(issuing, [root, issuing], POLICY)).toBe(0);
-    expect(publishedFor(issuing, [{ ...root, state: 'old' }, issuing], POLICY)).toBe(0);
+    expect(maySignFrom(issuing, [root, issuing], POLICY)).toBe(0);
+    expect(maySignFrom(issuing, [{ ...root, state: 'old' }, issuing], POLICY)).toBe(0);
   });
 });
 

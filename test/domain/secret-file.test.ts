@@ -1,4 +1,4 @@
-import { isClosed, isCredential } from '../../src/domain/secret-file.ts';
+import { isClosed, isServiceCredential } from '../../src/domain/secret-file.ts';
 
 const OWN = 1000;
 const file = { uid: 0, mode: 0o100440 };
@@ -17,7 +17,7 @@ test.each([
   ['as it leaves it to root', { uid: 0, mode: 0o100400 }, { uid: 0, mode: 0o040500 }],
   ['as it leaves it where there are no such lists', { uid: OWN, mode: 0o100440 }, { uid: OWN, mode: 0o040550 }],
 ])('a credential %s', (_case, ...[it, within]) => {
-  expect(isCredential(it, within, OWN)).toBe(true);
+  expect(isServiceCredential(it, within, OWN)).toBe(true);
 });
 
 test.each([
@@ -29,5 +29,5 @@ test.each([
   ['one in a folder that the group may write to', file, { ...folder, mode: 0o040770 }],
   ['one in a folder that others may write to', file, { ...folder, mode: 0o041757 }],
 ])('none: %s', (_case, ...[it, within]) => {
-  expect(isCredential(it, within, OWN)).toBe(false);
+  expect(isServiceCredential(it, within, OWN)).toBe(false);
 });

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type St
 import { dirname, resolve } from 'node:path';
 import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
-import { isClosed, isCredential } from '../../domain/secret-file.ts';
+import { isClosed, isServiceCredential } from '../../domain/secret-file.ts';
 
 export interface EvidenceFile {
   readonly path: string;
@@ -33,7 +33,7 @@ const isCredentialIn = ({ credentials, path }: EvidenceFile, stat: Stats): boole
   if (credentials === undefined || own === undefined || dirname(resolve(path)) !== resolve(credentials)) return false;
   const folder = lstatSync(credentials);
   // Who may write to the place that a link leads to is not looked at.
-  return folder.isDirectory() && !lstatSync(path).isSymbolicLink() && isCredential(stat, folder, own);
+  return folder.isDirectory() && !lstatSync(path).isSymbolicLink() && isServiceCredential(stat, folder, own);
 };
 
 /** What the file holds now. Refuses with `unavailable`, by its path, and never tells what is in it. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
-import { Refusal, refuseProblems } from '../../domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../../domain/refusal.ts';
 import { parseJson } from '../../formats/json.ts';
 import { DEFAULT_MAX_BODY_BYTES, hasBody, readBody } from './body.ts';
 import { formText, parseForm, parseQuery } from './form.ts';
@@ -57,7 +57,7 @@ const applySchema = (schema: z.ZodType | undefined, value: unknown, whole: strin
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value, { error: isNothing });
   if (result.success) return result.data;
-  throw refuseProblems(
+  throw problemsRefusal(
     'invalid_request',
     result.error.issues
       .slice(0, MAX_PROBLEMS)

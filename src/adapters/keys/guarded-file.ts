@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type St
 import { dirname, resolve } from 'node:path';
 import { getuid } from 'node:process';
 import { Refusal } from '../../domain/refusal.ts';
-import { isClosed, isCredential } from '../../domain/secret-file.ts';
+import { isClosed, isServiceCredential } from '../../domain/secret-file.ts';
 
 export interface GuardedFile {
   /** What the file holds, for the message: `seal key`. */
@@ -32,14 +32,14 @@ const isCredentialIn = (credentials: string | undefined, path: string, stat: Sta
   const own = getuid?.();
   if (credentials === undefined || own === undefined || dirname(resolve(path)) !== resolve(credentials)) return false;
   const folder = lstatSync(credentials);
-  return folder.isDirectory() && isCredential(stat, folder, own);
+  return folder.isDirectory() && isServiceCredential(stat, folder, own);
 };
 
 /**
  * Reads a file that holds a secret. Every check is made on the open descriptor, so nobody can swap the file in between.
  *
  * Refuses with `unavailable`: a missing file, a symbolic link in the last place, anything but a regular file, a file that
- * group or others may read, write or execute (but see `isCredential`), an owner other than root and this process, an empty or too long one.
+ * group or others may read, write or execute (but see `isServiceCredential`), an owner other than root and this process, an empty or too long one.
  */
 export const readGuardedFile = (path: string, { what, maxBytes, credentials }: GuardedFile): Buffer => {
   const descriptor = openWithoutFollowing(path, what);

@@ -1,6 +1,6 @@
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import type { Route } from '../../../src/adapters/http/route.ts';
-import { Refusal, refuseProblems } from '../../../src/domain/refusal.ts';
+import { Refusal, problemsRefusal } from '../../../src/domain/refusal.ts';
 import { ask, askJson, startServer, testServices } from '../../support/http.ts';
 import type { RunningServer } from '../../support/http.ts';
 import { expectProblem, sampleRoutes } from '../../support/sample-routes.ts';
@@ -32,7 +32,7 @@ const routes: readonly Route[] = [
         case '/fails/refusal':
           throw new Refusal('revoked', 'it is revoked', { reason: 'for operators', decisionId: '0a', field: 'serial' });
         case '/fails/problems':
-          throw refuseProblems('invalid_entry', [
+          throw problemsRefusal('invalid_entry', [
             { field: 'a', problem: 'no' },
             { field: 'b', problem: 'nor this' },
           ]);
