@@ -1,4 +1,4 @@
-import type { Authority, KeyId } from './authority.ts';
+import type { Authority, AuthorityPurpose, KeyId } from './authority.ts';
 
 /** A key that nothing is signed with yet; verifiers learn it at once (DEC-22). */
 export interface AuthorityPrepared {
@@ -22,7 +22,7 @@ export interface AuthorityInstalled {
 export interface AuthorityChanged {
   readonly kind: 'authority-activated' | 'authority-tainted' | 'authority-revoked' | 'authority-gone';
   readonly id: KeyId;
-  readonly purpose: string;
+  readonly purpose: AuthorityPurpose;
   /** Activation: who was active until now. */
   readonly replaces?: KeyId;
   readonly reason?: string;

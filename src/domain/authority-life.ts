@@ -1,10 +1,10 @@
-import type { Authority, AuthorityPurpose } from './authority.ts';
+import { type Authority, type AuthorityPurpose, isCaPurpose } from './authority.ts';
 import type { AuthorityPolicy } from './authority-policy.ts';
 import { unixSeconds, type Instant } from './instant.ts';
 
 /** An issuing CA that has no certificate yet: its offline root has not signed. */
 export const isWaiting = (authority: Authority): boolean =>
-  authority.purpose.startsWith('x509') && authority.certificate === undefined;
+  isCaPurpose(authority.purpose) && authority.certificate === undefined;
 
 /** Verifiers are told of it: not before it has a certificate, not after it was revoked or went. */
 export const isPublished = (authority: Authority): boolean =>
@@ -54,7 +54,7 @@ export const maySignFrom = (spare: Authority, all: readonly Authority[], policy:
 
 /** An active JWT key of an algorithm that was switched off: nobody takes over from it, so it ends with its life. */
 const isSwitchedOff = ({ state, purpose, algorithm }: Authority, policy: AuthorityPolicy): boolean =>
-  state === 'active' && !purpose.startsWith('x509') && !policy.algorithms[purpose].includes(algorithm);
+  state === 'active' && !isCaPurpose(purpose) && !policy.algorithms[purpose].includes(algorithm);
 
 /** Nothing that it signed can still be in use. */
 export const isOver = (
@@ -88,7 +88,7 @@ export const isSameLine = (
   algorithm: Authority['algorithm'] | undefined,
 ): boolean =>
   authority.purpose === purpose &&
-  (algorithm === undefined || purpose.startsWith('x509') || authority.algorithm === algorithm);
+  (algorithm === undefined || isCaPurpose(purpose) || authority.algorithm === algorithm);
 
 /** The one that signs. A JWT purpose has one for each algorithm; without `algorithm` any of them. */
 export const activeOf = (

@@ -7,6 +7,9 @@ export const AUTHORITY_PURPOSES = ['x509-root', 'x509-issuing', 'jwt-svid', 'acc
 /** One key, one purpose (JK-04). */
 export type AuthorityPurpose = (typeof AUTHORITY_PURPOSES)[number];
 
+/** Whether authorities of a purpose are CAs, with a certificate; all others are keys for tokens. */
+export const isCaPurpose = (purpose: AuthorityPurpose): boolean => purpose.startsWith('x509-');
+
 /** prepared (published everywhere, signs nothing) → active → old (verifies only) → gone; revoked drops it at once (DEC-22, DEC-23). */
 export type AuthorityState = 'prepared' | 'active' | 'old' | 'revoked' | 'gone';
 

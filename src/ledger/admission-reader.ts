@@ -1,16 +1,23 @@
-import type { AuthorityState, KeyId } from '../domain/authority.ts';
+import {
+  type Authority,
+  type AuthorityPurpose,
+  type AuthorityState,
+  isCaPurpose,
+  type KeyId,
+} from '../domain/authority.ts';
+import { isWaiting } from '../domain/authority-life.ts';
 import type { Spend } from '../domain/fact.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { RevocationIndex, RevocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 
-/** An authority as far as admission needs it. */
+/** What admission needs to know of an authority. */
 export interface AdmittedAuthority {
   readonly state: AuthorityState;
   readonly tainted: boolean;
-  /** What it is active for: at most one authority of a slot is active. */
+  /** The place for which it competes: at most one authority of a slot is active. */
   readonly slot: string;
-  readonly purpose: string;
+  readonly purpose: AuthorityPurpose;
   /** It has its certificate, or needs none. */
   readonly complete: boolean;
 }
@@ -43,10 +50,19 @@ export interface AdmissionReader {
   readonly revocations: RevocationIndex;
 }
 
-/** Which generation of which purpose an authority is; no other is ever the same (DEC-25). */
-export const authorityGeneration = (authority: { readonly purpose: string; readonly generation: number }): string =>
+/** The key under which a generation of a purpose is looked up; no two authorities ever share one (DEC-25). */
+export const authorityGeneration = (authority: Pick<Authority, 'purpose' | 'generation'>): string =>
   `${authority.purpose} ${authority.generation}`;
 
 /** One active CA of each purpose; keys for tokens stand beside each other by algorithm (design.md §6). */
-export const authoritySlot = (authority: { readonly purpose: string; readonly algorithm: string }): string =>
-  authority.purpose.startsWith('x509-') ? authority.purpose : `${authority.purpose} ${authority.algorithm}`;
+const authoritySlot = (authority: Authority): string =>
+  isCaPurpose(authority.purpose) ? authority.purpose : `${authority.purpose} ${authority.algorithm}`;
+
+/** An authority on record as admission sees it. */
+export const admittedAuthority = (authority: Authority): AdmittedAuthority => ({
+  state: authority.state,
+  tainted: authority.tainted,
+  slot: authoritySlot(authority),
+  purpose: authority.purpose,
+  complete: !isWaiting(authority),
+});

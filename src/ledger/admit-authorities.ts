@@ -1,6 +1,6 @@
-import type { Authority } from '../domain/authority.ts';
+import { isCaPurpose } from '../domain/authority.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
-import { authorityGeneration, authoritySlot } from './admission-reader.ts';
+import { admittedAuthority, authorityGeneration } from './admission-reader.ts';
 import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
 import { refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
@@ -9,14 +9,6 @@ import type { KindRules, Of } from './kind-rules.ts';
 
 const wrongState = (why: string): Objection => refused('authority_state', why);
 
-const admitted = (authority: Authority): AdmittedAuthority => ({
-  state: authority.state,
-  tainted: authority.tainted,
-  slot: authoritySlot(authority),
-  purpose: authority.purpose,
-  complete: authority.certificate !== undefined || !authority.purpose.startsWith('x509-'),
-});
-
 export const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
   objection: (reader, { authority }) => {
     if (reader.authority(authority.id)) return conflict('this key is on record already');
@@ -24,7 +16,7 @@ export const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
     return authority.state === 'prepared' ? undefined : wrongState('an authority starts prepared');
   },
   apply: (state, { authority }) => {
-    state.set('authority', authority.id, admitted(authority));
+    state.set('authority', authority.id, admittedAuthority(authority));
     state.set('generationUsed', authorityGeneration(authority), true);
   },
 };
@@ -62,7 +54,7 @@ const TRANSITIONS: { readonly [K in AuthorityChanged['kind']]: Transition } = {
     state === 'revoked' || state === 'gone' ? wrongState(`the authority is ${state}`) : undefined,
   // A JWT key whose algorithm was switched off goes as the active one: there is no next.
   'authority-gone': (_reader, _fact, { state, purpose }) =>
-    state === 'gone' || (state === 'active' && purpose.startsWith('x509'))
+    state === 'gone' || (state === 'active' && isCaPurpose(purpose))
       ? wrongState(`the authority is ${state}`)
       : undefined,
 };

@@ -1,4 +1,4 @@
-import type { Authority, SigningAlgorithm, AuthorityPurpose } from '../domain/authority.ts';
+import { type Authority, type AuthorityPurpose, isCaPurpose, type SigningAlgorithm } from '../domain/authority.ts';
 import { activeOf, isPublished, isSameLine, isUsable, maySignFrom } from '../domain/authority-life.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
@@ -108,7 +108,7 @@ const draftCaLoss = (keeper: AuthorityManager, kind: 'taint' | 'revoke', authori
 
 const draftLoss = (keeper: AuthorityManager, kind: 'taint' | 'revoke', authority: Authority, by: string): Draft => {
   if (authority.state === 'revoked') throw wrongState('the authority is revoked already');
-  const isCa = authority.purpose.startsWith('x509');
+  const isCa = isCaPurpose(authority.purpose);
   if (kind === 'taint' && authority.tainted && !isCa) throw wrongState('the authority is tainted already');
   return isCa ? draftCaLoss(keeper, kind, authority, by) : draftJwtLoss(keeper, kind, authority, by);
 };

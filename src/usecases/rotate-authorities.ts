@@ -1,4 +1,4 @@
-import { AUTHORITY_PURPOSES, type AuthorityPurpose } from '../domain/authority.ts';
+import { AUTHORITY_PURPOSES, type AuthorityPurpose, isCaPurpose } from '../domain/authority.ts';
 import { nextAuthorityStep, type AuthorityStep } from '../domain/authority-plan.ts';
 import type { Fact } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -88,7 +88,7 @@ export const rotateAuthorities = async (
 
 /** What moves together: a new root is nothing without an issuing CA under it. */
 export const purposesWith = (purpose: AuthorityPurpose): readonly AuthorityPurpose[] =>
-  purpose.startsWith('x509') ? ['x509-root', 'x509-issuing'] : [purpose];
+  isCaPurpose(purpose) ? ['x509-root', 'x509-issuing'] : [purpose];
 
 /** The first authorities of a trust domain: each purpose's active key, and the spares (DEC-22). As `rotateAuthorities`. */
 export const bootstrapAuthorities = (keeper: AuthorityKeeper): Promise<readonly AuthorityStep[]> =>

@@ -3,7 +3,7 @@ import type { Fact } from '../../domain/fact.ts';
 import { isRecordId, type RecordId } from '../../domain/record-id.ts';
 import type { RevocationIndex } from '../../domain/revocation.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
-import { authorityGeneration, authoritySlot } from '../../ledger/admission-reader.ts';
+import { admittedAuthority, authorityGeneration } from '../../ledger/admission-reader.ts';
 import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-reader.ts';
 import { CredentialRows } from './credential-rows.ts';
 import type { SqliteDatabase } from './open.ts';
@@ -172,13 +172,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
     if (this.#authoritiesRead) return this.#authoritiesRead;
     const all = this.#authorities.all().map(parseAuthority);
     this.#generationsRead = new Set(all.map(authorityGeneration));
-    this.#authoritiesRead = new Map(
-      all.map((authority) => {
-        const { state, tainted, purpose } = authority;
-        const complete = authority.certificate !== undefined || !purpose.startsWith('x509-');
-        return [authority.id, { state, tainted, purpose, slot: authoritySlot(authority), complete }];
-      }),
-    );
+    this.#authoritiesRead = new Map(all.map((authority) => [authority.id, admittedAuthority(authority)]));
     return this.#authoritiesRead;
   }
 }
