@@ -39,6 +39,9 @@ export type Fact =
 
 export type FactKind = Fact['kind'];
 
+/** The facts of one kind. */
+export type FactOf<Kind extends FactKind> = Extract<Fact, { kind: Kind }>;
+
 /** What a fact leans on (DEC-4). The sequencer refuses it if any of these was changed, spent, revoked or dropped before. */
 export interface Leans {
   /** The credential that the caller showed. */

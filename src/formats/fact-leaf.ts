@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { KeyHome } from '../domain/authority.ts';
 import { CLEAR_MEMBERS } from '../domain/fact-kinds.ts';
-import type { Fact, FactKind } from '../domain/fact.ts';
+import type { Fact, FactKind, FactOf } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import { canonicalJson, canonicalName } from './canonical-json.ts';
 import type { CanonicalValue } from './canonical-json.ts';
@@ -48,7 +48,7 @@ const withoutKey = (home: KeyHome): KeyHome => {
 /** A reference to oneself: what a fact leans on is mostly what it also names, and a detail is kept for a year. */
 const OWN = '=';
 
-type Leaning = Extract<Fact, { kind: 'issued' }>;
+type Leaning = FactOf<'issued'>;
 
 const shortLeans = (fact: Leaning): CanonicalValue => {
   const { agent, authority, entry } = fact.leans;

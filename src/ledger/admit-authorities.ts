@@ -1,15 +1,15 @@
 import { isCaPurpose } from '../domain/authority.ts';
-import type { AuthorityChanged } from '../domain/fact.ts';
+import type { AuthorityChanged, FactOf } from '../domain/fact.ts';
 import { admittedAuthority, authorityGeneration } from './admission-reader.ts';
 import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
 import { refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
 import { conflict } from './kind-rules.ts';
-import type { KindRules, Of } from './kind-rules.ts';
+import type { KindRules } from './kind-rules.ts';
 
 const wrongState = (why: string): Objection => refused('authority_state', why);
 
-export const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
+export const authorityPrepared: KindRules<FactOf<'authority-prepared'>> = {
   objection: (reader, { authority }) => {
     if (reader.authority(authority.id)) return conflict('this key is on record already');
     if (reader.generationUsed(authorityGeneration(authority))) return conflict('this generation is on record already');
@@ -21,7 +21,7 @@ export const authorityPrepared: KindRules<Of<'authority-prepared'>> = {
   },
 };
 
-export const authorityInstalled: KindRules<Of<'authority-installed'>> = {
+export const authorityInstalled: KindRules<FactOf<'authority-installed'>> = {
   objection: (reader, fact) => {
     const authority = reader.authority(fact.id);
     if (!authority) return refused('not_found', 'there is no such authority');
@@ -88,7 +88,7 @@ export const authorityChanged = (
 });
 
 /** Nothing that admission asks of an authority depends on where its private key is. */
-export const keysResealed: KindRules<Of<'keys-resealed'>> = {
+export const keysResealed: KindRules<FactOf<'keys-resealed'>> = {
   objection: (reader, { keys }) => {
     const states = keys.map(({ id }) => reader.authority(id)?.state);
     if (states.includes(undefined)) return refused('not_found', 'there is no such authority');

@@ -1,23 +1,23 @@
-import type { EntryWritten, Fact, FactKind, ResourceWritten } from '../domain/fact.ts';
+import type { EntryWritten, Fact, FactKind, FactOf, ResourceWritten } from '../domain/fact.ts';
 import type { AdmissionReader } from './admission-reader.ts';
 import type { AdmissionOverlay } from './admission-overlay.ts';
 import { authorityChanged, authorityInstalled, authorityPrepared, keysResealed } from './admit-authorities.ts';
 import { adminObjection, grantObjection, refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
 import { conflict } from './kind-rules.ts';
-import type { KindRules, Of, Place } from './kind-rules.ts';
+import type { KindRules, Place } from './kind-rules.ts';
 
-const unused = (reader: AdmissionReader, fact: { readonly id: Of<'denied'>['id'] }): Objection | undefined =>
+const unused = (reader: AdmissionReader, fact: { readonly id: FactOf<'denied'>['id'] }): Objection | undefined =>
   reader.decided(fact.id) ? conflict('this id is on record already') : undefined;
 
-const decide = (state: AdmissionOverlay, fact: { readonly id: Of<'denied'>['id'] }): void =>
+const decide = (state: AdmissionOverlay, fact: { readonly id: FactOf<'denied'>['id'] }): void =>
   state.set('decided', fact.id, true);
 
 const nothing: KindRules<unknown> = { objection: () => undefined, apply: () => {} };
 
-const decision: KindRules<Of<'denied'> | Of<'denials-aggregated'>> = { objection: unused, apply: decide };
+const decision: KindRules<FactOf<'denied'> | FactOf<'denials-aggregated'>> = { objection: unused, apply: decide };
 
-const spend = (state: AdmissionOverlay, fact: Of<'attested'> | Of<'issued'>, { index }: Place): void => {
+const spend = (state: AdmissionOverlay, fact: FactOf<'attested'> | FactOf<'issued'>, { index }: Place): void => {
   for (const { kind, key, spki } of fact.spends) {
     // The first use counts: who comes again is only sent again what they had.
     const first = state.spent(kind, key) ?? { index, ...(spki !== undefined && { spki }) };
@@ -25,7 +25,7 @@ const spend = (state: AdmissionOverlay, fact: Of<'attested'> | Of<'issued'>, { i
   }
 };
 
-const attested: KindRules<Of<'attested'>> = {
+const attested: KindRules<FactOf<'attested'>> = {
   objection: (reader, fact) => unused(reader, fact) ?? grantObjection(reader, fact),
   apply: (state, fact, place) => {
     decide(state, fact);
@@ -33,12 +33,12 @@ const attested: KindRules<Of<'attested'>> = {
   },
 };
 
-const decided: KindRules<Of<'decided'>> = {
+const decided: KindRules<FactOf<'decided'>> = {
   objection: (reader, fact) => unused(reader, fact) ?? grantObjection(reader, fact),
   apply: decide,
 };
 
-const issued: KindRules<Of<'issued'>> = {
+const issued: KindRules<FactOf<'issued'>> = {
   objection: (reader, fact) =>
     reader.credentialUsed(fact.id) ? conflict('this serial is on record already') : grantObjection(reader, fact),
   apply: (state, fact, place) => {
@@ -92,7 +92,7 @@ const entryWritten: KindRules<EntryWritten> = {
   apply: writeEntry,
 };
 
-const entryDeleted: KindRules<Of<'entry-deleted'>> = {
+const entryDeleted: KindRules<FactOf<'entry-deleted'>> = {
   objection: (reader, fact) =>
     reader.entry(fact.id) ? adminObjection(reader, fact.leans) : refused('not_found', 'there is no such entry'),
   apply: (state, fact) => state.set('entry', fact.id, undefined),
@@ -135,7 +135,7 @@ const resourceWritten: KindRules<ResourceWritten> = {
   },
 };
 
-const resourceDeleted: KindRules<Of<'resource-deleted'>> = {
+const resourceDeleted: KindRules<FactOf<'resource-deleted'>> = {
   objection: (reader, fact) =>
     reader.resource(fact.identifier)
       ? adminObjection(reader, fact.leans)
@@ -143,7 +143,7 @@ const resourceDeleted: KindRules<Of<'resource-deleted'>> = {
   apply: (state, fact) => state.set('resource', fact.identifier, undefined),
 };
 
-const joinTokenCreated: KindRules<Of<'join-token-created'>> = {
+const joinTokenCreated: KindRules<FactOf<'join-token-created'>> = {
   objection: (reader, fact) =>
     unused(reader, fact) ??
     (reader.joinTokenHashUsed(fact.hash) ? conflict('this join token is on record already') : undefined),
@@ -154,7 +154,7 @@ const joinTokenCreated: KindRules<Of<'join-token-created'>> = {
   },
 };
 
-const revoked: KindRules<Of<'revoked'>> = {
+const revoked: KindRules<FactOf<'revoked'>> = {
   objection: unused,
   apply: (state, fact, { index, time }) => {
     decide(state, fact);
@@ -163,13 +163,13 @@ const revoked: KindRules<Of<'revoked'>> = {
   },
 };
 
-const released: KindRules<Of<'revocation-released'>> = {
+const released: KindRules<FactOf<'revocation-released'>> = {
   objection: (reader, fact) =>
     reader.revocations.get(fact.id) ? undefined : refused('not_found', 'no such revocation is in force'),
   apply: (state, fact) => state.release(fact.id),
 };
 
-const superseded: KindRules<Of<'superseded'>> = {
+const superseded: KindRules<FactOf<'superseded'>> = {
   objection: (reader, fact) =>
     reader.credential(fact.predecessor) ? undefined : refused('not_found', 'the predecessor is not on record'),
   apply: (state, fact) => {
@@ -178,12 +178,12 @@ const superseded: KindRules<Of<'superseded'>> = {
   },
 };
 
-const epochOpened: KindRules<Of<'epoch-opened'>> = {
+const epochOpened: KindRules<FactOf<'epoch-opened'>> = {
   objection: () => conflict('an epoch is opened with the store, never through the ledger'),
   apply: () => {},
 };
 
-const RULES: { readonly [K in FactKind]: KindRules<Of<K>> } = {
+const RULES: { readonly [K in FactKind]: KindRules<FactOf<K>> } = {
   'epoch-opened': epochOpened,
   'server-started': nothing,
   'server-stopped': nothing,

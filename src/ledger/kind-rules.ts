@@ -1,4 +1,3 @@
-import type { Fact, FactKind } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { AdmissionOverlay } from './admission-overlay.ts';
 import type { AdmissionReader } from './admission-reader.ts';
@@ -10,9 +9,6 @@ export interface Place {
   readonly index: number;
   readonly time: Instant;
 }
-
-/** The fact of a kind. */
-export type Of<K extends FactKind> = Extract<Fact, { kind: K }>;
 
 /** What stands against a fact of one kind, and what it changes once nothing does. */
 export interface KindRules<F> {

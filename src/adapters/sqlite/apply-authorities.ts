@@ -1,12 +1,10 @@
 import type { Authority } from '../../domain/authority.ts';
-import type { AuthorityChanged, Fact } from '../../domain/fact.ts';
+import type { AuthorityChanged, FactOf } from '../../domain/fact.ts';
 import type { Instant } from '../../domain/instant.ts';
 import { unixSeconds } from '../../domain/instant.ts';
 import type { LedgerRecord } from '../../ledger/store.ts';
 import type { SqliteDatabase } from './open.ts';
 import { parseAuthority } from './rows.ts';
-
-type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 
 type Change = (authority: Authority, time: Instant) => Authority;
 
@@ -42,11 +40,11 @@ export class AuthorityWriter {
     this.#advance = db.prepare('UPDATE bundle SET sequence = max(sequence + 1, ?) WHERE id = 1');
   }
 
-  prepared(fact: Of<'authority-prepared'>, { time }: LedgerRecord): void {
+  prepared(fact: FactOf<'authority-prepared'>, { time }: LedgerRecord): void {
     this.#write(fact.authority, time);
   }
 
-  installed(fact: Of<'authority-installed'>, { time }: LedgerRecord): void {
+  installed(fact: FactOf<'authority-installed'>, { time }: LedgerRecord): void {
     const { certificate, issuer, notBefore, notAfter } = fact;
     this.#write({ ...this.#get(fact.id), certificate, issuer, notBefore, notAfter }, time);
   }
@@ -59,7 +57,7 @@ export class AuthorityWriter {
   }
 
   /** The published keys are the same, so the bundle's sequence stays. */
-  resealed({ keys }: Of<'keys-resealed'>): void {
+  resealed({ keys }: FactOf<'keys-resealed'>): void {
     for (const { id, blob } of keys) {
       const authority = this.#get(id);
       if (authority.key.kind !== 'sealed') throw new Error(`the private key of ${id} is not sealed in the store`);

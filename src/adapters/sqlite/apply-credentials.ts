@@ -1,11 +1,9 @@
-import type { Fact } from '../../domain/fact.ts';
+import type { FactOf } from '../../domain/fact.ts';
 import type { LedgerRecord } from '../../ledger/store.ts';
 import type { Filing } from './filing.ts';
 import type { Names } from './names.ts';
 import type { SqliteDatabase } from './open.ts';
 import { hexToBlob, idToBlob, kindToCode, roleToCode } from './rows.ts';
-
-type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 
 /** Rows of what was attested, decided, issued and spent. */
 export class CredentialWriter {
@@ -42,7 +40,7 @@ export class CredentialWriter {
     this.#agentSvid = db.prepare('UPDATE agent SET svid = ? WHERE spiffe_id = ?');
   }
 
-  issued(fact: Of<'issued'>, { index }: LedgerRecord): void {
+  issued(fact: FactOf<'issued'>, { index }: LedgerRecord): void {
     const holder = this.#names.holderOf(fact);
     this.#credential.run(
       idToBlob(fact.id),
@@ -62,7 +60,7 @@ export class CredentialWriter {
     this.#spendAll(fact, index);
   }
 
-  attested(fact: Of<'attested'>, { index, time }: LedgerRecord): void {
+  attested(fact: FactOf<'attested'>, { index, time }: LedgerRecord): void {
     const id = idToBlob(fact.id);
     this.#attestation.run(
       id,
@@ -79,11 +77,11 @@ export class CredentialWriter {
     this.#spendAll(fact, index);
   }
 
-  superseded(fact: Of<'superseded'>): void {
+  superseded(fact: FactOf<'superseded'>): void {
     this.#supersede.run(idToBlob(fact.predecessor));
   }
 
-  #spendAll({ spends }: Of<'attested'> | Of<'issued'>, index: number): void {
+  #spendAll({ spends }: FactOf<'attested'> | FactOf<'issued'>, index: number): void {
     for (const { kind, key, spki, until } of spends) this.#spend.run(kind, key, hexToBlob(spki), until, index);
   }
 }

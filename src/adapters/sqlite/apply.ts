@@ -1,5 +1,5 @@
 import type { Entry } from '../../domain/entry.ts';
-import type { Fact } from '../../domain/fact.ts';
+import type { Fact, FactOf } from '../../domain/fact.ts';
 import { CHANGE_KINDS } from '../../domain/fact-kinds.ts';
 import type { RecordId } from '../../domain/record-id.ts';
 import type { LedgerRecord } from '../../ledger/store.ts';
@@ -143,7 +143,7 @@ export class FactRows {
     }
   }
 
-  #openEpoch(fact: Extract<Fact, { kind: 'epoch-opened' }>, { index, time }: LedgerRecord): void {
+  #openEpoch(fact: FactOf<'epoch-opened'>, { index, time }: LedgerRecord): void {
     this.#epoch.run(fact.epoch, index, time);
     if (fact.previous === undefined) return;
     // Some may have been redeemed in what is lost (DEC-10).
@@ -165,7 +165,7 @@ export class FactRows {
     this.#entries.delete(entry);
   }
 
-  #revoke(fact: Extract<Fact, { kind: 'revoked' }>, record: LedgerRecord): void {
+  #revoke(fact: FactOf<'revoked'>, record: LedgerRecord): void {
     this.#decide(fact.id, record);
     this.#revocation.run(
       idToBlob(fact.id),

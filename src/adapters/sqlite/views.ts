@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import type { Authority } from '../../domain/authority.ts';
-import type { Fact } from '../../domain/fact.ts';
+import type { FactOf } from '../../domain/fact.ts';
 import type { Instant } from '../../domain/instant.ts';
 import { hashLeaf } from '../../domain/merkle.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
@@ -46,7 +46,7 @@ const joinTokenReader = (db: SqliteDatabase): JoinTokenReader => {
       return (
         row && {
           id: blobToId(row.id),
-          purpose: JSON.parse(row.purpose) as Extract<Fact, { kind: 'join-token-created' }>['purpose'],
+          purpose: JSON.parse(row.purpose) as FactOf<'join-token-created'>['purpose'],
           expiresAt: row.expires_at,
           voided: row.voided !== 0,
         }
