@@ -1,4 +1,4 @@
-import { ADMIN_ROLES, type AdminRole, type EntryFields, type Grant } from './entry.ts';
+import { ADMIN_ROLES, type AdminRole, type EntryFields, type EntryRevision, type Grant } from './entry.ts';
 import type { RecordId } from './record-id.ts';
 import { Refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
@@ -16,7 +16,7 @@ export interface Administrator {
   /** The credential that they showed: what they write leans on it (DEC-4). */
   readonly credential?: RecordId;
   /** The entry that gives the role, as it was read: what they write leans on it too. */
-  readonly rights?: { readonly id: string; readonly revision: number };
+  readonly rights?: EntryRevision;
 }
 
 /** Does `held` include what `needed` may do? viewer < revoker < registrar < owner (DEC-28). */

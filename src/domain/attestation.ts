@@ -1,12 +1,12 @@
-import type { Entry } from './entry.ts';
-import { type Instant, unixSeconds } from './instant.ts';
+import { type Entry, isLiveEntry } from './entry.ts';
+import type { Instant } from './instant.ts';
 import { Refusal } from './refusal.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
-/** The kind of evidence that names its entry itself: the operator's word stands in place of the entry's selectors (DEC-16). */
+/** The attestor whose evidence names its entry: the operator tied the token to it, so no selectors are compared (DEC-16). */
 export const JOIN_TOKEN = 'join_token';
 
-/** What evidence may be turned into. */
+/** What whoever attests becomes: an agent, or a workload that calls the server without one. */
 export type AttestedRole = 'agent' | 'agentless';
 
 /**
@@ -16,17 +16,14 @@ export type AttestedRole = 'agent' | 'agentless';
 export const evidenceRefused = (reason: string): Refusal =>
   new Refusal('attestation_refused', 'the evidence was not accepted', { reason });
 
-/** An entry gives nothing from `expiresAt` on. */
-export const isLiveEntry = (entry: Entry, now: Instant): boolean =>
-  entry.expiresAt === undefined || entry.expiresAt > unixSeconds(now);
-
-/** The entry that asks for most comes first; the id settles what is left, so that the same facts always give the same answer. */
+/** The entry with the most selectors comes first. Ids break ties, so that the same facts always give the same answer. */
 const mostSpecificFirst = (a: Entry, b: Entry): number =>
   b.selectors.length - a.selectors.length || (a.id < b.id ? -1 : 1);
 
 /**
- * Which of the entries that match gives the identity. Expired ones count for nothing. Refuses with `no_identity` when none is
- * left for `wanted` (or at all), and with `ambiguous_identity` when they give several SPIFFE IDs and none was asked for.
+ * Chooses the entry that gives the identity among those that match; expired ones do not count. Refuses with `no_identity`
+ * when none is left (for `wanted`, if an ID was asked for), and with `ambiguous_identity` when the entries give several
+ * SPIFFE IDs and none was asked for.
  */
 export const chooseEntry = (matching: readonly Entry[], now: Instant, wanted: SpiffeId | undefined): Entry => {
   const live = matching.filter((entry) => isLiveEntry(entry, now));

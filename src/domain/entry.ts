@@ -1,4 +1,4 @@
-import type { Instant } from './instant.ts';
+import { type Instant, unixSeconds } from './instant.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 import type { TrustDomain } from './trust-domain.ts';
 
@@ -50,10 +50,17 @@ export interface EntryFields {
   readonly expiresAt?: number;
 }
 
+/** An entry as it was when it was read: what rests on it is refused once it has another revision (DEC-4). */
+export type EntryRevision = { readonly id: string; readonly revision: number };
+
 /** An entry on record. `revision` starts at 1 and grows with each change; an id is never used for a second entry (P3). */
-export interface Entry extends EntryFields {
-  readonly id: string;
-  readonly revision: number;
+export interface Entry extends EntryFields, EntryRevision {
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
+
+export const revisionOf = ({ id, revision }: EntryRevision): EntryRevision => ({ id, revision });
+
+/** Whether an entry gives anything now: it does not from `expiresAt` on. */
+export const isLiveEntry = ({ expiresAt }: Pick<Entry, 'expiresAt'>, now: Instant): boolean =>
+  expiresAt === undefined || expiresAt > unixSeconds(now);

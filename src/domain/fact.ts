@@ -1,6 +1,7 @@
 import type { AuthorityChanged, AuthorityInstalled, AuthorityPrepared, KeysResealed } from './authority-facts.ts';
 import type { KeyId } from './authority.ts';
-import type { Entry } from './entry.ts';
+import type { AttestedRole } from './attestation.ts';
+import type { Entry, EntryRevision } from './entry.ts';
 import type { RecordId } from './record-id.ts';
 import type { RefusalCode } from './refusal.ts';
 import type { Resource } from './resource.ts';
@@ -42,32 +43,36 @@ export type FactKind = Fact['kind'];
 /** The facts of one kind. */
 export type FactOf<Kind extends FactKind> = Extract<Fact, { kind: Kind }>;
 
+/** The rules that decide; one version until policy is code. */
+export const POLICY_VERSION = 1;
+
 /** What a fact leans on (DEC-4). The sequencer refuses it if any of these was changed, spent, revoked or dropped before. */
 export interface Leans {
   /** The credential that the caller showed. */
   readonly caller?: RecordId;
   /** The agent that it comes through. */
   readonly agent?: SpiffeId;
-  readonly entry?: { readonly id: string; readonly revision: number };
+  readonly entry?: EntryRevision;
   /** The agent group that the agent is in, when `entry` hangs under that and not under the agent itself. */
-  readonly group?: { readonly id: string; readonly revision: number };
+  readonly group?: EntryRevision;
   readonly resource?: { readonly identifier: string; readonly revision: number };
-  /** The entry that makes an administrator of who wrote it. */
-  readonly rights?: { readonly id: string; readonly revision: number };
+  /** The entry that makes an administrator of whoever wrote the fact. */
+  readonly rights?: EntryRevision;
   /** The key that will sign. */
   readonly authority?: KeyId;
   /** SHA-256, hexadecimal, of the evidence. */
   readonly evidence?: string;
   readonly joinToken?: RecordId;
-  /** The ledger index of an earlier attestation that it goes on from: a cutoff since then ends that too. */
+  /** The ledger index of the earlier attestation that the fact rests on: a cutoff since then ends that attestation too. */
   readonly provenAt?: number;
-  /** The rules that decided; 1 until policy is code. */
+  /** `POLICY_VERSION` of the decision. */
   readonly policy: number;
 }
 
 /**
- * Something that may be used once, or by one key only (DEC-12). `key` is hexadecimal: a digest, a nonce or a serial.
- * Without `spki` it is spent by the first; with it, the first public key (SHA-256 of the SPKI, hexadecimal) wins and may come again.
+ * Something that may be used once, or by one key only (DEC-12). `key` names it in hexadecimal: a digest, a nonce or a serial.
+ * Without `spki` the first use spends it. With it, it belongs to the first public key that used it (SHA-256 of the SPKI,
+ * hexadecimal), which may use it again.
  */
 export interface Spend {
   readonly kind: 'join-token' | 'evidence' | 'challenge' | 'renewal' | 'assertion';
@@ -83,8 +88,8 @@ export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'access-token';
 export type CredentialRole = 'server' | 'agent' | 'agentless' | 'workload';
 
 /**
- * The beginning of a log, or of its next epoch after a store was brought back (DEC-10). Later epochs go on from the tree as it
- * was found: what came after it in the epoch before is lost, and join tokens that were open are void.
+ * Opens a log, or its next epoch after a restore (DEC-10). A later epoch continues the tree that the restored store held:
+ * what the epoch before had recorded beyond it is lost, and open join tokens are void.
  */
 export interface EpochOpened {
   readonly kind: 'epoch-opened';
@@ -93,7 +98,7 @@ export interface EpochOpened {
   readonly epoch: number;
   /** The head that it goes on from; absent in the first one. `root` is hexadecimal. */
   readonly previous?: { readonly epoch: number; readonly size: number; readonly root: string };
-  /** Why the log took no facts before. */
+  /** Why the store was read-only until then. */
   readonly reason?: string;
   readonly by?: string;
 }
@@ -113,7 +118,7 @@ export interface Attested {
   readonly kind: 'attested';
   readonly id: RecordId;
   readonly attestor: string;
-  readonly role: 'agent' | 'agentless';
+  readonly role: AttestedRole;
   readonly spiffeId: SpiffeId;
   readonly selectors: readonly string[];
   readonly evidence: string;
@@ -258,7 +263,7 @@ export interface Superseded {
   readonly successor: RecordId;
 }
 
-/** An agent whose SVID and node key are over is no longer listed. One that has attested anew since then is another attestation. */
+/** An agent whose SVID and node key have both ended is no longer listed. It is named by its attestation: one that attests again stays. */
 export interface AgentPurged {
   readonly kind: 'agent-purged';
   readonly agent: SpiffeId;

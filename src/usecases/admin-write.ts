@@ -1,7 +1,7 @@
 import type { Administrator, EntrySurroundings } from '../domain/administrator.ts';
 import { checkEntry, type EntryContext, type EntryDraft } from '../domain/entry-rules.ts';
 import type { Entry, EntryFields } from '../domain/entry.ts';
-import type { Fact, Leans } from '../domain/fact.ts';
+import { type Fact, type Leans, POLICY_VERSION } from '../domain/fact.ts';
 import { multiTenantProblem } from '../domain/oidc-selectors.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
@@ -11,15 +11,12 @@ import type { Issuer } from './issuer.ts';
 /** What the use cases that change records work with. */
 export type Registrar = Pick<Issuer, 'policy' | 'clock' | 'entropy' | 'ledger' | 'views'>;
 
-/** The rules that decide are at version 1 until policy is code. */
-const POLICY = 1;
-
 /** What an administrator's write leans on (DEC-4). */
 export const adminLeans = (admin: Administrator, more: Pick<Leans, 'entry' | 'resource'> = {}): Leans => ({
   ...more,
   ...(admin.credential !== undefined && { caller: admin.credential }),
   ...(admin.rights && { rights: admin.rights }),
-  policy: POLICY,
+  policy: POLICY_VERSION,
 });
 
 /** Resolves when the facts are durable, all of them. Refuses as the sequencer did; `precondition_failed` when a record changed. */

@@ -1,6 +1,6 @@
-import { chooseEntry, evidenceRefused, isLiveEntry } from '../domain/attestation.ts';
-import type { Entry } from '../domain/entry.ts';
-import type { Leans } from '../domain/fact.ts';
+import { chooseEntry, evidenceRefused } from '../domain/attestation.ts';
+import { type Entry, isLiveEntry, revisionOf } from '../domain/entry.ts';
+import { type Leans, POLICY_VERSION } from '../domain/fact.ts';
 import { type Instant, unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
@@ -53,8 +53,8 @@ const leansOf = (proof: Proof, entry: Entry | undefined): Leans => ({
   evidence: proof.evidence,
   ...(proof.joinToken !== undefined && { joinToken: proof.joinToken }),
   ...(proof.provenAt !== undefined && { provenAt: proof.provenAt }),
-  ...(entry && { entry: { id: entry.id, revision: entry.revision } }),
-  policy: 1,
+  ...(entry && { entry: revisionOf(entry) }),
+  policy: POLICY_VERSION,
 });
 
 /** From evidence to identity (DEC-14). Evidence that may not be renewed ends its session at once. */

@@ -1,5 +1,5 @@
-import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
-import type { AdminGrant, Entry } from '../domain/entry.ts';
+import { JOIN_TOKEN } from '../domain/attestation.ts';
+import { type AdminGrant, type Entry, type EntryRevision, isLiveEntry, revisionOf } from '../domain/entry.ts';
 import type { Leans } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
@@ -50,7 +50,7 @@ export const entryUnderAgent = (issuer: Reader, parents: Parents, entryId: strin
 /** What else an issuance under such an entry leans on (DEC-4): the group that makes its parent one of the agent's. */
 export const groupLeans = (parents: Parents, { parentId }: Entry): Pick<Leans, 'group'> => {
   const group = parents.get(parentId);
-  return group ? { group: { id: group.id, revision: group.revision } } : {};
+  return group ? { group: revisionOf(group) } : {};
 };
 
 /**
@@ -74,7 +74,7 @@ export const ownEntry = (issuer: Reader, caller: Caller): Entry => {
 
 /** A role, and the entry that gives it as it was read. */
 export interface AdminRights extends AdminGrant {
-  readonly rights: { readonly id: string; readonly revision: number };
+  readonly rights: EntryRevision;
 }
 
 /**
@@ -84,5 +84,5 @@ export interface AdminRights extends AdminGrant {
 export const adminOf = (issuer: Pick<Issuer, 'views' | 'clock'>, caller: Caller): AdminRights | undefined => {
   const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);
   if (entry?.spiffeId !== caller.spiffeId || !isLiveEntry(entry, issuer.clock.now())) return undefined;
-  return entry.admin && { ...entry.admin, rights: { id: entry.id, revision: entry.revision } };
+  return entry.admin && { ...entry.admin, rights: revisionOf(entry) };
 };

@@ -1,5 +1,4 @@
-import { isLiveEntry } from '../domain/attestation.ts';
-import type { Entry } from '../domain/entry.ts';
+import { type Entry, isLiveEntry } from '../domain/entry.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { ExpiringEntries } from './expiring-entries.ts';

@@ -1,3 +1,4 @@
+import type { EntryRevision } from '../domain/entry.ts';
 import type { Leans } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { credentialStatus } from './credential-status.ts';
@@ -47,11 +48,12 @@ const agent: Explainer = (issuer, leans) => {
   return { what: 'agent', id: leans.agent, now: barred ? `barred by revocation ${barred.id}` : 'welcome' };
 };
 
-const anEntry = (
-  issuer: Reader,
-  what: LeanedOn['what'],
-  { id, revision }: { readonly id: string; readonly revision: number },
-): LeanedOn => ({ what, id, revision, now: revisionNow(revision, issuer.views.entries.get(id)?.revision) });
+const anEntry = (issuer: Reader, what: LeanedOn['what'], { id, revision }: EntryRevision): LeanedOn => ({
+  what,
+  id,
+  revision,
+  now: revisionNow(revision, issuer.views.entries.get(id)?.revision),
+});
 
 const entry: Explainer = (issuer, { entry: leaned }) => leaned && anEntry(issuer, 'entry', leaned);
 

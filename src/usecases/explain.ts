@@ -1,5 +1,5 @@
 import { requireEverywhere, requireWithin, type Administrator } from '../domain/administrator.ts';
-import type { Denied, Fact, Issued, Leans } from '../domain/fact.ts';
+import { type Denied, type Fact, type Issued, type Leans, POLICY_VERSION } from '../domain/fact.ts';
 import { isRecordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Revocation } from '../domain/revocation.ts';
@@ -91,7 +91,7 @@ const explainDenied = (issuer: Reader, admin: Administrator, fact: Denied): Deta
   const { attestor, selectors = [], spiffeId, agent, entry } = fact;
   return {
     summary: `${fact.operation} was refused: ${fact.code}: ${fact.reason}`,
-    leansOn: fact.caller === undefined ? [] : explainLeans(issuer, { caller: fact.caller, policy: 1 }),
+    leansOn: fact.caller === undefined ? [] : explainLeans(issuer, { caller: fact.caller, policy: POLICY_VERSION }),
     revocations: obstructing(issuer, fact),
     nearest: nearestEntries(issuer, { attestor, selectors, spiffeId, agent, entry }, admin.prefix),
   };

@@ -1,5 +1,6 @@
-import type { Entry } from '../domain/entry.ts';
+import { type Entry, isLiveEntry, revisionOf } from '../domain/entry.ts';
 import { planAccessToken } from '../domain/access-token.ts';
+import { POLICY_VERSION } from '../domain/fact.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { chooseBinding, chooseScopes, chooseTarget, parseScope, tokenTtl } from '../domain/token-request.ts';
@@ -28,7 +29,7 @@ const entryOf = (issuer: Issuer, client: OAuthClient): Entry => {
   const now = issuer.clock.now();
   const refused = (reason: string) => new Refusal('unauthorized_client', 'the client has no grants', { reason });
   if (!entry) throw refused('the client has no entry');
-  if (entry.spiffeId !== client.spiffeId || (entry.expiresAt ?? Infinity) * 1000 <= now) {
+  if (entry.spiffeId !== client.spiffeId || !isLiveEntry(entry, now)) {
     throw refused('the entry of the client has changed or expired');
   }
   // CC-09: a client that may have no token anywhere may not use the grant type.
@@ -69,9 +70,9 @@ const decide = async (issuer: Issuer, client: OAuthClient, request: ClientCreden
     ...(client.row.attestation !== undefined && { attestation: client.row.attestation }),
     leans: {
       caller: client.row.id,
-      entry: { id: entry.id, revision: entry.revision },
+      entry: revisionOf(entry),
       resource: { identifier: resource.identifier, revision: resource.revision },
-      policy: 1,
+      policy: POLICY_VERSION,
       ...(client.row.agent !== undefined && { agent: client.row.agent }),
     },
     spends: [],

@@ -1,4 +1,5 @@
-import type { Entry } from '../domain/entry.ts';
+import { type Entry, revisionOf } from '../domain/entry.ts';
+import { POLICY_VERSION } from '../domain/fact.ts';
 import { planJwtSvid } from '../domain/jwt-profile.ts';
 import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
@@ -42,8 +43,8 @@ const intentFor = (caller: Caller, entry: Entry, parents: Parents | undefined): 
   leans: {
     caller: caller.serial,
     ...(parents && { agent: caller.spiffeId, ...groupLeans(parents, entry) }),
-    entry: { id: entry.id, revision: entry.revision },
-    policy: 1,
+    entry: revisionOf(entry),
+    policy: POLICY_VERSION,
   },
   spends: [],
 });

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { POLICY_VERSION } from '../domain/fact.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
@@ -41,7 +42,7 @@ const requestFor = (issuer: Pick<Issuer, 'policy'>, names: ServerNames, key: Key
     ttl: issuer.policy.x509Ttl,
     dnsNames: names.dnsNames,
     ipAddresses: names.ipAddresses,
-    leans: { policy: 1 },
+    leans: { policy: POLICY_VERSION },
     spends: [],
   };
 };

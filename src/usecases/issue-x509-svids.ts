@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Entry } from '../domain/entry.ts';
+import { type Entry, revisionOf } from '../domain/entry.ts';
+import { POLICY_VERSION } from '../domain/fact.ts';
 import { readCsr } from '../formats/csr.ts';
 import type { Caller } from './authenticate-caller.ts';
 import { entryUnderAgent, groupLeans, type Parents, parentsOf } from './entitlement.ts';
@@ -35,9 +36,9 @@ const throughAgent = (
   leans: {
     caller: caller.serial,
     agent: caller.spiffeId,
-    entry: { id: entry.id, revision: entry.revision },
+    entry: revisionOf(entry),
     ...groupLeans(parents, entry),
-    policy: 1,
+    policy: POLICY_VERSION,
   },
   spends: [],
 });

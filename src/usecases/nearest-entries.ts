@@ -1,5 +1,5 @@
-import { isLiveEntry, JOIN_TOKEN } from '../domain/attestation.ts';
-import type { Entry } from '../domain/entry.ts';
+import { JOIN_TOKEN } from '../domain/attestation.ts';
+import { type Entry, isLiveEntry } from '../domain/entry.ts';
 import { isPathPrefix, serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { Issuer } from './issuer.ts';
 

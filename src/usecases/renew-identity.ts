@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Spend } from '../domain/fact.ts';
+import { revisionOf } from '../domain/entry.ts';
+import { POLICY_VERSION, type Spend } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { CertificationRequest } from '../formats/csr.ts';
@@ -34,7 +35,7 @@ const agentRenewal = (issuer: Slice, caller: Caller, csr: CertificationRequest):
   ...common(caller, csr),
   role: 'agent',
   ttl: issuer.policy.agentTtl,
-  leans: { caller: caller.serial, agent: caller.spiffeId, policy: 1 },
+  leans: { caller: caller.serial, agent: caller.spiffeId, policy: POLICY_VERSION },
 });
 
 /** Unix seconds: the end of the session that began with the evidence. */
@@ -58,7 +59,7 @@ const agentlessRenewal = (issuer: Slice, caller: Caller, csr: CertificationReque
     dnsNames: entry.dnsNames,
     ...(entry.commonName !== undefined && { commonName: entry.commonName }),
     entry: entry.id,
-    leans: { caller: caller.serial, entry: { id: entry.id, revision: entry.revision }, policy: 1 },
+    leans: { caller: caller.serial, entry: revisionOf(entry), policy: POLICY_VERSION },
   };
 };
 

@@ -1,5 +1,4 @@
-import { isLiveEntry } from '../../../domain/attestation.ts';
-import type { Entry } from '../../../domain/entry.ts';
+import { type Entry, isLiveEntry } from '../../../domain/entry.ts';
 import type { RecordId } from '../../../domain/record-id.ts';
 import { serverId, type SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Change } from '../../../ports/views.ts';
