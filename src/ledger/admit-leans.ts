@@ -2,16 +2,17 @@ import type { Attested, Decided, Fact, Issued, Leans, Spend } from '../domain/fa
 import type { RefusalCode } from '../domain/refusal.ts';
 import type { RevocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
+import type { Changeable } from '../ports/ledger.ts';
 import type { AdmissionReader } from './admission-reader.ts';
 
 /** Why a fact is not admitted. */
 export type Objection =
-  | { readonly status: 'changed'; readonly what: 'entry' | 'resource' | 'authority' }
+  | { readonly status: 'changed'; readonly what: Changeable }
   | { readonly status: 'refused'; readonly code: RefusalCode; readonly reason: string; readonly clone?: SpiffeId };
 
 export const refused = (code: RefusalCode, reason: string): Objection => ({ status: 'refused', code, reason });
 
-const changed = (what: 'entry' | 'resource' | 'authority'): Objection => ({ status: 'changed', what });
+const changed = (what: Changeable): Objection => ({ status: 'changed', what });
 
 type Check = (reader: AdmissionReader, leans: Leans) => Objection | undefined;
 
@@ -32,7 +33,7 @@ const agentStands: Check = (reader, { agent }) => {
 const entryStands: Check = (reader, { entry }) =>
   entry && reader.entry(entry.id)?.revision !== entry.revision ? changed('entry') : undefined;
 
-/** An agent that is no longer in the group decides again, and finds the entry under another parent. */
+/** An agent that has left the group since then is decided about again; the entry is then under another parent. */
 const groupStands: Check = (reader, { group }) =>
   group && reader.entry(group.id)?.revision !== group.revision ? changed('entry') : undefined;
 
@@ -86,7 +87,7 @@ const barredObjection = (reader: AdmissionReader, subject: RevocationSubject): O
   return barring && refused('revoked', `nothing is issued for it: ${barring.id}`);
 };
 
-/** An agent that comes back with its node key goes on from what it proved before (DEC-13). */
+/** An agent that comes back with its node key rests on what it proved before, which must not have been taken back (DEC-13). */
 const provenObjection = (reader: AdmissionReader, fact: Attested | Decided | Issued): Objection | undefined => {
   const { provenAt } = fact.leans;
   if (provenAt === undefined) return undefined;
@@ -114,7 +115,7 @@ const SPENT_CODE: { readonly [K in Spend['kind']]: RefusalCode } = {
   assertion: 'invalid_client',
 };
 
-/** Who was cut off since they proved something has to prove it anew (DEC-6), with evidence of its own. */
+/** Evidence that was accepted before a cutoff proves nothing any more: the holder has to attest again (DEC-6). */
 const cutOffSince = (
   reader: AdmissionReader,
   index: number,
@@ -124,7 +125,7 @@ const cutOffSince = (
   return killed && refused('revoked', `what this evidence once gave is revoked: ${killed.id}`);
 };
 
-/** DEC-12: the first wins; the same key may come again, since a lost reply is a retry; another key on a renewal is a clone. */
+/** DEC-12: the first key wins. The same key may come again, to fetch a reply that was lost; another key that renews is a clone. */
 const spendObjection = (reader: AdmissionReader, spend: Spend, fact: Attested | Issued): Objection | undefined => {
   const before = reader.spent(spend.kind, spend.key);
   if (!before) return undefined;
@@ -144,7 +145,7 @@ const spendsObjection = (reader: AdmissionReader, fact: Attested | Issued): Obje
   return undefined;
 };
 
-/** For a fact that gives something to an identity. */
+/** Why an identity must not be given what this fact records. */
 export const grantObjection = (reader: AdmissionReader, fact: Attested | Decided | Issued): Objection | undefined =>
   leansObjection(reader, fact.leans) ??
   barredObjection(reader, subjectOf(fact)) ??

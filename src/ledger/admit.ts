@@ -3,17 +3,17 @@ import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
 import type { RefusalCode } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import type { Append } from '../ports/ledger.ts';
+import type { Append, Changeable } from '../ports/ledger.ts';
 import { AdmissionOverlay } from './admission-overlay.ts';
 import type { AdmissionReader } from './admission-reader.ts';
 import { rulesFor } from './admit-kinds.ts';
 import type { Place } from './kind-rules.ts';
 import type { Objection } from './admit-leans.ts';
 
-/** What becomes of a group: the facts to record, and the answer. */
+/** What becomes of a group of facts: which ones are recorded, and what its caller is told. */
 export type Verdict =
   | { readonly status: 'admitted'; readonly facts: readonly Fact[] }
-  | { readonly status: 'changed'; readonly what: 'entry' | 'resource' | 'authority'; readonly facts: readonly [] }
+  | { readonly status: 'changed'; readonly what: Changeable; readonly facts: readonly [] }
   | {
       readonly status: 'refused';
       readonly code: RefusalCode;

@@ -1,9 +1,9 @@
 import type { AgentMessage, ServerMessage, SyncPlace } from '../formats/sync-message.ts';
 
 /**
- * The server as an agent sees it. Every method rejects with a `Refusal` for what the server refused (its code, `retryAfter`
- * too), and with `Refusal('unavailable')` when no server that proves to be `/mayfly/server` of the trust domain under the
- * current bundle answered in time (DEC-18).
+ * The server as an agent sees it. Every method rejects with the server's own refusal (same code, same `retryAfter`), and with
+ * `Refusal('unavailable')` when nobody answered in time who proves under the current bundle to be the trust domain's
+ * `/mayfly/server` (DEC-18).
  */
 export interface AgentServer {
   /** `POST /v1/attest`. Without a client certificate. */
@@ -16,9 +16,9 @@ export interface AgentServer {
   x509Svids(items: readonly X509Item[]): Promise<readonly Answered<IssuedSvid>[]>;
   /** `POST /v1/svids/jwt`: at most 100 at once; answers in order. */
   jwtSvids(items: readonly JwtItem[]): Promise<readonly Answered<IssuedToken>[]>;
-  /** `POST /v1/hello` (DEC-11): the head to remember, as an opaque JSON text, and whether all that is held is void. */
+  /** `POST /v1/hello` (DEC-11): gives the head to remember, an opaque JSON text, and whether everything must be synced anew. */
   hello(remembered: string | undefined): Promise<{ readonly head: string; readonly resync: boolean }>;
-  /** `GET /v1/sync`: resolves once the server took it up. Without `after` everything is told. */
+  /** `GET /v1/sync`: resolves once the stream is open. Without `after` the server sends everything. */
   sync(after: SyncPlace | undefined, signal: AbortSignal): Promise<SyncStream>;
 }
 
@@ -65,16 +65,16 @@ export interface JwtItem {
   readonly audience: readonly string[];
 }
 
-/** One item: its value, or why not, also when it is the only one of a call. `code` is a refusal code. */
+/** What became of one item of a call: its value, or why it was refused. A call of one item is answered in the same form. */
 export type Answered<T> =
   | { readonly value: T }
   | { readonly refused: { readonly code: string; readonly detail: string; readonly decision?: string } };
 
 /** The open feed. It ends when the server ends it, the connection breaks or the signal aborts. */
 export interface SyncStream extends AsyncIterable<ServerMessage> {
-  /** False: so much waits to be sent that this was dropped. */
+  /** False when too much waits to be sent already; the message was dropped. */
   say(message: AgentMessage): boolean;
-  /** Says a last message and closes. Resolves once it is on its way, or cannot be sent. */
+  /** Sends a last message and closes. Resolves once the message has left, or cannot be sent. */
   leave(message: AgentMessage): Promise<void>;
   close(): void;
 }

@@ -10,13 +10,13 @@ export interface OwnSvid {
   /** Unix seconds. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The server stopped its renewal, since a clone was seen (DEC-12): it is not asked for again with this SVID. */
+  /** The server saw a clone and renews this SVID no more (DEC-12), so the agent does not ask again. */
   readonly locked?: boolean;
 }
 
 /** The authorities that an agent learned from its server. */
 export interface LearnedTrust {
-  /** SHA-256 of what the operator configured, hexadecimal: with another configuration this counts no more. */
+  /** The `TrustAnchor.id` under which they were learned; under another one they do not count. */
   readonly anchor: string;
   readonly sequence: number;
   /** DER. */
@@ -24,8 +24,8 @@ export interface LearnedTrust {
 }
 
 /**
- * What an agent keeps over restarts. Each `save` is on disk when it returns, whole or not at all; `undefined` takes the thing
- * away. All of them throw when the disk fails; nothing is half changed then.
+ * What an agent keeps over restarts. What a `save` method was given is on disk when it returns. Each throws when the disk
+ * fails, and then has changed nothing.
  */
 export interface AgentState {
   svid(): OwnSvid | undefined;
@@ -36,12 +36,12 @@ export interface AgentState {
   trust(): LearnedTrust | undefined;
   /** The newest head of the log that the server gave, opaque (DEC-11). */
   head(): string | undefined;
-  /** The pending key is done with. */
+  /** Also drops the pending key. */
   saveSvid(svid: OwnSvid): void;
   savePendingKey(key: KeyObject): void;
   saveNodeKey(key: KeyObject): void;
   saveTrust(trust: LearnedTrust): void;
   saveHead(head: string): void;
-  /** SVID and all keys are gone. Trust and head stay: they are no secrets, and say what the agent has seen. */
+  /** Deletes the SVID and all keys. Trust and head stay: they are not secret, and they say what the agent has seen. */
   forgetIdentity(): void;
 }

@@ -4,7 +4,7 @@ import type { Instant } from '../domain/instant.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 
-/** What the evidence has to belong to. */
+/** The request that the evidence came with. */
 export interface AttestationContext {
   /** SHA-256 of the certificate request. */
   readonly csrDigest: Uint8Array;
@@ -21,15 +21,15 @@ export interface Proof {
   readonly selectors: readonly string[];
   /** SHA-256, hexadecimal. */
   readonly evidence: string;
-  /** What this evidence may become; the first is what it becomes unless the caller asks. */
+  /** The roles that this evidence allows; the first is the default. */
   readonly roles: readonly AttestedRole[];
   /** The SPIFFE ID as an agent; needed where `roles` has `agent`. */
   readonly agent?: SpiffeId;
-  /** The entry that an operator chose for this evidence: no selector decides. */
+  /** The entry that an operator tied this evidence to; selectors are not compared then. */
   readonly entry?: string;
   /** Base64 of the SPKI of a node key that stays pinned. */
   readonly nodeKey?: string;
-  /** The ledger index of the attestation that it goes on from. */
+  /** The ledger index of the earlier attestation that this one rests on. */
   readonly provenAt?: number;
   readonly joinToken?: RecordId;
   readonly spends: readonly Spend[];
@@ -39,13 +39,13 @@ export interface Proof {
 
 /** Judges one type of evidence. */
 export interface Attestor {
-  /** As the caller names it, and as it stands in selectors and in the IDs of agents. */
+  /** The name that callers give, and that stands in selectors and in the IDs of agents. */
   readonly type: string;
   /** The evidence signs a nonce ‖ SHA-256(CSR), see DEC-15. */
   readonly challenged: boolean;
   /**
-   * `evidence` is what the caller sent and nobody has looked at. Refuses with `evidenceRefused` what it does not believe, with
-   * `unavailable` when it cannot tell now. It spends nothing itself: that happens with the issuance, in the ledger.
+   * `evidence` is what the caller sent, not looked at by anyone before. Refuses with `evidenceRefused` what it does not
+   * believe, and with `unavailable` when it cannot tell now. It spends nothing: the ledger does, with the issuance.
    */
   prove(evidence: unknown, context: AttestationContext): Promise<Proof>;
 }

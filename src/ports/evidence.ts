@@ -5,8 +5,8 @@ export interface EvidenceSource {
   /** The server's nonce is asked for first (DEC-15). */
   readonly challenged: boolean;
   /**
-   * The evidence as it is now, read anew each time. `message` is what a key has to sign: nonce ‖ SHA-256(CSR). Refuses with
-   * `unavailable` what cannot be read; the text says which file and what to do, never what is in it.
+   * Reads the evidence anew at each call. `message` is what a key of the evidence has to sign: nonce ‖ SHA-256(CSR). Refuses
+   * with `unavailable` when something cannot be read; the text names the file and the remedy, never the content.
    */
   collect(message: Uint8Array): Promise<Readonly<Record<string, unknown>>>;
 }

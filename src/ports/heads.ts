@@ -1,7 +1,7 @@
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { LogHead } from './ledger.ts';
 
-/** A head of the log as an agent was told it, so that it can tell us (DEC-11). */
+/** A head of the log that was given to an agent, which brings it back when it reconnects (DEC-11). */
 export interface GivenHead extends LogHead {
   /** Whom it was given to. */
   readonly agent: SpiffeId;
@@ -11,7 +11,7 @@ export interface SignedHead extends GivenHead {
   readonly mac: string;
 }
 
-/** Makes heads that nobody else can make: what comes back is proof that this trust domain's log was there. */
+/** Authenticates heads: one that comes back with our MAC proves how far this trust domain's log had come. */
 export interface HeadAuthenticator {
   sign(head: GivenHead): SignedHead;
   /** Whether `sign` made it, in this process or any other with the same seal key. */

@@ -1,9 +1,9 @@
 /**
- * Where an agent keeps what it holds over its own restart, private keys included: what lies there is sealed under a key that lies
+ * Keeps what an agent holds, private keys included, over a restart of the agent. It is encrypted under a key that is stored
  * elsewhere.
  */
 export interface HoldingsCache {
-  /** What was saved last; nothing when there is none, or when it does not open, of which the operator is warned. Never rejects. */
+  /** What was saved last; undefined when there is nothing, or it cannot be decrypted, which is logged. Never rejects. */
   load(): Promise<Uint8Array | undefined>;
   /** Whole or not at all. Rejects when the disk fails. */
   save(plain: Uint8Array): Promise<void>;

@@ -11,7 +11,7 @@ export interface MadeKey {
 
 /** Where private keys of authorities are made, kept and opened (design.md §6). */
 export interface KeyStore {
-  /** Makes a key and seals it; the associated data names the trust domain, log, key and purpose (DEC-26). */
+  /** Makes a key and seals it, with trust domain, log, key id and purpose as associated data (DEC-26). */
   create(purpose: Authority['purpose'], algorithm: SigningAlgorithm): Promise<MadeKey>;
   /** Opens an authority's key. Throws when it is absent, does not unseal, or does not fit the public key. */
   open(authority: Authority): Promise<Signer>;

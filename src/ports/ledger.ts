@@ -24,11 +24,14 @@ export interface Append {
   readonly denial?: Denied;
 }
 
+/** What may have changed between a decision and its record. */
+export type Changeable = 'entry' | 'resource' | 'authority';
+
 export type Appended =
   /** Durable. `index` is that of the first fact. */
   | { readonly status: 'committed'; readonly epoch: number; readonly index: number; readonly time: Instant }
-  /** Something leaned on has a newer revision; nothing was recorded: decide again. */
-  | { readonly status: 'changed'; readonly what: 'entry' | 'resource' | 'authority' }
+  /** Something that the facts lean on has changed since it was read; nothing was recorded: decide again. */
+  | { readonly status: 'changed'; readonly what: Changeable }
   /** Refused for good; the denial, if one was given, is durable. */
   | { readonly status: 'refused'; readonly code: RefusalCode; readonly reason: string };
 
@@ -41,17 +44,17 @@ export interface Ledger {
   append(append: Append): Promise<Appended>;
 }
 
-/** That the log went on elsewhere, in words for the operator, and the newest epoch that is known of. */
+/** Why this store must not be written to: the log is known to have gone on elsewhere. `epoch` is the newest one known. */
 export interface KnownElsewhere {
   readonly reason: string;
   readonly epoch: number;
 }
 
-/** The way to a store that takes no more writes (DEC-11). */
+/** Makes a store read-only (DEC-11). */
 export interface WriteStop {
   /**
-   * Always rejects, with `Refusal('read_only')`, once nothing more is admitted; that is durable, and holds until an operator
-   * opens a new epoch (DEC-10).
+   * Stops all writes, durably, until an operator opens a new epoch (DEC-10). Always rejects, as every write does from then on:
+   * with `Refusal('read_only')`.
    */
   stopWrites(known: KnownElsewhere): Promise<never>;
 }

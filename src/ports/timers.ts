@@ -1,4 +1,4 @@
-/** Repeats work in the background. The work runs again `everyMs` after it ended, so it never overlaps itself. */
+/** Repeats work in the background. Each run starts `everyMs` after the one before ended, so that runs never overlap. */
 export interface Timers {
   /** Returns a function that stops it; a run under way is not cut short. `work` must not reject. */
   repeat(everyMs: number, work: () => Promise<void> | void): () => void;

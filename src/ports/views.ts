@@ -1,3 +1,4 @@
+import type { AttestedRole } from '../domain/attestation.ts';
 import type { Authority, AuthorityPurpose, KeyId } from '../domain/authority.ts';
 import type { Entry } from '../domain/entry.ts';
 import type { CredentialKind, CredentialRole, Fact, FactKind } from '../domain/fact.ts';
@@ -32,17 +33,17 @@ export interface EntryReader {
   list(filter: EntryFilter, page: Page): readonly Entry[];
   count(filter: EntryFilter): number;
   /**
-   * The parents of all entries of one SPIFFE ID, in no order and some more than once; a page at a time, each a short read of its
-   * own, so that others may come in between.
+   * The parents of all entries of one SPIFFE ID, in no order and with repetitions. It reads page by page, each page in a short
+   * statement of its own, so that a caller may let other work run in between.
    */
   parentsOf(spiffeId: SpiffeId): Iterable<readonly SpiffeId[]>;
   /** All entries under `parent` whose selectors are a subset of `selectors`; its cost does not grow with the number of entries. */
   matching(parent: SpiffeId, selectors: readonly string[]): readonly Entry[];
-  /** All entries under one parent, as they are now; each is made when it is asked for, since there may be many. */
+  /** All entries under one parent, as of the moment of the call; each is parsed only when it is asked for. */
   under(parent: SpiffeId): IteratorObject<Entry>;
-  /** Those of them that expire at some time, or have. */
+  /** The entries under one parent that have an expiry, past ones too. */
   expiringUnder(parent: SpiffeId): readonly Entry[];
-  /** Those of them that make an administrator. */
+  /** The entries under one parent that give an admin role. */
   administratorsUnder(parent: SpiffeId): readonly Entry[];
   /** The SPIFFE ID that a common name belongs to (DEC-25). */
   commonNameOwner(commonName: string): SpiffeId | undefined;
@@ -93,8 +94,8 @@ export interface CredentialReader {
   /** Newest first; `page.after` is an id. */
   list(filter: CredentialFilter, page: Page): readonly CredentialRow[];
   /**
-   * All of them once, some at a time in no order, each time by a short read of its own whose cost does not grow with
-   * their number, so that others may come in between. What is issued meanwhile may be left out.
+   * Every credential once, in pages and in no order. Each page is a short read of its own, whose cost does not grow with the
+   * number of credentials, so that a caller may let other work run in between. What is issued meanwhile may be left out.
    */
   walk(filter: CredentialFilter): IteratorObject<readonly CredentialRow[]>;
   count(filter: CredentialFilter): number;
@@ -104,7 +105,7 @@ export interface AttestationRow {
   readonly id: RecordId;
   readonly index: number;
   readonly attestor: string;
-  readonly role: 'agent' | 'agentless';
+  readonly role: AttestedRole;
   readonly spiffeId: SpiffeId;
   readonly selectors: readonly string[];
   readonly nodeKey?: string;
@@ -115,7 +116,7 @@ export interface AttestationRow {
 
 export interface AttestationReader {
   get(id: RecordId): AttestationRow | undefined;
-  /** The newest of an identity: an agent's selectors and node key are read here. */
+  /** The newest attestation of an identity, which says what selectors and node key an agent has. */
   newest(spiffeId: SpiffeId): AttestationRow | undefined;
   agents(page: Page): readonly AttestationRow[];
 }
@@ -139,14 +140,14 @@ export interface AuthorityReader {
   bundleSequence(): number;
 }
 
-/** A fact as the log holds it, with its opening while that is kept. */
+/** A fact as the log holds it. */
 export interface RecordedFact {
   readonly cursor: Cursor;
   readonly time: Instant;
   readonly kind: FactKind;
-  /** The leaf's members. */
+  /** What the leaf shows in clear. */
   readonly clear: Readonly<Record<string, unknown>>;
-  /** Absent once erased. */
+  /** The whole fact; absent once its details were erased. */
   readonly fact?: Fact;
   /** SHA-256(0x00 ‖ entry), hexadecimal. */
   readonly leafHash: string;
@@ -156,7 +157,7 @@ export interface LogReader {
   head(): LogHead;
   /** The root that the log had at an earlier size, hexadecimal. Throws beyond its size. */
   rootAt(size: number): string;
-  /** When the present epoch was opened on a store that had been brought back (DEC-10); undefined in the first one. */
+  /** When the present epoch was opened after a restore (DEC-10); undefined in the first epoch. */
   reopenedAt(): Instant | undefined;
   at(index: number): RecordedFact | undefined;
   /** Where a decision (serial, `jti` or decision id) is on record. */
@@ -168,7 +169,7 @@ export interface Change {
   readonly cursor: Cursor;
   readonly kind: FactKind;
   readonly subject: string;
-  /** The parent that a changed or deleted entry had before; absent where the store does not say. */
+  /** The parent that an entry had before it was changed or deleted; absent for other changes, and where an older version recorded it. */
   readonly was?: SpiffeId;
 }
 
