@@ -5,17 +5,17 @@ import type { Revocation, RevocationIndex } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AdmissionReader, AdmittedAuthority } from './admission-reader.ts';
 
-type Subject<Name extends keyof AdmissionReader> = AdmissionReader[Name] extends (...key: never[]) => infer Value
+type Answer<Name extends keyof AdmissionReader> = AdmissionReader[Name] extends (...key: never[]) => infer Value
   ? Value
   : never;
 
 /**
- * A state and what facts that are not committed yet changed in it. Overlays stack: one for the batch, one for each group,
- * so that a refused group leaves nothing behind.
+ * The state that admission reads, with the changes of facts that are not committed yet. Overlays stack: one for the batch,
+ * and on it one for each group, so that a refused group leaves nothing behind.
  */
 export class AdmissionOverlay implements AdmissionReader {
   readonly #under: AdmissionReader;
-  /** By the name of what was read, then by its key. */
+  /** By the method of `AdmissionReader` that reads it, then by key. */
   readonly #changes = new Map<string, Map<string, unknown>>();
   readonly #takeBack: (() => void)[] = [];
 
@@ -27,7 +27,7 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#under.revocations;
   }
 
-  credential(id: RecordId): Subject<'credential'> {
+  credential(id: RecordId): Answer<'credential'> {
     return this.#read('credential', id, () => this.#under.credential(id));
   }
 
@@ -39,7 +39,7 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('decided', id, () => this.#under.decided(id));
   }
 
-  entry(id: string): Subject<'entry'> {
+  entry(id: string): Answer<'entry'> {
     return this.#read('entry', id, () => this.#under.entry(id));
   }
 
@@ -51,7 +51,7 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('commonNameOwner', commonName, () => this.#under.commonNameOwner(commonName));
   }
 
-  resource(identifier: string): Subject<'resource'> {
+  resource(identifier: string): Answer<'resource'> {
     return this.#read('resource', identifier, () => this.#under.resource(identifier));
   }
 
@@ -63,7 +63,7 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('resourceNamed', name, () => this.#under.resourceNamed(name));
   }
 
-  joinToken(id: RecordId): Subject<'joinToken'> {
+  joinToken(id: RecordId): Answer<'joinToken'> {
     return this.#read('joinToken', id, () => this.#under.joinToken(id));
   }
 
@@ -71,7 +71,7 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('joinTokenHashUsed', hash, () => this.#under.joinTokenHashUsed(hash));
   }
 
-  spent(kind: Spend['kind'], key: string): Subject<'spent'> {
+  spent(kind: Spend['kind'], key: string): Answer<'spent'> {
     return this.#read('spent', `${kind} ${key}`, () => this.#under.spent(kind, key));
   }
 
@@ -87,8 +87,8 @@ export class AdmissionOverlay implements AdmissionReader {
     return this.#read('generationUsed', purposeAndGeneration, () => this.#under.generationUsed(purposeAndGeneration));
   }
 
-  /** `undefined` says that the record is gone. */
-  set<Name extends Exclude<keyof AdmissionReader, 'revocations'>>(name: Name, key: string, value: Subject<Name>): void {
+  /** What the method `name` answers for `key` from now on; `undefined` where the record is gone. */
+  set<Name extends Exclude<keyof AdmissionReader, 'revocations'>>(name: Name, key: string, value: Answer<Name>): void {
     let held = this.#changes.get(name);
     if (held === undefined) {
       held = new Map();
@@ -112,7 +112,7 @@ export class AdmissionOverlay implements AdmissionReader {
     });
   }
 
-  /** Makes the changes those of the overlay below. */
+  /** Moves the changes into `under`, the overlay that this one was made on. */
   mergeInto(under: AdmissionOverlay): void {
     for (const [name, changes] of this.#changes) {
       const held = under.#changes.get(name);
@@ -122,7 +122,7 @@ export class AdmissionOverlay implements AdmissionReader {
     under.#takeBack.push(...this.#takeBack);
   }
 
-  /** Takes back what this overlay changed outside itself. */
+  /** Undoes what this overlay changed outside itself, in the index of revocations. */
   drop(): void {
     for (const undo of this.#takeBack.toReversed()) undo();
   }

@@ -25,7 +25,7 @@ export interface AdmittedAuthority {
 /** What admission asks of the state before a fact, in single look-ups (P9). */
 export interface AdmissionReader {
   credential(id: RecordId): (RevocationSubject & { readonly index: number; readonly superseded: boolean }) | undefined;
-  /** Is a credential on record under this id? Asked of new ones, so it is almost always no. */
+  /** Whether a credential is on record under this id. It is asked for new ones, so the answer is nearly always no. */
   credentialUsed(id: RecordId): boolean;
   /** Is a decision on record under this id (denial, attestation, revocation, purged credential)? */
   decided(id: RecordId): boolean;
@@ -40,13 +40,13 @@ export interface AdmissionReader {
   resourceNamed(name: string): string | undefined;
   joinToken(id: RecordId): { readonly voided: boolean } | undefined;
   joinTokenHashUsed(hash: string): boolean;
-  /** By which key it was spent, and the ledger index of its first use (stores from before it was kept do not know it). */
+  /** The key that spent it, and the ledger index of its first use; absent for uses from before migration 0002. */
   spent(kind: Spend['kind'], key: string): { readonly spki?: string; readonly index?: number } | undefined;
   authority(id: KeyId): AdmittedAuthority | undefined;
   activeAuthority(slot: string): KeyId | undefined;
-  /** Is an authority of this purpose and generation on record, gone ones too? Two servers that rotate at once make the same. */
+  /** Whether an authority of this `authorityGeneration` was ever on record: two servers that rotate at once make the same one. */
   generationUsed(purposeAndGeneration: string): boolean;
-  /** All in force; admission changes it as it goes and takes a refused group's changes back. */
+  /** All revocations in force. Admission changes the index as it goes, and undoes the changes of a refused group. */
   readonly revocations: RevocationIndex;
 }
 

@@ -22,8 +22,8 @@ export type Verdict =
     };
 
 /**
- * Admits or refuses groups one after the other; each sees what the groups before it changed (DEC-4). Pure over its reader
- * but for the revocations, whose changes are taken back when a group is dropped.
+ * Admits or refuses groups of facts one after the other; each sees what the groups before it changed (DEC-4). It changes
+ * nothing outside itself but the reader's index of revocations, and undoes that when a group is dropped.
  */
 export class Admission {
   readonly #batch: AdmissionOverlay;
@@ -34,7 +34,7 @@ export class Admission {
     this.#group = new AdmissionOverlay(this.#batch);
   }
 
-  /** `keep` or `drop` must follow before the next group. `place` is where its first fact would stand. */
+  /** Judges one group, whose first fact will stand at `place`. The caller must `keep` or `drop` it before the next one. */
   consider(append: Append, place: Place, entropy: Entropy): Verdict {
     const objection = this.#admitAll(append.facts, place);
     if (!objection) return { status: 'admitted', facts: append.facts };
@@ -48,13 +48,13 @@ export class Admission {
     return { status: 'refused', code, reason, facts };
   }
 
-  /** The group's changes hold from here on. */
+  /** Makes the group's changes visible to the groups after it. */
   keep(): void {
     this.#group.mergeInto(this.#batch);
     this.#group = new AdmissionOverlay(this.#batch);
   }
 
-  /** As if the group had never been asked about. */
+  /** Undoes the group, as if it had never been considered. */
   drop(): void {
     this.#group.drop();
     this.#group = new AdmissionOverlay(this.#batch);
@@ -71,7 +71,7 @@ export class Admission {
   }
 }
 
-/** DEC-12: a clone was seen, so renewal stops for the identity until an operator unlocks it. */
+/** The fact that stops renewals of an identity once a clone was seen, until an operator unlocks it (DEC-12). */
 const lock = (spiffeId: SpiffeId, { time }: Place, entropy: Entropy): Fact => ({
   kind: 'revoked',
   id: recordId(time, entropy.bytes(RECORD_ID_ENTROPY)),

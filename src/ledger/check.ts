@@ -25,7 +25,10 @@ export const MAX_PROBLEMS = 100;
 
 const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0;
 
-/** Rebuilds every tile and the root from the entries, opens every commitment that is kept, and finds the leaf of every credential. */
+/**
+ * Rebuilds every tile and the root from the entries, checks every opening that is kept against its commitment, and looks for
+ * the leaf of every credential.
+ */
 export const checkLedger = (source: CheckSource): CheckResult => {
   const state = source.state();
   if (!state) return { size: 0, credentials: 0, openings: 0, problems: ['the store holds no log'] };

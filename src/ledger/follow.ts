@@ -4,7 +4,7 @@ import type { RecordId } from '../domain/record-id.ts';
 import { type Revocation, RevocationIndex } from '../domain/revocation.ts';
 import type { Change, Views } from '../ports/views.ts';
 
-/** What a change is about. */
+/** What kind of record a change is about. */
 export type Topic = 'entries' | 'resources' | 'revocations' | 'authorities';
 
 export type TopicListener = (changes: readonly Change[]) => void;
@@ -18,7 +18,7 @@ const topicOf = (kind: FactKind): Topic => {
 };
 
 /**
- * A front end's memory of what it asks for at every request: revocations and authorities. It reads the facts after its own
+ * Keeps in a front end's memory what every request needs: revocations and authorities. It reads the changes after its own
  * cursor, so that it is exactly as new as the ledger was when `refresh` was called (P2).
  */
 export class Follower {
@@ -37,15 +37,16 @@ export class Follower {
     for (const revocation of views.revocations.active()) this.revocations.add(revocation);
   }
 
-  /** The index of the newest change that is known here. */
+  /** The index of the newest change that `refresh` has taken in. */
   get cursor(): number {
     return this.#cursor;
   }
 
   /**
-   * Catches up with the ledger, then tells listeners. Costs one look-up when nothing changed. Throws when the ledger cannot be
-   * read, and then nothing has changed here and nobody was told: the next call does it all. Throws, too, what a listener threw,
-   * the first one's; by then everything holds here and all others were told.
+   * Catches up with the ledger, then calls listeners. Costs one look-up when nothing has changed.
+   *
+   * Throws when the ledger cannot be read: nothing has changed here then, no listener was called, and the next call does it
+   * all. When listeners throw, the others are called all the same, and the first error is thrown at the end.
    */
   refresh(): void {
     if (this.#views.changes.newest() <= this.#cursor) return;
@@ -77,8 +78,8 @@ export class Follower {
   }
 
   /**
-   * Tells `listener` of changes, in order, after they hold here. It is not told again of what it threw at: it should only note
-   * what is to be read anew. Returns how to stop.
+   * Calls `listener` with changes of a topic, in order, once they hold here. Changes at which it throws are not repeated, so it
+   * should do no more than note what has to be read anew. Returns a function that ends the subscription.
    */
   on(topic: Topic, listener: TopicListener): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
@@ -86,13 +87,13 @@ export class Follower {
     return () => listeners.delete(listener);
   }
 
-  /** Drops revocations that have no row any more. That is no change: who hears of changes hears nothing of it. */
+  /** Drops revocations whose rows were purged. That is no change of the ledger: only listeners of `onForget` are called. */
   forget(purged: readonly RecordId[]): void {
     for (const id of purged) this.revocations.remove(id);
     for (const listener of this.#forgetters) listener();
   }
 
-  /** Calls back after each `forget`: who remembers something of each revocation looks which are still known. */
+  /** Calls `listener` after each `forget`, so that whoever keeps something for each revocation can drop what is gone. */
   onForget(listener: () => void): void {
     this.#forgetters.add(listener);
   }
@@ -108,7 +109,7 @@ export class Follower {
     }
   }
 
-  /** The row as it stands now says both what was added and what was released since. */
+  /** The present row of each revocation that changed: it tells what was added and what was released alike. */
   #revocationsIn(changes: readonly Change[]): ReadonlyMap<RecordId, Revocation | undefined> {
     const about = changes.filter(({ kind }) => topicOf(kind) === 'revocations');
     const ids = new Set(about.map(({ subject }) => subject as RecordId));

@@ -4,17 +4,17 @@ import type { AdmissionReader } from './admission-reader.ts';
 import { refused } from './admit-leans.ts';
 import type { Objection } from './admit-leans.ts';
 
-/** Where a fact would stand. */
+/** Where a fact will stand in the ledger. */
 export interface Place {
   readonly index: number;
   readonly time: Instant;
 }
 
-/** What stands against a fact of one kind, and what it changes once nothing does. */
+/** How facts of one kind are admitted: why one may not be recorded, and what it changes when it is. */
 export interface KindRules<F> {
   objection(reader: AdmissionReader, fact: F): Objection | undefined;
   apply(state: AdmissionOverlay, fact: F, place: Place): void;
 }
 
-/** What stands on record already. */
+/** The objection to a fact whose id, key or name is on record already. */
 export const conflict = (what: string): Objection => refused('conflict', what);

@@ -7,7 +7,7 @@ import { Admission } from './admit.ts';
 import type { LedgerRecord, LedgerStore, LogState } from './store.ts';
 import type { TiledTree } from './tiles.ts';
 
-/** What begins an epoch: its own fact, and those that hold from its first moment on. */
+/** The facts that begin an epoch: `epoch-opened`, and others that hold from its first moment on. */
 export interface EpochOpening {
   readonly opened: EpochOpened;
   readonly more: readonly Fact[];
@@ -22,8 +22,8 @@ export const firstEpoch = ({ trustDomain, logId, epoch, time }: LogState): Epoch
 });
 
 /**
- * Opens an epoch, all of it in one transaction: the first of a new log, or a later one that goes on from the tree as it stands.
- * An `epoch-opened` fact is the only one that does not pass admission; throws when one of the others does not.
+ * Opens an epoch in one transaction: the first of a new log, or a later one that continues the tree as it stands. Throws when
+ * one of the other facts is not admitted; an `epoch-opened` fact is the only one that does not go through admission.
  */
 export const openEpoch = (
   store: LedgerStore,

@@ -8,10 +8,10 @@ import type { Answer } from './sequencer.ts';
 /** Groups that may wait in one front end; beyond it callers hear `busy` (TL-17). */
 export const MAX_WAITING = 8192;
 
-/** What waits in a front end: facts, or the word that nothing may be recorded any more. */
+/** What a front end sends to the writer: facts to record, or the order to stop all writes. */
 export type Group = Append | { readonly stop: KnownElsewhere };
 
-/** All waiting groups of a front end. `groups` is JSON in UTF-8, in a buffer that is handed over. */
+/** All groups that wait in a front end, in one message. `groups` is JSON in UTF-8; its buffer is transferred. */
 export interface AppendMessage {
   readonly kind: 'append';
   readonly now: number;
@@ -26,12 +26,12 @@ export interface WriterLink {
   onAnswers(listener: (answers: readonly Answer[]) => void): void;
   /** The writer is gone: it answers nothing more. */
   onGone(listener: () => void): void;
-  /** Runs `work` when the event loop has taken in what is there now. */
+  /** Runs `work` after the event loop has handled the input that is there now. */
   defer(work: () => void): void;
 }
 
 interface Waiter {
-  /** The group as JSON: written when it comes, so that a fact that cannot be written fails its own caller. Empty once it is sent. */
+  /** The group as JSON, written at once so that a fact that cannot be written fails its own caller. Empty once it was sent. */
   json: string;
   resolve(appended: Appended): void;
   reject(reason: Error): void;
@@ -40,8 +40,8 @@ interface Waiter {
 const encoder = new TextEncoder();
 
 /**
- * The front end's side of the ledger. Whatever waits goes as one message as soon as the last one is answered: no timer, and
- * the busier it is, the larger the batches.
+ * The front end's side of the ledger. All that waits is sent as one message as soon as the message before was answered. So
+ * there is no timer, and batches grow with the load.
  */
 export class LedgerPool implements Ledger, WriteStop {
   readonly #link: WriterLink;
@@ -111,7 +111,7 @@ export class LedgerPool implements Ledger, WriteStop {
       seed: this.#entropy.bytes(SEED_BYTES),
       groups: encoder.encode(`[${this.#sent.map((waiter) => waiter.json).join(',')}]`),
     });
-    // What waits for the disk is young otherwise, and would be taken for old.
+    // A text kept until the disk has answered would outlive the young generation, and be collected late.
     for (const waiter of this.#sent) waiter.json = '';
   }
 
@@ -138,7 +138,7 @@ export class LedgerPool implements Ledger, WriteStop {
   }
 }
 
-/** Seconds after which asking a store that takes no writes again is worth the while: an operator has to act first. */
+/** The `Retry-After` of a read-only store, in seconds: an operator has to act before it can help to ask again. */
 const READ_ONLY_RETRY = 30;
 
 const settle = (waiter: Waiter, answer: Answer): void => {

@@ -36,7 +36,7 @@ const checkNewestLeaves = (state: LogState, log: LogSource): void => {
 export const rootAt = (size: number, tile: TileReader): string =>
   hex(size === 0 ? EMPTY_ROOT : treeRoot(size, nodesFromTiles(tile)));
 
-/** Why the store must take no more facts, as its head file has it (DEC-11). Throws when that is of another log altogether. */
+/** Why the store must be read-only according to its head file (DEC-11), if so. Throws when that file is of another log. */
 export const headFileContradiction = (
   { logId, epoch, size }: Pick<LogHead, 'logId' | 'epoch' | 'size'>,
   rootAtSize: (size: number) => string,

@@ -1,6 +1,6 @@
 import type { LogHead } from '../ports/ledger.ts';
 
-/** The log as it stands, and the root that it had at an earlier size, hexadecimal. */
+/** How far the log has come, and the root that it had at an earlier size, hexadecimal. */
 export interface StandingLog {
   readonly epoch: number;
   readonly size: number;
@@ -8,9 +8,9 @@ export interface StandingLog {
 }
 
 /**
- * Why the log must not go on, if `head`, as someone outside remembers it (DEC-11), cannot be of its past: the store was rolled back, or it is one of two copies that
- * went different ways. Heads of earlier epochs say nothing, since an operator accepted what was lost with them. Both have to
- * be of the same log id.
+ * Why a head that someone outside remembers (DEC-11) cannot be part of this log's past: the store was rolled back, or it is
+ * one of two copies that went different ways. Undefined when it can be. Heads of earlier epochs say nothing, since an
+ * operator has accepted what was lost with them. Both must have the same log id.
  */
 export const contradiction = (log: StandingLog, head: LogHead, who: string): string | undefined => {
   const at = `epoch ${head.epoch}, size ${head.size}`;

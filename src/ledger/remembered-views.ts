@@ -5,13 +5,13 @@ import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationReader, AttestationRow, EntryReader, ResourceReader, Views } from '../ports/views.ts';
 import type { Follower } from './follow.ts';
 
-/** Rows of each kind that are kept at most; then the oldest go. */
+/** How many rows of each kind are kept; beyond that the oldest go. */
 const REMEMBERED = 4096;
 /** An entry takes about a kilobyte, and reading it again a twelfth of what a token costs. */
 const REMEMBERED_ENTRIES = 16_384;
 
-/** Values by key. What is absent is not kept: anyone may ask for what does not exist. */
-class Memory<Key, Value> {
+/** A bounded cache. That something does not exist is not kept: anyone may ask for any number of such things. */
+class Cache<Key, Value> {
   readonly #held = new Map<Key, Value>();
   readonly #most: number;
 
@@ -47,8 +47,8 @@ interface Matching {
 }
 
 const rememberedEntries = (entries: EntryReader, follower: Follower): EntryReader => {
-  const byId = new Memory<string, Entry>(REMEMBERED_ENTRIES);
-  // By the array itself: an attestation that is remembered gives the same one each time.
+  const byId = new Cache<string, Entry>(REMEMBERED_ENTRIES);
+  // Keyed by the array object: a cached attestation gives the same one each time.
   let bySelectors = new WeakMap<readonly string[], Matching>();
   follower.on('entries', (changes) => {
     for (const { subject } of changes) byId.delete(subject);
@@ -72,8 +72,8 @@ const rememberedEntries = (entries: EntryReader, follower: Follower): EntryReade
 };
 
 const rememberedResources = (resources: ResourceReader, follower: Follower): ResourceReader => {
-  const byIdentifier = new Memory<string, Resource>();
-  const byName = new Memory<string, Resource>();
+  const byIdentifier = new Cache<string, Resource>();
+  const byName = new Cache<string, Resource>();
   follower.on('resources', () => {
     byIdentifier.clear();
     byName.clear();
@@ -91,15 +91,15 @@ const rememberedResources = (resources: ResourceReader, follower: Follower): Res
   };
 };
 
-/** What was once proven never changes; retention takes it away long after the last credential that rests on it. */
+/** An attestation never changes, and is deleted only long after the last credential that rests on it has ended. */
 const rememberedAttestations = (attestations: AttestationReader): AttestationReader => {
-  const byId = new Memory<RecordId, AttestationRow>();
+  const byId = new Cache<RecordId, AttestationRow>();
   return { ...attestations, get: (id) => byId.get(id, (missing) => attestations.get(missing)) };
 };
 
 /**
- * The same views, keeping in memory what requests ask for again and again. Each read is as new as without it: entries and
- * resources are dropped when the change feed names them, and the feed is looked at first.
+ * The same views, with a cache for what requests ask for again and again. Answers are as new as without it: before each read
+ * the change feed is looked at, and what it names is dropped.
  */
 export const rememberedViews = (views: Views, follower: Follower): Views => ({
   ...views,

@@ -10,7 +10,7 @@ import type { EpochOpening } from './open-epoch.ts';
 import type { LedgerRecord, LedgerStore, LogState } from './store.ts';
 import type { TiledTree } from './tiles.ts';
 
-/** Facts in one transaction: large enough to share an fsync, small enough to answer within a few milliseconds. */
+/** How many facts one transaction holds: enough to share an fsync, few enough to answer within milliseconds. */
 export const MAX_FLUSH_FACTS = 1024;
 
 /** A group that waits. `now` and `entropy` come from the front end that sent it. */
@@ -20,7 +20,7 @@ export interface Waiting {
   readonly entropy: Entropy;
 }
 
-/** What a front end hears: an answer, or that this group was at fault or no group is taken, and nothing of it was recorded. */
+/** The answer to one group. `failed`: the group itself is malformed. `read_only`: the store takes no writes. Nothing of it was recorded then. */
 export type Answer =
   | Appended
   | { readonly status: 'failed'; readonly message: string }

@@ -41,9 +41,9 @@ export interface LedgerStore {
   /** There was nothing to record. */
   abandon(): void;
   /**
-   * Writes everything of the batch in the open transaction, which holds only if the head is still `before` (compare-and-swap on
-   * size and root), and returns when it is durable. After a throw the outcome is unknown: the process must end and
-   * recover at the next start (DEC-8).
+   * Writes the batch in the open transaction, and returns when it is durable. It succeeds only if the head is still `before`
+   * (compare-and-swap on size and root). After a throw the outcome is unknown: the process must end, and recover at the next
+   * start (DEC-8).
    */
   commit(batch: Batch): void;
   /** Whether an error came from the storage itself, and not from what was asked of it: then the process must end too. */

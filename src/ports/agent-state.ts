@@ -36,7 +36,7 @@ export interface AgentState {
   trust(): LearnedTrust | undefined;
   /** The newest head of the log that the server gave, opaque (DEC-11). */
   head(): string | undefined;
-  /** Also drops the pending key. */
+  /** Drops the pending key, too, when the SVID is for that key. */
   saveSvid(svid: OwnSvid): void;
   savePendingKey(key: KeyObject): void;
   saveNodeKey(key: KeyObject): void;
