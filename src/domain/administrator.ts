@@ -4,14 +4,14 @@ import { Refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 import { isPathPrefix, pathOf, type SpiffeId } from './spiffe-id.ts';
 
-/** Someone who administers; the role itself was checked where the request came in (DEC-28). */
+/** Whoever administers. That their role covers the operation was checked where the request came in (DEC-28). */
 export interface Administrator {
-  /** `uid:0`, or a SPIFFE ID: goes into `by` of facts. */
+  /** `uid:0` or a SPIFFE ID: what facts name in `by`. */
   readonly name: string;
   readonly role: AdminRole;
-  /** What they may touch lies at or below it; absent: everything. */
+  /** They may touch only what lies at or below it; without one, everything. */
   readonly prefix?: SpiffeId;
-  /** They came over the local socket. */
+  /** Whether they came over the local socket. */
   readonly local: boolean;
   /** The credential that they showed: what they write leans on it (DEC-4). */
   readonly credential?: RecordId;
@@ -19,11 +19,11 @@ export interface Administrator {
   readonly rights?: EntryRevision;
 }
 
-/** Does `held` include what `needed` may do? viewer < revoker < registrar < owner (DEC-28). */
+/** Whether the role `held` may do all that `needed` may: viewer < revoker < registrar < owner (DEC-28). */
 export const roleCovers = (held: AdminRole, needed: AdminRole): boolean =>
   ADMIN_ROLES.indexOf(held) >= ADMIN_ROLES.indexOf(needed);
 
-/** The reason names nobody and nothing, so that denials of one kind count together (DEC-5). */
+/** The recorded reason names nobody and nothing, so that denials of one kind are counted together (DEC-5). */
 const outside = (admin: Administrator, reason: string, detail = reason): Refusal =>
   new Refusal('forbidden', detail, { reason: `beyond the rights of this ${admin.role}: ${reason}` });
 
@@ -37,7 +37,18 @@ export const requireWithin = (admin: Administrator, id: SpiffeId): void => {
   throw outside(admin, 'this lies outside the prefix of the admin role');
 };
 
-/** The ID of the trust domain as a prefix is as good as none. */
+/**
+ * The prefix below which to search: the administrator's own or the one asked for, whichever is narrower. Refuses with
+ * `forbidden` when they have nothing in common.
+ */
+export const visiblePrefix = (admin: Administrator, asked: SpiffeId | undefined): SpiffeId | undefined => {
+  if (admin.prefix === undefined || asked === undefined) return asked ?? admin.prefix;
+  if (isPathPrefix(asked, admin.prefix)) return admin.prefix;
+  requireWithin(admin, asked);
+  return asked;
+};
+
+/** The ID of the trust domain covers everything, as no prefix does. */
 const isEverywhere = ({ prefix }: Administrator): boolean => prefix === undefined || pathOf(prefix) === '';
 
 /** Refuses with `forbidden` unless the administrator may touch everything: for what has no SPIFFE ID of its own. */
@@ -49,7 +60,7 @@ const requireOwner = (admin: Administrator, what: string): void => {
   if (admin.role !== 'owner') throw outside(admin, `${what} needs the role owner`);
 };
 
-/** Making and unmaking administrators: for owners only, within their prefix, and owners only over the local socket. */
+/** Only an owner makes or unmakes an administrator, within their own prefix, and makes an owner only over the local socket. */
 const checkAdminGrant = (admin: Administrator, entry: EntryFields | undefined): void => {
   if (entry?.admin === undefined) return;
   requireOwner(admin, 'an entry that makes an administrator');
@@ -74,13 +85,13 @@ const checkGrant = (admin: Administrator, grant: Grant, resource: Resource | und
   throw outside(admin, reason, `the resource ${grant.resource} has no owner below your prefix`);
 };
 
-/** What deciding about an entry needs to know of others. */
+/** What else `requireMayWriteEntry` has to look up. */
 export interface EntrySurroundings {
   readonly resource: (identifier: string) => Resource | undefined;
   readonly administratorsUnder: (parent: SpiffeId) => readonly EntryFields[];
 }
 
-/** Whoever chooses the nodes of a parent chooses who gets the identities under it. */
+/** Whoever decides which nodes a parent has decides who gets the identities under it, an administrator's too. */
 const checkAdministratorsUnder = (
   admin: Administrator,
   parent: SpiffeId,

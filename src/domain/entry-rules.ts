@@ -1,7 +1,7 @@
 import { dnsNameProblem, entryCommonNameProblem } from './certificate-names.ts';
 import { ADMIN_ROLES, type AdminGrant, type AdminRole, type EntryFields } from './entry.ts';
 import { checkGrants, type FindResource, type GrantsDraft } from './grant-rules.ts';
-import { MIN_JWT_SVID_TTL_SECONDS } from './jwt-profile.ts';
+import { jwtSvidTtlProblem } from './jwt-profile.ts';
 import { Problems, isWholeBetween, textProblem, type Checked } from './problems.ts';
 import { MAX_SELECTORS, selectorProblem } from './selector.ts';
 import { isMember, isReserved, parseOperatorSpiffeId, pathOf, serverId } from './spiffe-id.ts';
@@ -35,20 +35,20 @@ export interface EntryContext {
   /** Patterns of DEC-25. */
   readonly commonNames: readonly string[];
   readonly dnsNames: readonly string[];
-  /** Seconds; that of `x509TtlProblem` when absent. */
+  /** Seconds; the default of `x509TtlProblem` when absent. */
   readonly minX509Ttl?: number;
   readonly resource: FindResource;
-  /** Why these selectors say too little about whom they let in, if so (DEC-17: issuers with many tenants). */
+  /** Says when these selectors would let in strangers: other tenants of a shared OIDC issuer, for one (DEC-17). */
   readonly selectorsProblem: (selectors: readonly string[]) => string | undefined;
 }
 
-/** What an entry may ask for. No more than an hour: who verifies a JWT-SVID offline does not hear of its revocation. */
+/** Whoever verifies a JWT-SVID offline does not hear of its revocation, so an entry may ask for an hour at most. */
 const MAX_ENTRY_JWT_TTL_SECONDS = 3600;
 
 const MAX_DNS_NAMES = 64;
 const MAX_FEDERATIONS = 64;
 const MAX_JWT_AUDIENCES = 64;
-const MAX_AUDIENCE_BYTES = 512;
+const MAX_ENTRY_AUDIENCE_BYTES = 512;
 const MAX_HINT_BYTES = 1024;
 const MAX_OWNER_BYTES = 128;
 const MAX_SIGNINGS_PER_SECOND = 10_000;
@@ -96,12 +96,7 @@ const checkAdmin = (problems: Problems, draft: EntryDraft, trustDomain: TrustDom
 const checkNumbers = (problems: Problems, draft: EntryDraft, { minX509Ttl }: EntryContext): void => {
   const { x509Ttl, jwtTtl, limits, expiresAt } = draft;
   if (x509Ttl !== undefined) problems.add('x509Ttl', x509TtlProblem(x509Ttl, minX509Ttl));
-  if (jwtTtl !== undefined && !isWholeBetween(jwtTtl, MIN_JWT_SVID_TTL_SECONDS, MAX_ENTRY_JWT_TTL_SECONDS)) {
-    problems.add(
-      'jwtTtl',
-      `the TTL of a JWT-SVID is ${MIN_JWT_SVID_TTL_SECONDS} to ${MAX_ENTRY_JWT_TTL_SECONDS} seconds`,
-    );
-  }
+  if (jwtTtl !== undefined) problems.add('jwtTtl', jwtSvidTtlProblem(jwtTtl, MAX_ENTRY_JWT_TTL_SECONDS));
   const rate = limits?.signingsPerSecond;
   if (rate !== undefined && !isWholeBetween(rate, 1, MAX_SIGNINGS_PER_SECOND)) {
     problems.add('limits.signingsPerSecond', `is 1 to ${MAX_SIGNINGS_PER_SECOND}`);
@@ -143,9 +138,9 @@ const checkTexts = (problems: Problems, draft: EntryDraft, context: EntryContext
   }
 };
 
-const checkAudiences = (problems: Problems, draft: EntryDraft): readonly string[] =>
+const checkJwtAudiences = (problems: Problems, draft: EntryDraft): readonly string[] =>
   problems.list('jwtAudiences', draft.jwtAudiences ?? [], MAX_JWT_AUDIENCES, (audience, field) => {
-    problems.add(field, textProblem(audience, MAX_AUDIENCE_BYTES));
+    problems.add(field, textProblem(audience, MAX_ENTRY_AUDIENCE_BYTES));
     return audience;
   });
 
@@ -161,7 +156,7 @@ export const checkEntry = (draft: EntryDraft, context: EntryContext): Checked<En
   const federatesWith = checkFederations(problems, draft, trustDomain);
   const admin = checkAdmin(problems, draft, trustDomain);
   const grants = checkGrants(problems, draft, context.resource);
-  const jwtAudiences = checkAudiences(problems, draft);
+  const jwtAudiences = checkJwtAudiences(problems, draft);
   checkNumbers(problems, draft, context);
   checkTexts(problems, draft, context);
   if (problems.all.length > 0 || spiffeId === undefined || parentId === undefined) {

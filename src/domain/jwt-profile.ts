@@ -1,4 +1,5 @@
 import { unixSeconds, type Instant } from './instant.ts';
+import { isWholeBetween } from './problems.ts';
 import type { RecordId } from './record-id.ts';
 import { Refusal } from './refusal.ts';
 import { pathOf, type SpiffeId } from './spiffe-id.ts';
@@ -19,16 +20,16 @@ export const MAX_JWT_SVID_TTL_SECONDS = 86_400;
 
 /** JWT-16: verifiers exist that refuse more. */
 const MAX_AUDIENCES = 32;
-/** Octets of all audiences together, as JSON: with an ID of full length the token still fits every verifier of ours. */
+/** Octets of all audiences together, as JSON: even with the longest SPIFFE ID, the token still fits every verifier of ours. */
 const MAX_AUDIENCES_BYTES = 6144;
 /** Octets of one audience: room for the longest SPIFFE ID. */
 export const MAX_AUDIENCE_BYTES = 2048;
 
 /** Says what is wrong with the TTL of a JWT-SVID in seconds, or nothing when it is within bounds. */
-export const jwtSvidTtlProblem = (seconds: number): string | undefined =>
-  Number.isSafeInteger(seconds) && seconds >= MIN_JWT_SVID_TTL_SECONDS && seconds <= MAX_JWT_SVID_TTL_SECONDS
+export const jwtSvidTtlProblem = (seconds: number, most = MAX_JWT_SVID_TTL_SECONDS): string | undefined =>
+  isWholeBetween(seconds, MIN_JWT_SVID_TTL_SECONDS, most)
     ? undefined
-    : `the TTL of a JWT-SVID is ${MIN_JWT_SVID_TTL_SECONDS} to ${MAX_JWT_SVID_TTL_SECONDS} seconds`;
+    : `the TTL of a JWT-SVID is ${MIN_JWT_SVID_TTL_SECONDS} to ${most} seconds`;
 
 /** Says what is wrong with one audience, or nothing when it may stand in `aud`. */
 export const audienceProblem = (audience: string): string | undefined => {
@@ -55,7 +56,7 @@ export const checkAudiences = (audiences: readonly string[], field = 'audience')
     const problem = audienceProblem(audience);
     if (problem !== undefined) return refuse(problem);
   }
-  // One alone cannot be: it holds no control characters, and an escape of any other has two.
+  // One audience alone cannot be too long: it holds no control characters, and JSON escapes any other in two octets.
   if (several && Buffer.byteLength(JSON.stringify(audiences)) > MAX_AUDIENCES_BYTES) {
     return refuse('the audiences are too long');
   }

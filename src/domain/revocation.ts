@@ -1,7 +1,6 @@
 import type { Instant } from './instant.ts';
 import type { RecordId } from './record-id.ts';
-import { isPathPrefix } from './spiffe-id.ts';
-import type { SpiffeId } from './spiffe-id.ts';
+import { isPathPrefix, prefixesOf, type SpiffeId } from './spiffe-id.ts';
 
 export const TARGET_KINDS = ['identity', 'prefix', 'agent', 'entry', 'credential'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
@@ -22,21 +21,23 @@ export interface Revocation {
   readonly id: RecordId;
   readonly target: RevocationTarget;
   readonly predicates: readonly Predicate[];
-  /** Its place in the ledger. */
+  /** The index of its fact in the ledger: a cutoff kills what was issued below it. */
   readonly index: number;
   readonly at: Instant;
-  /** The operator's word for why, for example `key_compromise`. */
+  /** Why, in the operator's words, for example `key_compromise`. */
   readonly reason: string;
 }
 
-/** What revocations are asked about: one credential, issued or about to be. */
+/** Whom or what a revocation may hit: one credential, issued or about to be, and what it rests on. */
 export interface RevocationSubject {
   readonly spiffeId: SpiffeId;
   readonly credential?: string;
   readonly entry?: string;
-  /** The agent that it came through. */
+  /** The agent through which it was issued. */
   readonly agent?: SpiffeId;
 }
+
+const keyOf = ({ kind, value }: RevocationTarget): string => `${kind} ${value}`;
 
 /**
  * All revocations in force, in memory, answering in a handful of look-ups however many there are (P9).
@@ -48,7 +49,7 @@ export class RevocationIndex {
   #prefixes = 0;
 
   add(revocation: Revocation): void {
-    const key = `${revocation.target.kind} ${revocation.target.value}`;
+    const key = keyOf(revocation.target);
     const held = this.#byTarget.get(key);
     if (held) held.push(revocation);
     else this.#byTarget.set(key, [revocation]);
@@ -56,7 +57,7 @@ export class RevocationIndex {
     if (revocation.target.kind === 'prefix') this.#prefixes += 1;
   }
 
-  /** Takes back what can be taken back: a cutoff is final and stays (DEC-6). */
+  /** Ends its block, hold or lock. A cutoff is final and stays (DEC-6). */
   release(id: RecordId): void {
     const revocation = this.#byId.get(id);
     if (!revocation) return;
@@ -64,7 +65,7 @@ export class RevocationIndex {
     if (revocation.predicates.includes('cutoff')) this.add({ ...revocation, predicates: ['cutoff'] });
   }
 
-  /** Forgets it whole, cutoff and all: for one that hits nothing any more, or that was never recorded. */
+  /** Drops it altogether, its cutoff too: for one that hits nothing any more, or whose fact was never recorded. */
   remove(id: RecordId): void {
     const revocation = this.#byId.get(id);
     if (revocation) this.#forget(revocation);
@@ -83,18 +84,18 @@ export class RevocationIndex {
     return this.#byId.size;
   }
 
-  /** All that hit `subject`, whatever they do to it. */
+  /** Every revocation that hits `subject`, whatever its predicates. */
   hitting(subject: RevocationSubject): readonly Revocation[] {
     if (this.#byTarget.size === 0) return [];
     return [...this.#keys(subject)].flatMap((key) => this.#byTarget.get(key) ?? []);
   }
 
-  /** Why nothing may be issued for `subject` now, if so. */
+  /** The revocation because of which nothing may be issued for `subject` now, if there is one. */
   barring(subject: RevocationSubject): Revocation | undefined {
     return this.#find(subject, (r) => r.predicates.includes('block') || r.predicates.includes('hold'));
   }
 
-  /** Why a credential issued at ledger index `issuedAt` is not good now, if so. */
+  /** The revocation that makes a credential issued at ledger index `issuedAt` invalid now, if there is one. */
   killing(subject: RevocationSubject, issuedAt: number): Revocation | undefined {
     return this.#find(
       subject,
@@ -102,13 +103,13 @@ export class RevocationIndex {
     );
   }
 
-  /** Why renewal of this identity has stopped, if it has. */
+  /** The revocation that stops renewal of this identity, if there is one. */
   locking(spiffeId: SpiffeId): Revocation | undefined {
     return this.#find({ spiffeId }, (r) => r.predicates.includes('lock'));
   }
 
   #forget(revocation: Revocation): void {
-    const key = `${revocation.target.kind} ${revocation.target.value}`;
+    const key = keyOf(revocation.target);
     const left = (this.#byTarget.get(key) ?? []).filter((held) => held.id !== revocation.id);
     if (left.length > 0) this.#byTarget.set(key, left);
     else this.#byTarget.delete(key);
@@ -126,26 +127,17 @@ export class RevocationIndex {
   }
 
   *#keys(subject: RevocationSubject): Generator<string> {
-    yield `identity ${subject.spiffeId}`;
-    yield `agent ${subject.spiffeId}`;
-    if (subject.agent !== undefined) yield `agent ${subject.agent}`;
-    if (subject.entry !== undefined) yield `entry ${subject.entry}`;
-    if (subject.credential !== undefined) yield `credential ${subject.credential}`;
-    if (this.#prefixes > 0) for (const prefix of prefixesOf(subject.spiffeId)) yield `prefix ${prefix}`;
+    const { spiffeId, agent, entry, credential } = subject;
+    yield keyOf({ kind: 'identity', value: spiffeId });
+    yield keyOf({ kind: 'agent', value: spiffeId });
+    if (agent !== undefined) yield keyOf({ kind: 'agent', value: agent });
+    if (entry !== undefined) yield keyOf({ kind: 'entry', value: entry });
+    if (credential !== undefined) yield keyOf({ kind: 'credential', value: credential });
+    if (this.#prefixes > 0) for (const prefix of prefixesOf(spiffeId)) yield keyOf({ kind: 'prefix', value: prefix });
   }
 }
 
-/** The ID itself and each shorter run of whole segments, down to the trust domain. */
-function* prefixesOf(id: SpiffeId): Generator<string> {
-  const authorityEnd = id.indexOf('/', 'spiffe://'.length);
-  if (authorityEnd < 0) {
-    yield id;
-    return;
-  }
-  for (let end = id.length; end >= authorityEnd; end = id.lastIndexOf('/', end - 1)) yield id.slice(0, end);
-}
-
-/** Does `target` hit `subject`? For counting what a revocation would hit, before it is made. */
+/** Whether a revocation of `target` would hit `subject`, before it is made. */
 export const hits = ({ kind, value }: RevocationTarget, subject: RevocationSubject): boolean => {
   if (kind === 'prefix') return isPathPrefix(value as SpiffeId, subject.spiffeId);
   if (kind === 'agent') return subject.agent === value || subject.spiffeId === value;

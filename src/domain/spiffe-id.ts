@@ -102,9 +102,19 @@ export const isMember = (id: SpiffeId, trustDomain: TrustDomain): boolean => tru
 export const isPathPrefix = (prefix: SpiffeId, id: SpiffeId): boolean =>
   id.startsWith(prefix) && (id.length === prefix.length || id.charCodeAt(prefix.length) === SLASH);
 
+/** Every prefix that covers `id`, longest first: the ID itself, then whole segments fewer, down to the trust domain's. */
+export function* prefixesOf(id: SpiffeId): Generator<SpiffeId> {
+  yield id;
+  const shortest = authorityEnd(id);
+  for (let end = id.length; end > shortest; ) {
+    end = id.lastIndexOf('/', end - 1);
+    yield id.slice(0, end) as SpiffeId;
+  }
+}
+
 const RESERVED_PATH = '/mayfly';
 
-/** That of the last trust domain: a process asks for the same one at every request. */
+/** The answer of the last call: a process asks for the same trust domain at every request. */
 let lastServer: { readonly trustDomain: TrustDomain; readonly id: SpiffeId } | undefined;
 
 /** The one ID under which agents and the command line accept a server (DEC-18). */

@@ -32,8 +32,8 @@ export interface GrantedTarget {
 
 /**
  * The one resource that a token is for, and the caller's grant at it (AT-04, RS-02, RS-04). `resource` values are
- * identifiers, `audience` values identifiers or logical names. None named: the caller's only grant. One code for unknown
- * and not granted.
+ * identifiers, `audience` values identifiers or logical names. With none named, it is that of the caller's only grant.
+ * Unknown and not granted get the same answer.
  */
 export const chooseTarget = (
   entry: Entry,
@@ -63,7 +63,10 @@ export const chooseTarget = (
  * The scopes that the token gets: exactly those asked for, or the grant's defaults when none were (DEC-55). Never
  * narrows in silence: scopes outside the grant are refused by name, unknown and not granted alike (CC-11, RS-03).
  */
-export const chooseScopes = ({ resource, grant }: GrantedTarget, asked: readonly string[] | undefined) => {
+export const chooseScopes = (
+  { resource, grant }: GrantedTarget,
+  asked: readonly string[] | undefined,
+): readonly string[] => {
   const scopes = asked ?? grant.defaultScopes;
   if (scopes === undefined || scopes.length === 0) {
     throw new Refusal('invalid_scope', 'name the scopes: the grant has no default');

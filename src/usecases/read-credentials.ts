@@ -1,11 +1,10 @@
-import { requireWithin, type Administrator } from '../domain/administrator.ts';
+import { requireWithin, visiblePrefix, type Administrator } from '../domain/administrator.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { CredentialFilter, CredentialRow, Page } from '../ports/views.ts';
 import { credentialStatus, type CredentialStatus } from './credential-status.ts';
 import type { Issuer } from './issuer.ts';
-import { visiblePrefix } from './read-entries.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower'>;
 

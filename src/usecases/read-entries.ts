@@ -1,22 +1,10 @@
-import { requireWithin, type Administrator } from '../domain/administrator.ts';
+import { requireWithin, visiblePrefix, type Administrator } from '../domain/administrator.ts';
 import type { Entry } from '../domain/entry.ts';
 import { Refusal } from '../domain/refusal.ts';
-import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
 import type { EntryFilter, Page } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 
 type Reader = Pick<Issuer, 'views'>;
-
-/**
- * The prefix to search below: that of the administrator's role and the one asked for, whichever is narrower. Refuses with
- * `forbidden` when they have nothing in common.
- */
-export const visiblePrefix = (admin: Administrator, asked: SpiffeId | undefined): SpiffeId | undefined => {
-  if (admin.prefix === undefined || asked === undefined) return asked ?? admin.prefix;
-  if (isPathPrefix(asked, admin.prefix)) return admin.prefix;
-  requireWithin(admin, asked);
-  return asked;
-};
 
 const visible = (admin: Administrator, filter: EntryFilter): EntryFilter => {
   const prefix = visiblePrefix(admin, filter.prefix);
