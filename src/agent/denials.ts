@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { RECORD_ID_ENTROPY, recordId, type RecordId } from '../domain/record-id.ts';
+import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import { MAX_SELECTORS } from '../domain/selector.ts';
 import type { SyncDenial, SyncDenials } from '../formats/sync-message.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -88,7 +88,7 @@ export class Denials {
     const key = hash('sha256', JSON.stringify([uid, operation, reason, selectors, spiffeId]), 'base64');
     const known = this.#remembered.get(key);
     if (known && known.until > clock.monotonic()) return known.id;
-    const id = recordId(clock.now(), entropy.bytes(RECORD_ID_ENTROPY));
+    const id = newRecordId(clock.now(), entropy);
     this.#remembered.set(key, uid, { id, until: clock.monotonic() + SAME_FOR_MS });
     const lost = this.#waiting.set(id, uid, { id, ...denial, selectors: telling(selectors) });
     if (lost !== undefined) this.#drop(lost);

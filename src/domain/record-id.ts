@@ -11,7 +11,7 @@ export type RecordId = string & { readonly __brand: 'RecordId' };
 /** How many random octets `recordId` takes. */
 export const RECORD_ID_ENTROPY = 10;
 
-/** The digits of the last moment: many ids are made in one millisecond. */
+/** The digits of the moment last asked for: many ids are made in one millisecond. */
 let last = { at: -1, digits: '' };
 
 const digitsOf = (at: Instant): string => {
@@ -19,12 +19,17 @@ const digitsOf = (at: Instant): string => {
   return last.digits;
 };
 
+/** The id of these random octets; `newRecordId` draws them. */
 export const recordId = (at: Instant, random: Uint8Array): RecordId => {
   if (random.length !== RECORD_ID_ENTROPY) throw new RangeError(`a record id takes ${RECORD_ID_ENTROPY} random octets`);
   if (at < 0 || at >= 2 ** 47) throw new RangeError('the time of a record id has 47 bits');
   const octets = Buffer.from(random.buffer, random.byteOffset, random.byteLength);
   return (digitsOf(at) + octets.toString('hex')) as RecordId;
 };
+
+/** A new id, from a source of random octets. */
+export const newRecordId = (at: Instant, entropy: { bytes(count: number): Uint8Array }): RecordId =>
+  recordId(at, entropy.bytes(RECORD_ID_ENTROPY));
 
 const FORM = /^[0-7][0-9a-f]{31}$/;
 

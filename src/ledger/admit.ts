@@ -1,5 +1,5 @@
 import type { Fact } from '../domain/fact.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import type { RefusalCode } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -74,7 +74,7 @@ export class Admission {
 /** The fact that stops renewals of an identity once a clone was seen, until an operator unlocks it (DEC-12). */
 const lock = (spiffeId: SpiffeId, { time }: Place, entropy: Entropy): Fact => ({
   kind: 'revoked',
-  id: recordId(time, entropy.bytes(RECORD_ID_ENTROPY)),
+  id: newRecordId(time, entropy),
   target: { kind: 'identity', value: spiffeId },
   predicates: ['lock'],
   reason: 'clone',

@@ -1,11 +1,9 @@
 import { hash } from 'node:crypto';
 import { type AttestedRole, evidenceRefused } from '../domain/attestation.ts';
 import type { Attested, Decided } from '../domain/fact.ts';
-import type { Instant } from '../domain/instant.ts';
-import { RECORD_ID_ENTROPY, type RecordId, recordId } from '../domain/record-id.ts';
+import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { type Decision, decideIdentity } from './decide-identity.ts';
-import type { Issuer } from './issuer.ts';
 import { type Attesting, type AttestRequest, prove, type Proven } from './prove-evidence.ts';
 import { type DenialSubject, denialOf, recordDenial } from './record-denial.ts';
 import { committedOr, type IssuedX509, placeOf, planX509, type X509Request } from './x509-issuance.ts';
@@ -20,12 +18,9 @@ export interface AttestedIdentity extends IssuedX509 {
 /** Something that the decision leaned on may change before it is recorded; after this many times the caller comes back. */
 const ATTEMPTS = 3;
 
-const newId = (issuer: Pick<Issuer, 'entropy'>, now: Instant): RecordId =>
-  recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY));
-
 const attestedFact = (attesting: Attesting, type: string, proven: Proven, decision: Decision): Attested => ({
   kind: 'attested',
-  id: newId(attesting, proven.now),
+  id: newRecordId(proven.now, attesting.entropy),
   attestor: type,
   role: proven.role,
   spiffeId: decision.spiffeId,
@@ -40,7 +35,7 @@ const attestedFact = (attesting: Attesting, type: string, proven: Proven, decisi
 
 const decidedFact = (attesting: Attesting, proven: Proven, decision: Decision, attested: Attested): Decided => ({
   kind: 'decided',
-  id: newId(attesting, proven.now),
+  id: newRecordId(proven.now, attesting.entropy),
   operation: 'attest',
   spiffeId: decision.spiffeId,
   attestation: attested.id,

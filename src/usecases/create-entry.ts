@@ -2,7 +2,7 @@ import { requireMayWriteEntry, type Administrator } from '../domain/administrato
 import { entryIdProblem, type EntryDraft } from '../domain/entry-rules.ts';
 import type { Entry } from '../domain/entry.ts';
 import type { EntryWritten } from '../domain/fact.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import {
   adminLeans,
@@ -17,7 +17,7 @@ import {
 
 /** A fresh id, or the one that the operator chose. Refuses one that any entry ever had (P3). */
 const entryId = (issuer: Registrar, chosen: string | undefined): string => {
-  if (chosen === undefined) return recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY));
+  if (chosen === undefined) return newRecordId(issuer.clock.now(), issuer.entropy);
   const problem = entryIdProblem(chosen);
   if (problem !== undefined) throw problemsRefusal('invalid_entry', [{ field: 'id', problem }]);
   if (issuer.views.entries.used(chosen)) throw new Refusal('conflict', 'an entry had this id before', { field: 'id' });

@@ -1,7 +1,7 @@
 import { JOIN_TOKEN } from '../domain/attestation.ts';
 import type { JoinTokenCreated } from '../domain/fact.ts';
 import { unixSeconds } from '../domain/instant.ts';
-import { RECORD_ID_ENTROPY, type RecordId, recordId } from '../domain/record-id.ts';
+import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { agentId, serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import { JOIN_TOKEN_ENTROPY, joinToken, joinTokenHash } from '../formats/join-token.ts';
@@ -57,7 +57,7 @@ const identityOf = (issuer: Slice, purpose: JoinTokenRequest['purpose'], id: Rec
  */
 export const createJoinToken = async (issuer: Slice, request: JoinTokenRequest): Promise<CreatedJoinToken> => {
   const now = issuer.clock.now();
-  const id = recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY));
+  const id = newRecordId(now, issuer.entropy);
   const expiresAt = unixSeconds(now) + checkedTtl(request.ttl ?? DEFAULT_TTL);
   const spiffeId = identityOf(issuer, request.purpose, id);
   const token = joinToken(issuer.entropy.bytes(JOIN_TOKEN_ENTROPY));

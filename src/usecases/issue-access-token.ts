@@ -1,7 +1,7 @@
 import { type Entry, isLiveEntry, revisionOf } from '../domain/entry.ts';
 import { planAccessToken } from '../domain/access-token.ts';
 import { POLICY_VERSION } from '../domain/fact.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { chooseBinding, chooseScopes, chooseTarget, parseScope, tokenTtl } from '../domain/token-request.ts';
 import type { OAuthClient } from './authenticate-client.ts';
@@ -52,7 +52,7 @@ const decide = async (issuer: Issuer, client: OAuthClient, request: ClientCreden
     audience: target.resource.identifier,
     scopes,
     extraClaims: target.resource.claims,
-    jti: recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+    jti: newRecordId(now, issuer.entropy),
     now,
     ttl: tokenTtl(target, scopes, issuer.policy.tokenTtl),
     callerNotAfter: client.notAfter,

@@ -1,7 +1,7 @@
 import { type Entry, revisionOf } from '../domain/entry.ts';
 import { POLICY_VERSION } from '../domain/fact.ts';
 import { planJwtSvid } from '../domain/jwt-profile.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Caller } from './authenticate-caller.ts';
 import { entryUnderAgent, groupLeans, ownEntry, type Parents, parentsOf } from './entitlement.ts';
@@ -78,7 +78,7 @@ export const issueJwtSvids = async (
     const claims = planJwtSvid({
       spiffeId: entry.spiffeId,
       audiences: item.audience,
-      jti: recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+      jti: newRecordId(now, issuer.entropy),
       now,
       ttl: entry.jwtTtl ?? issuer.policy.jwtTtl,
       keyNotAfter: key.authority.notAfter,

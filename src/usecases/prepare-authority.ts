@@ -1,7 +1,7 @@
 import type { Authority } from '../domain/authority.ts';
 import type { PrepareStep } from '../domain/authority-plan.ts';
 import type { AuthorityPrepared } from '../domain/fact.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { caSubject, createCaCertificate, readCaCertificate, type CaPlan } from '../formats/ca-certificate.ts';
 import type { MadeKey } from '../ports/keys.ts';
 import { issuingCaProblems, rootProblems, type CaExpectation } from '../verify/ca-certificate.ts';
@@ -17,7 +17,7 @@ interface CaParts {
 
 const caParts = (keeper: AuthorityKeeper, step: PrepareStep, spki: Uint8Array): CaParts => {
   const now = keeper.clock.now();
-  const serial = recordId(now, keeper.entropy.bytes(RECORD_ID_ENTROPY));
+  const serial = newRecordId(now, keeper.entropy);
   const { trustDomain } = keeper;
   const { notBefore, notAfter } = step;
   return { plan: { trustDomain, spki, serial, notBefore, notAfter }, expected: { trustDomain, now, minLife: 1 } };

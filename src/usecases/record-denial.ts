@@ -1,6 +1,6 @@
 import type { Denied, DenialsAggregated } from '../domain/fact.ts';
 import { type Instant, instant } from '../domain/instant.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { sourceKey } from '../formats/ip-address.ts';
 import type { Issuer } from './issuer.ts';
@@ -24,7 +24,7 @@ export const denialOf = (
 ): Denied => ({
   ...subject,
   kind: 'denied',
-  id: recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+  id: newRecordId(issuer.clock.now(), issuer.entropy),
   code: refusal.code,
   reason: refusal.reason ?? refusal.message,
 });

@@ -1,5 +1,5 @@
 import type { Administrator } from '../domain/administrator.ts';
-import { RECORD_ID_ENTROPY, recordId } from '../domain/record-id.ts';
+import { newRecordId } from '../domain/record-id.ts';
 import { reasonFor, type RevocationMode, type RevocationReason } from '../domain/revocation-reason.ts';
 import type { Predicate, Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { record } from './admin-write.ts';
@@ -67,7 +67,7 @@ export const revoke = async (issuer: Revoker, admin: Administrator, request: Rev
   const predicates = predicatesOf(request);
   const equal = findEqual(issuer, target, predicates, request.reason);
   if (equal) return { revocation: equal, recorded: false };
-  const id = recordId(issuer.clock.now(), issuer.entropy.bytes(RECORD_ID_ENTROPY));
+  const id = newRecordId(issuer.clock.now(), issuer.entropy);
   const { index, time } = await record(issuer, [{ kind: 'revoked', id, target, predicates, reason, by: admin.name }]);
   issuer.follower.refresh();
   return { revocation: { id, target, predicates, index, at: time, reason }, recorded: true };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { CredentialRole, Issued, Leans, Spend } from '../domain/fact.ts';
-import { RECORD_ID_ENTROPY, recordId, type RecordId } from '../domain/record-id.ts';
+import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { planX509Leaf, type X509LeafPlan } from '../domain/x509-profile.ts';
@@ -69,7 +69,7 @@ const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request:
   const now = issuer.clock.now();
   const plan = planX509Leaf({
     now,
-    serial: recordId(now, issuer.entropy.bytes(RECORD_ID_ENTROPY)),
+    serial: newRecordId(now, issuer.entropy),
     spiffeId: request.spiffeId,
     spki: request.csr.spki,
     keyType: request.csr.keyType,
