@@ -4,9 +4,10 @@ import type { Attested, Decided } from '../domain/fact.ts';
 import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { type Decision, decideIdentity } from './decide-identity.ts';
+import { committedOr, placeOf } from './planned.ts';
 import { type Attesting, type AttestRequest, prove, type Proven } from './prove-evidence.ts';
 import { type DenialSubject, denialOf, recordDenial } from './record-denial.ts';
-import { committedOr, type IssuedX509, placeOf, planX509, type X509Request } from './x509-issuance.ts';
+import { type IssuedX509, planX509, type X509Request } from './x509-issuance.ts';
 
 export interface AttestedIdentity extends IssuedX509 {
   readonly role: AttestedRole;

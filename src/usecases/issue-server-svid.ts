@@ -6,7 +6,8 @@ import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import { encodePem } from '../formats/pem.ts';
 import { publicKeyPem } from '../formats/public-key.ts';
 import type { Issuer } from './issuer.ts';
-import { committedOr, type IssuedX509, placeOf, planX509, type X509Request } from './x509-issuance.ts';
+import { committedOr, placeOf } from './planned.ts';
+import { type IssuedX509, planX509, type X509Request } from './x509-issuance.ts';
 
 /** The names under which the listeners are reached (DEC-33). */
 export interface ServerNames {

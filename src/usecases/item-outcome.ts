@@ -1,26 +1,20 @@
-import type { Issued } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Issuer } from './issuer.ts';
+import { type Planned, placeOf } from './planned.ts';
 import { type DenialSubject, recordDenial } from './record-denial.ts';
-import { type LedgerPlace, placeOf } from './x509-issuance.ts';
 
 /** What became of one item of a batch. */
 export type ItemOutcome<T> = { readonly value: T } | { readonly refusal: Refusal };
 
-/** An intent to issue, whatever kind of credential it is for. */
-export interface Planned<T> {
-  readonly issued: Issued;
-  finish(place: LedgerPlace): Promise<T>;
-}
-
-/** An entry that changes between decision and record is decided again this often; then the caller is asked to come back. */
+/** How often an item is decided whose entry keeps changing; then the caller is asked to come back. */
 const ATTEMPTS = 3;
 
 type Recorder = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'denials'>;
 
 /**
- * Decides one item, records the intent, signs and releases; or records the denial. `decide` runs again, and is told so, when
- * something that it leaned on has changed meanwhile; `subjectOf` only for a denial. Refusals come back as values; bugs and outages reject.
+ * Decides one item, records the intent, signs and releases; or records the denial, for which alone `subjectOf` is called.
+ * When something that the decision leaned on has changed before it was on record, `decide` runs again, with `again` set.
+ * A refusal comes back as a value; bugs and outages reject.
  */
 export const issueItem = async <T>(
   issuer: Recorder,
@@ -35,7 +29,7 @@ export const issueItem = async <T>(
       if (appended.status === 'committed') return { value: await planned.finish(placeOf(appended)) };
       if (appended.status === 'refused') {
         const refusal = new Refusal(appended.code, 'the request was refused', { reason: appended.reason });
-        // Only now, since nearly none is refused: a denial that goes with each intent would cost as much as the intent.
+        // Made only now: a denial handed over with each intent would cost as much as the intent, and nearly none is refused.
         return { refusal: await recordDenial(issuer, { ...subjectOf(), spiffeId: issued.spiffeId }, refusal) };
       }
     }

@@ -5,12 +5,12 @@ import type { JwtSvidClaims } from '../domain/jwt-profile.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { accessTokenHeader, assembleJws, jwsSigningInput, jwtSvidHeader } from '../formats/jwt.ts';
+import type { Cursor } from '../ports/ledger.ts';
 import { checkIssuedJws } from '../verify/issued-jws.ts';
 import type { Issuer } from './issuer.ts';
-import type { Planned } from './item-outcome.ts';
+import type { Planned } from './planned.ts';
 import { checkRelease } from './release.ts';
 import type { JwtKey } from './signing-keys.ts';
-import type { LedgerPlace } from './x509-issuance.ts';
 
 export interface IssuedJwt {
   readonly id: RecordId;
@@ -19,7 +19,8 @@ export interface IssuedJwt {
   /** Unix seconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  readonly ledger: LedgerPlace;
+  /** Where its intent is on record. */
+  readonly ledger: Cursor;
 }
 
 /** Who the token is for and what the decision leaned on; the rest of the fact follows from the claims. */
@@ -52,10 +53,7 @@ const intentOf = (
   leans: { ...intent.leans, authority: key.authority.id },
 });
 
-/**
- * Plans one signed token: writes the signing input and the fact that holds its digest. `finish` signs, compares with the
- * intent, reads back and releases (DEC-3).
- */
+/** Plans one signed token: writes the signing input and the fact that holds its digest. Signs nothing. */
 export const planJwt = (
   issuer: Pick<Issuer, 'follower'>,
   credential: keyof typeof KINDS,

@@ -1,18 +1,18 @@
 import { hash } from 'node:crypto';
 import type { CredentialRole, Issued, Leans, Spend } from '../domain/fact.ts';
 import { newRecordId, type RecordId } from '../domain/record-id.ts';
-import { Refusal } from '../domain/refusal.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { planX509Leaf, type X509LeafPlan } from '../domain/x509-profile.ts';
 import type { CertificationRequest } from '../formats/csr.ts';
 import { assembleCertificate, leafTbs, x509Signature } from '../formats/x509-leaf.ts';
-import type { Appended } from '../ports/ledger.ts';
+import type { Cursor } from '../ports/ledger.ts';
 import { checkX509Leaf } from '../verify/x509-leaf.ts';
 import type { Issuer } from './issuer.ts';
+import type { Planned } from './planned.ts';
 import { checkRelease } from './release.ts';
 import type { IssuingCa } from './signing-keys.ts';
 
-/** One X.509-SVID that somebody was found entitled to. */
+/** One X.509-SVID to which somebody was found entitled. */
 export interface X509Request {
   /** Only the key is taken from the CSR. */
   readonly csr: CertificationRequest;
@@ -20,7 +20,7 @@ export interface X509Request {
   readonly role: CredentialRole;
   /** Seconds. */
   readonly ttl: number;
-  /** Unix seconds: it ends here at the latest. */
+  /** Unix seconds: the SVID ends by then. */
   readonly notAfterLimit?: number;
   readonly commonName?: string;
   readonly dnsNames?: readonly string[];
@@ -33,41 +33,25 @@ export interface X509Request {
   readonly spends: readonly Spend[];
 }
 
-/** Where a credential is on record. */
-export interface LedgerPlace {
-  readonly epoch: number;
-  readonly index: number;
-}
-
 export interface IssuedX509 {
   readonly id: RecordId;
   readonly spiffeId: SpiffeId;
-  /** DER; the leaf, then what leads to a root. */
+  /** DER: the leaf, then the CAs that lead to a root. */
   readonly chain: readonly Uint8Array[];
   /** Unix seconds. */
   readonly notBefore: number;
   readonly notAfter: number;
-  readonly ledger: LedgerPlace;
+  /** Where its intent is on record. */
+  readonly ledger: Cursor;
 }
 
-/** An intent: the fact to record, and how to go on once it is durable (DEC-3). */
-export interface PlannedX509 {
-  readonly issued: Issued;
-  /** Sign, compare with the intent, read back, release. `index` is that of the `issued` fact. */
-  finish(place: LedgerPlace): Promise<IssuedX509>;
-}
-
-type Committed = Extract<Appended, { status: 'committed' }>;
-
-/** The place of the nth fact of a committed group. */
-export const placeOf = (appended: Committed, nth = 0): LedgerPlace => ({
-  epoch: appended.epoch,
-  index: appended.index + nth,
-});
-
-const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request: X509Request, ca: IssuingCa) => {
+const leafPlan = (
+  issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>,
+  request: X509Request,
+  ca: IssuingCa,
+): X509LeafPlan => {
   const now = issuer.clock.now();
-  const plan = planX509Leaf({
+  return planX509Leaf({
     now,
     serial: newRecordId(now, issuer.entropy),
     spiffeId: request.spiffeId,
@@ -87,7 +71,6 @@ const leafPlan = (issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy'>, request:
     ...(request.dnsNames && { dnsNames: request.dnsNames }),
     ...(request.ipAddresses && { ipAddresses: request.ipAddresses }),
   });
-  return plan;
 };
 
 const intent = (request: X509Request, ca: IssuingCa, plan: X509LeafPlan, digest: string): Issued => ({
@@ -117,7 +100,7 @@ const intent = (request: X509Request, ca: IssuingCa, plan: X509LeafPlan, digest:
 export const planX509 = async (
   issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'keys' | 'follower'>,
   request: X509Request,
-): Promise<PlannedX509> => {
+): Promise<Planned<IssuedX509>> => {
   const ca = await issuer.keys.issuing();
   const plan = leafPlan(issuer, request, ca);
   const tbs = leafTbs(plan);
@@ -138,11 +121,4 @@ export const planX509 = async (
       return { id, spiffeId, chain: [leaf, ...ca.chain], notBefore, notAfter, ledger };
     },
   };
-};
-
-/** Turns the sequencer's answer into the place of the facts, or into the refusal that it recorded. */
-export const committedOr = (appended: Appended, decisionId: string): Committed | 'changed' => {
-  if (appended.status === 'committed') return appended;
-  if (appended.status === 'changed') return 'changed';
-  throw new Refusal(appended.code, 'the request was refused', { reason: appended.reason, decisionId });
 };
