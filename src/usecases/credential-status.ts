@@ -5,19 +5,19 @@ import type { CredentialRow } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 import { revocationSubject } from './release.ts';
 
-/** `revoked` wins over `expired`: what was taken back is said even after it ended by itself. */
+/** `revoked` wins over `expired`: a revoked credential stays so after its end. */
 export type CredentialState = 'valid' | 'revoked' | 'expired' | 'superseded';
 
 export interface CredentialStatus {
   readonly state: CredentialState;
-  /** What killed it, when a revocation did. */
+  /** The revocation that ended it, if one did. */
   readonly revocation?: Revocation;
-  /** The authority that signed it was revoked, or the root above. */
+  /** The authority that signed it was revoked, or that authority's root. */
   readonly authorityRevoked?: true;
 }
 
-/** A CA falls with the root that signed it (DEC-23). */
-const isRevoked = ({ follower }: Pick<Issuer, 'follower'>, id: KeyId): boolean => {
+/** Whether an authority was revoked: itself, or the root that signed it (DEC-23). */
+export const isAuthorityRevoked = ({ follower }: Pick<Issuer, 'follower'>, id: KeyId): boolean => {
   const authority = follower.authority(id);
   if (authority?.issuer !== undefined && follower.authority(authority.issuer)?.state === 'revoked') return true;
   return authority?.state === 'revoked';
@@ -32,7 +32,7 @@ export const credentialStatus = (issuer: Pick<Issuer, 'clock' | 'follower'>, row
   issuer.follower.refresh();
   const revocation = issuer.follower.revocations.killing(revocationSubject(row), row.index);
   if (revocation) return { state: 'revoked', revocation };
-  if (isRevoked(issuer, row.authority)) return { state: 'revoked', authorityRevoked: true };
+  if (isAuthorityRevoked(issuer, row.authority)) return { state: 'revoked', authorityRevoked: true };
   if (hasEnded(row, unixSeconds(issuer.clock.now()))) return { state: 'expired' };
   return { state: row.superseded ? 'superseded' : 'valid' };
 };
