@@ -8,7 +8,7 @@ import type { KeyStore } from '../ports/keys.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Issuer } from '../usecases/issuer.ts';
 import { OpenSigningKeys } from '../usecases/open-signing-keys.ts';
-import { DenialLimit } from '../usecases/record-denial.ts';
+import { DenialLimit } from '../usecases/denial-limit.ts';
 import type { Config } from './config.ts';
 import { issuancePolicy, type PolicySurroundings } from './policy.ts';
 

@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Views } from '../ports/views.ts';
-import type { DenialLimit } from './record-denial.ts';
+import type { DenialLimit } from './denial-limit.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 /** The rules that issuance follows. Durations in seconds. */

@@ -18,7 +18,7 @@ import type { AuthorityManager } from '../../src/usecases/draft-authority-change
 import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import type { Attesting, AttestRequest } from '../../src/usecases/prove-evidence.ts';
-import { DenialLimit } from '../../src/usecases/record-denial.ts';
+import { DenialLimit } from '../../src/usecases/denial-limit.ts';
 import { bootstrapAuthorities, rotateAuthorities } from '../../src/usecases/rotate-authorities.ts';
 import type { IssuedX509 } from '../../src/usecases/x509-issuance.ts';
 import { openTestLedger, testClock, type TestLedger } from './ledger.ts';

@@ -1,4 +1,4 @@
-import { DenialLimit } from '../../src/usecases/record-denial.ts';
+import { DenialLimit } from '../../src/usecases/denial-limit.ts';
 import type { Issued } from '../../src/domain/fact.ts';
 import type { RecordId } from '../../src/domain/record-id.ts';
 import type { Predicate, RevocationTarget } from '../../src/domain/revocation.ts';

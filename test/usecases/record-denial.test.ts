@@ -2,7 +2,8 @@ import type { Denied, DenialsAggregated } from '../../src/domain/fact.ts';
 import type { Instant } from '../../src/domain/instant.ts';
 import { recordId } from '../../src/domain/record-id.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
-import { DenialLimit, flushDenials, recordDenial, withDecision } from '../../src/usecases/record-denial.ts';
+import { DenialLimit } from '../../src/usecases/denial-limit.ts';
+import { flushDenials, recordDenial, withDecision } from '../../src/usecases/record-denial.ts';
 import { openTestLedger, testEntropy, type TestLedger } from '../support/ledger.ts';
 
 const NOW = 1_795_000_000_000 as Instant;
