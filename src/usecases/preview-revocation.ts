@@ -1,12 +1,11 @@
 import type { Administrator } from '../domain/administrator.ts';
 import type { CredentialKind } from '../domain/fact.ts';
-import { unixSeconds } from '../domain/instant.ts';
-import { parseRecordId } from '../domain/record-id.ts';
 import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
-import type { CredentialFilter, CredentialRow, EntryFilter } from '../ports/views.ts';
+import type { EntryFilter } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
-import { requireTargetWithin, resolveTarget } from './revocation-target.ts';
+import { inForceFor, requireTargetWithin, resolveTarget } from './revocation-target.ts';
+import { liveCredentials } from './revoked-credentials.ts';
 import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'policy' | 'clock'>;
@@ -22,60 +21,17 @@ export interface RevocationPreview {
   readonly identities: { readonly count: number; readonly first: readonly SpiffeId[] };
   readonly entries: number;
   readonly agents: number;
-  /** The numbers stop here: there are at least so many. */
+  /** Counting stopped early: each number is a lower bound. */
   readonly truncated: boolean;
-  /** What is in force for the same target already. */
+  /** The revocations of the same target that are in force already. */
   readonly inForce: readonly Revocation[];
 }
 
-/** Agents looked at in one read. */
+/** How many agents one read brings. */
 const PAGE = 500;
-/** Credentials looked at; beyond it the answer says "at least". */
+/** How many credentials are looked at; beyond it the numbers are lower bounds. */
 const MAX_COUNTED = 20_000;
 const NAMED_IDENTITIES = 20;
-
-/** The searches that find what a target hits: an agent's own credentials, and those that came through it. */
-export const credentialFilters = (target: RevocationTarget): readonly CredentialFilter[] => {
-  const id = target.value as SpiffeId;
-  switch (target.kind) {
-    case 'identity':
-      return [{ spiffeId: id }];
-    case 'prefix':
-      return [{ prefix: id }];
-    case 'agent':
-      return [{ spiffeId: id }, { agent: id }];
-    case 'entry':
-      return [{ entry: target.value }];
-    default:
-      return [];
-  }
-};
-
-/**
- * Credentials that a target hits and that have not expired, `most` of them, in no order; some may come twice. Stands aside before
- * each page but the first.
- */
-export const liveCredentials = async function* (
-  issuer: Reader,
-  target: RevocationTarget,
-  most: number,
-  standAside: StandAside,
-): AsyncGenerator<readonly CredentialRow[]> {
-  const liveAt = unixSeconds(issuer.clock.now());
-  if (target.kind === 'credential') {
-    const row = issuer.views.credentials.get(parseRecordId(target.value));
-    if (row !== undefined && row.notAfter > liveAt) yield [row];
-  }
-  let left = most;
-  for (const filter of credentialFilters(target)) {
-    for (const rows of issuer.views.credentials.walk({ ...filter, liveAt })) {
-      yield rows.slice(0, left);
-      left -= rows.length;
-      if (left <= 0) return;
-      await standAside();
-    }
-  }
-};
 
 const entryFilter = (target: RevocationTarget): EntryFilter | undefined => {
   const id = target.value as SpiffeId;
@@ -119,12 +75,10 @@ const countAgents = async (
   return issuer.views.attestations.newest(value as SpiffeId)?.role === 'agent' ? 1 : 0;
 };
 
-export const inForceFor = (issuer: Pick<Issuer, 'views'>, target: RevocationTarget): readonly Revocation[] =>
-  issuer.views.revocations
-    .active()
-    .filter((held) => held.target.kind === target.kind && held.target.value === target.value);
-
-/** Says what a revocation would hit, and changes nothing. Refuses as `revoke` does. Others come in between. */
+/**
+ * Says what a revocation would hit, and changes nothing. Refuses as `revoke` does. Other requests run between its pages, so
+ * that it is no snapshot.
+ */
 export const previewRevocation = async (
   issuer: Reader,
   admin: Administrator,
@@ -134,7 +88,7 @@ export const previewRevocation = async (
   const target = resolveTarget(issuer, asked);
   requireTargetWithin(issuer, admin, target);
   const credentials: Record<CredentialKind, number> = { 'x509-svid': 0, 'jwt-svid': 0, 'access-token': 0 };
-  // What an agent holds itself may have come through it as well.
+  // An agent's own credential may be found again among those that were issued through it.
   const seen = new Set<string>();
   const holders = new Set<SpiffeId>();
   let counted = 0;

@@ -7,8 +7,8 @@ import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { CredentialRow } from '../ports/views.ts';
 import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
-import { liveCredentials } from './preview-revocation.ts';
 import { requireTargetWithin } from './revocation-target.ts';
+import { liveCredentials } from './revoked-credentials.ts';
 import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
@@ -19,30 +19,30 @@ export interface Unconfirmed {
   readonly connected: boolean;
   /** Unix milliseconds; absent when it was not seen since the server started. */
   readonly seen?: number;
-  /** Unix seconds at which the last of what it holds of the target expires by itself; absent when it holds none. */
+  /** Unix seconds at which the last credential of the target that it holds expires; absent when it holds none. */
   readonly until?: number;
 }
 
-/** Which agents act by a revocation (DEC-35). */
+/** Which agents have confirmed that they enforce a revocation (DEC-35). */
 export interface Confirmations {
   /** Whom it has to reach: agents that are connected, and those that hold what it ends. */
   readonly agents: number;
   readonly confirmed: number;
-  /** Those that the administrator may see, the worst first, and not more than a screen of them. */
+  /** Those that the administrator may see: first those that hold a credential of the target the longest; 100 at most. */
   readonly unconfirmed: readonly Unconfirmed[];
 }
 
-/** Credentials looked at. */
+/** How many credentials are looked at. */
 const MAX_CREDENTIALS = 20_000;
 const TOLD = 100;
-/** Revocations whose holders are remembered: whoever waits asks several times a second. */
+/** For how many revocations the holders are kept: whoever waits for confirmations asks several times a second. */
 const REMEMBERED = 16;
 
 /** The agent that holds a credential for its workload, or for itself. */
 const holderOf = ({ agent, role, spiffeId }: CredentialRow): SpiffeId | undefined =>
   agent ?? (role === 'agent' ? spiffeId : undefined);
 
-/** Says who has confirmed a revocation. */
+/** Answers which agents have confirmed a revocation. */
 export class RevocationConfirmations {
   readonly #issuer: Reader;
   readonly #presence: PresenceReader;
@@ -79,7 +79,7 @@ export class RevocationConfirmations {
     };
   }
 
-  /** Looked for once, also while others who ask at the same time wait for it. */
+  /** Looked up once for all who ask, also for those who ask meanwhile. */
   #holdersOf(revocation: Revocation): Promise<ReadonlyMap<SpiffeId, number>> {
     const known = this.#holders.get(revocation.id);
     if (known) return known;
@@ -93,7 +93,7 @@ export class RevocationConfirmations {
     return found;
   }
 
-  /** Who holds credentials that it ends, and until when. Nothing is added later: what is issued since is not ended by it. */
+  /** Who holds credentials that it ends, and until when. Good for ever: what is issued later is not ended by it. */
   async #findHolders({ target, index }: Revocation): Promise<ReadonlyMap<SpiffeId, number>> {
     const holders = new Map<SpiffeId, number>();
     for await (const rows of liveCredentials(this.#issuer, target, MAX_CREDENTIALS, this.#standAside)) {

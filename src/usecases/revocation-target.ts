@@ -10,7 +10,7 @@ type Reader = Pick<Issuer, 'views' | 'policy'>;
 
 const FIELD = 'target.value';
 
-/** Revoking the server's own identity would silence the only one who can tell; authorities have their own commands. */
+/** Revoking the server's own identity would silence the one that spreads revocations; authorities have commands of their own. */
 const checkServer = (issuer: Reader, { kind }: RevocationTarget, id: SpiffeId): void => {
   const server = serverId(issuer.policy.trustDomain);
   if (id === server || (kind === 'prefix' && isPathPrefix(id, server))) {
@@ -44,7 +44,7 @@ const credentialTarget = (issuer: Reader, target: RevocationTarget): RevocationT
 };
 
 /**
- * The target in its one form. Refuses with `invalid_request` what is not an ID of this trust domain and what would hit the
+ * The target in canonical form. Refuses with `invalid_request` what is not an ID of this trust domain and what would hit the
  * server itself; with `not_found` an agent, entry or credential that is not on record.
  */
 export const resolveTarget = (issuer: Reader, target: RevocationTarget): RevocationTarget => {
@@ -75,6 +75,12 @@ const spiffeIdOf = (issuer: Reader, target: RevocationTarget): SpiffeId | undefi
   }
 };
 
+/** The revocations of exactly this target that are in force. */
+export const inForceFor = (issuer: Pick<Issuer, 'views'>, target: RevocationTarget): readonly Revocation[] =>
+  issuer.views.revocations
+    .active()
+    .filter((held) => held.target.kind === target.kind && held.target.value === target.value);
+
 /** Revocations in force that the administrator may see. */
 export const visibleRevocations = (issuer: Reader, admin: Administrator): readonly Revocation[] =>
   issuer.views.revocations.active().filter(({ target }) => {
@@ -83,7 +89,7 @@ export const visibleRevocations = (issuer: Reader, admin: Administrator): readon
     return prefix === undefined || (id !== undefined && isPathPrefix(prefix, id));
   });
 
-/** Refuses with `forbidden` when the target is not known to lie within the administrator's prefix. */
+/** Refuses with `forbidden` unless the target is known to lie within the administrator's prefix. */
 export const requireTargetWithin = (issuer: Reader, admin: Administrator, target: RevocationTarget): void => {
   const id = spiffeIdOf(issuer, target);
   if (id === undefined) requireEverywhere(admin);

@@ -4,8 +4,8 @@ import { reasonFor, type RevocationMode, type RevocationReason } from '../domain
 import type { Predicate, Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { record } from './admin-write.ts';
 import type { Issuer } from './issuer.ts';
-import { credentialFilters, inForceFor } from './preview-revocation.ts';
-import { requireTargetWithin, resolveTarget } from './revocation-target.ts';
+import { inForceFor, requireTargetWithin, resolveTarget } from './revocation-target.ts';
+import { credentialFilters } from './revoked-credentials.ts';
 
 type Revoker = Pick<Issuer, 'clock' | 'entropy' | 'ledger' | 'views' | 'follower' | 'policy'>;
 
@@ -22,13 +22,13 @@ export interface RevokeOutcome {
   readonly recorded: boolean;
 }
 
-/** One credential has no successors of its own to stop: it is cut off or held. */
+/** A single credential is never issued again, so there is nothing to block: it is cut off or held. */
 const predicatesOf = ({ target, mode }: RevokeRequest): readonly Predicate[] => {
   if (mode === 'hold') return ['hold'];
   return mode === 'reissue' || target.kind === 'credential' ? ['cutoff'] : ['cutoff', 'block'];
 };
 
-/** How many of the newest credentials are asked for their place: ids are made just before they are recorded, out of order. */
+/** How many of the newest credentials are looked at: ids are drawn before their facts are recorded, so order is not exact. */
 const NEWEST = 256;
 
 const isIssuedSince = (issuer: Revoker, { target, index }: Revocation): boolean =>
@@ -36,13 +36,13 @@ const isIssuedSince = (issuer: Revoker, { target, index }: Revocation): boolean 
     issuer.views.credentials.list(filter, { limit: NEWEST }).some((row) => row.index > index),
   );
 
-/** Whoever names no reason adds nothing to the one on record. */
+/** Does a revocation in force say the same? Without a reason given, any reason is the same. */
 const isEqual = (held: Revocation, predicates: readonly Predicate[], reason: string | undefined): boolean =>
   (reason === undefined || held.reason === reason) &&
   held.predicates.length === predicates.length &&
   predicates.every((one) => held.predicates.includes(one));
 
-/** A block or a hold lets nothing be issued after it, so only a bare cutoff has to look. */
+/** Nothing is issued after a block or a hold, so only for a bare cutoff is it looked at what was issued since. */
 const findEqual = (
   issuer: Revoker,
   target: RevocationTarget,
