@@ -1,11 +1,11 @@
 import { Refusal } from '../domain/refusal.ts';
 import type { Administrator } from '../domain/administrator.ts';
 import type { Fact } from '../domain/fact.ts';
-import { adminLeans, fieldsOf, isSame, record, type Registrar } from './admin-write.ts';
+import { fieldsOf, isSame, record, type Registrar } from './admin-write.ts';
 import type { EntryStep, ResourceStep } from './apply-steps.ts';
 import { newEntry } from './create-entry.ts';
 import { entryDeletion } from './delete-entry.ts';
-import { resourceFieldsOf, resourceWrite } from './manage-resources.ts';
+import { resourceDeletion, resourceFieldsOf, resourceWrite } from './manage-resources.ts';
 import { isOutdated, planApply, type ApplyFile, type ApplyPlan } from './plan-apply.ts';
 import { mapInSlices, type StandAside } from './slices.ts';
 import { nextEntry } from './update-entry.ts';
@@ -24,10 +24,7 @@ const resourceFact = (issuer: Registrar, admin: Administrator, { before, after }
   if (after !== undefined) {
     return before && isSame(resourceFieldsOf(before), after) ? [] : [resourceWrite(issuer, admin, after, before)];
   }
-  if (before === undefined) return [];
-  const { identifier, revision } = before;
-  const leans = adminLeans(admin, { resource: { identifier, revision } });
-  return [{ kind: 'resource-deleted', identifier, by: admin.name, leans }];
+  return before ? [resourceDeletion(admin, before)] : [];
 };
 
 /** Resources come before the entries that grant them, and go after them. */

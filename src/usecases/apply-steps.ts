@@ -6,7 +6,7 @@ import { isSame } from './admin-write.ts';
 export interface EntryStep {
   readonly before: Entry | undefined;
   readonly after: EntryFields | undefined;
-  /** Of the entry on record, or chosen for the new one. */
+  /** The id of the entry on record, or the one that was chosen for the new one. */
   readonly id: string | undefined;
 }
 
@@ -16,6 +16,13 @@ export interface ResourceStep {
 }
 
 export type PlanAction = 'create' | 'update' | 'delete' | 'unchanged';
+
+/** What happens to a record whose fields become `after`. */
+export const planAction = (before: object | undefined, after: object | undefined): PlanAction => {
+  if (after === undefined) return 'delete';
+  if (before === undefined) return 'create';
+  return isSame(before, after) ? 'unchanged' : 'update';
+};
 
 /** One member that differs; a side that does not have it is absent. */
 export interface FieldChange {

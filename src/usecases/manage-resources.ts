@@ -1,25 +1,28 @@
 import { requireEverywhere, type Administrator } from '../domain/administrator.ts';
 import type { Entry } from '../domain/entry.ts';
-import type { ResourceWritten } from '../domain/fact.ts';
+import type { ResourceDeleted, ResourceWritten } from '../domain/fact.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
-import { checkResource, type ResourceDraft } from '../domain/resource-rules.ts';
+import { checkResource, type ResourceContext, type ResourceDraft } from '../domain/resource-rules.ts';
 import type { Resource, ResourceFields } from '../domain/resource.ts';
 import { adminLeans, isSame, record, requireRevision, type Registrar } from './admin-write.ts';
 import type { Issuer } from './issuer.ts';
+import { readAll } from './slices.ts';
+
+/** What the rules about resources need to know of this server. */
+export const resourceContext = ({ policy, views }: Pick<Issuer, 'policy' | 'views'>): ResourceContext => ({
+  trustDomain: policy.trustDomain,
+  named: (name) => views.resources.named(name),
+  rs256: policy.rs256 === true,
+});
 
 /** The resource as it will be recorded. Refuses with `invalid_resource` and all problems. */
 const requireResource = (issuer: Pick<Issuer, 'policy' | 'views'>, draft: ResourceDraft): ResourceFields => {
-  const { policy, views } = issuer;
-  const checked = checkResource(draft, {
-    trustDomain: policy.trustDomain,
-    named: (name) => views.resources.named(name),
-    rs256: policy.rs256 === true,
-  });
+  const checked = checkResource(draft, resourceContext(issuer));
   if (!checked.ok) throw problemsRefusal('invalid_resource', checked.problems);
   return checked.value;
 };
 
-/** The fact that writes a resource: the revision after `before`, or after all that others of its identifier ever had. */
+/** The fact that writes a resource: the revision after `before`'s, or after the last that was ever given to its identifier. */
 export const resourceWrite = (
   issuer: Pick<Issuer, 'views'>,
   admin: Administrator,
@@ -32,6 +35,15 @@ export const resourceWrite = (
   leans: adminLeans(admin, before && { resource: { identifier: before.identifier, revision: before.revision } }),
 });
 
+/** The fact that deletes a resource. */
+export const resourceDeletion = (admin: Administrator, { identifier, revision }: Resource): ResourceDeleted => ({
+  kind: 'resource-deleted',
+  identifier,
+  by: admin.name,
+  leans: adminLeans(admin, { resource: { identifier, revision } }),
+});
+
+/** What an operator wrote of a resource, without what the ledger added. */
 export const resourceFieldsOf = (resource: Resource): ResourceFields => {
   const { revision: _revision, ...fields } = resource;
   return fields;
@@ -81,16 +93,13 @@ export const updateResource = async (
 
 const PAGE = 500;
 
-/** Every entry that grants something at the resource, page by page: for the rare deletion, not for a request's path. */
-export const entriesGranting = function* (issuer: Pick<Issuer, 'views'>, identifier: string): Generator<Entry> {
-  let after: string | undefined;
-  for (;;) {
-    const page = issuer.views.entries.list({}, { limit: PAGE, ...(after !== undefined && { after }) });
-    yield* page.filter((entry) => entry.grants.some((grant) => grant.resource === identifier));
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.id;
-  }
-};
+/** Every entry that grants something at the resource. Reads all entries: for the rare deletion of a resource only. */
+export const entriesGranting = ({ views }: Pick<Issuer, 'views'>, identifier: string): IteratorObject<Entry> =>
+  readAll(
+    (page) => views.entries.list({}, page),
+    ({ id }) => id,
+    { limit: PAGE },
+  ).filter((entry) => entry.grants.some((grant) => grant.resource === identifier));
 
 const NAMED = 5;
 
@@ -109,8 +118,7 @@ export const deleteResource = async (
   requireRevision(resource, expected);
   const granting = [...entriesGranting(issuer, identifier).take(NAMED)].map(({ id }) => id);
   if (granting.length > 0) throw new Refusal('conflict', `entries still grant this resource: ${granting.join(', ')}`);
-  const leans = adminLeans(admin, { resource: { identifier, revision: resource.revision } });
-  await record(issuer, [{ kind: 'resource-deleted', identifier, by: admin.name, leans }]);
+  await record(issuer, [resourceDeletion(admin, resource)]);
 };
 
 /** By identifier or logical name. Refuses with `not_found`. */

@@ -2,24 +2,20 @@ import { checkEntry, entryIdProblem } from '../domain/entry-rules.ts';
 import type { Entry, EntryFields } from '../domain/entry.ts';
 import type { Problems } from '../domain/problems.ts';
 import { canonicalJson } from '../formats/canonical-json.ts';
-import { entryContext, fieldsOf, isSame, requireFreeCommonName, twinOf, type Registrar } from './admin-write.ts';
-import { fieldChanges, type EntryStep, type PlanItem } from './apply-steps.ts';
+import { entryContext, fieldsOf, requireFreeCommonName, twinOf, type Registrar } from './admin-write.ts';
+import { fieldChanges, planAction, type EntryStep, type PlanItem } from './apply-steps.ts';
 import type { ApplyFile } from './plan-apply.ts';
 import type { PlannedResources } from './plan-resources.ts';
-import { inSlices, type StandAside } from './slices.ts';
+import { inSlices, readAll, type StandAside } from './slices.ts';
 
 const PAGE = 500;
 
-/** Everything that one owner keeps, page by page. */
-const ownedEntries = function* (issuer: Registrar, owner: string): Generator<Entry> {
-  let after: string | undefined;
-  for (;;) {
-    const page = issuer.views.entries.list({ owner }, { limit: PAGE, ...(after !== undefined && { after }) });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.id;
-  }
-};
+const ownedEntries = ({ views }: Registrar, owner: string): Generator<Entry> =>
+  readAll(
+    (page) => views.entries.list({ owner }, page),
+    ({ id }) => id,
+    { limit: PAGE },
+  );
 
 const placeKey = ({ owner, spiffeId, parentId, selectors }: EntryFields): string =>
   canonicalJson({ owner: owner ?? null, spiffeId, parentId, selectors });
@@ -73,7 +69,7 @@ export const planEntries = async (
   return steps;
 };
 
-/** The deletions of what the file's owner keeps and the file does not name. */
+/** The deletions of the entries of the file's owner that the file does not name. */
 export const prunedEntries = async (
   issuer: Registrar,
   file: ApplyFile,
@@ -91,14 +87,7 @@ export const prunedEntries = async (
 
 export const entryItem = ({ before, after, id }: EntryStep): PlanItem => ({
   kind: 'entry',
-  action:
-    after === undefined
-      ? 'delete'
-      : before === undefined
-        ? 'create'
-        : isSame(fieldsOf(before), after)
-          ? 'unchanged'
-          : 'update',
+  action: planAction(before && fieldsOf(before), after),
   ...(id !== undefined && { id }),
   name: (after ?? before)?.spiffeId ?? '',
   ...(before && { revision: before.revision }),

@@ -2,28 +2,27 @@ import type { Entry } from '../domain/entry.ts';
 import type { Problems } from '../domain/problems.ts';
 import { checkResource } from '../domain/resource-rules.ts';
 import type { Resource } from '../domain/resource.ts';
-import { isSame, type Registrar } from './admin-write.ts';
-import { fieldChanges, type PlanItem, type ResourceStep } from './apply-steps.ts';
-import { entriesGranting, resourceFieldsOf } from './manage-resources.ts';
+import type { Registrar } from './admin-write.ts';
+import { fieldChanges, planAction, type PlanItem, type ResourceStep } from './apply-steps.ts';
+import { entriesGranting, resourceContext, resourceFieldsOf } from './manage-resources.ts';
 import type { ApplyFile } from './plan-apply.ts';
 import { inSlices, type StandAside } from './slices.ts';
 
 /** The resources as they would be once a file is applied. */
 export interface PlannedResources {
   readonly steps: readonly ResourceStep[];
-  /** By identifier, as it would be then. */
+  /** A resource by its identifier, as it would be then. */
   readonly find: (identifier: string) => Resource | undefined;
   readonly item: (step: ResourceStep) => PlanItem;
-  /** Entries that today grant a resource which would be deleted. */
+  /** The entries that now grant a resource which would be deleted. */
   readonly stillGranted: () => Iterable<{ readonly entry: Entry; readonly identifier: string }>;
 }
 
 const item = ({ before, after }: ResourceStep): PlanItem => {
   const identifier = (after ?? before)?.identifier ?? '';
-  const isEqual = before !== undefined && after !== undefined && isSame(resourceFieldsOf(before), after);
   return {
     kind: 'resource',
-    action: after === undefined ? 'delete' : before === undefined ? 'create' : isEqual ? 'unchanged' : 'update',
+    action: planAction(before && resourceFieldsOf(before), after),
     id: identifier,
     name: identifier,
     ...(before && { revision: before.revision }),
@@ -37,18 +36,12 @@ const writtenResources = async (
   problems: Problems,
   standAside: StandAside,
 ): Promise<ResourceStep[]> => {
-  const { views, policy } = issuer;
   const names = new Map<string, string>();
   const steps: ResourceStep[] = [];
   await inSlices(file.resources ?? [], standAside, (written, at) => {
     const field = `resources[${at}]`;
     const draft = { ...written, owner: written.owner ?? file.owner };
-    const context = {
-      trustDomain: policy.trustDomain,
-      named: (name: string) => views.resources.named(name),
-      rs256: policy.rs256 === true,
-    };
-    const checked = checkResource(draft, context);
+    const checked = checkResource(draft, resourceContext(issuer));
     if (!checked.ok) {
       for (const { field: member, problem } of checked.problems) problems.add(`${field}.${member}`, problem);
       return;
@@ -57,7 +50,7 @@ const writtenResources = async (
       if (names.has(name)) problems.add(field, `names ${name}, as ${names.get(name)} does`);
       names.set(name, field);
     }
-    steps.push({ before: views.resources.get(written.identifier), after: checked.value });
+    steps.push({ before: issuer.views.resources.get(written.identifier), after: checked.value });
   });
   return steps;
 };

@@ -6,7 +6,7 @@ import type { EntryFilter } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 import { inForceFor, requireTargetWithin, resolveTarget } from './revocation-target.ts';
 import { liveCredentials } from './revoked-credentials.ts';
-import type { StandAside } from './slices.ts';
+import { readPages, type StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'policy' | 'clock'>;
 
@@ -53,16 +53,19 @@ const countEntries = (issuer: Reader, target: RevocationTarget): number => {
   return target.kind === 'entry' && issuer.views.entries.get(target.value) ? 1 : 0;
 };
 
-const countAgentsUnder = async (issuer: Reader, prefix: SpiffeId, standAside: StandAside): Promise<number> => {
+const countAgentsUnder = async ({ views }: Reader, prefix: SpiffeId, standAside: StandAside): Promise<number> => {
   let count = 0;
-  let after: string | undefined;
-  for (;;) {
-    const rows = issuer.views.attestations.agents({ limit: PAGE, ...(after !== undefined && { after }) });
+  const pages = readPages(
+    (page) => views.attestations.agents(page),
+    ({ spiffeId }) => spiffeId,
+    { limit: PAGE },
+  );
+  for (const rows of pages) {
     count += rows.filter((row) => isPathPrefix(prefix, row.spiffeId)).length;
-    if (rows.length < PAGE || count >= MAX_COUNTED) return Math.min(count, MAX_COUNTED);
-    after = rows.at(-1)?.spiffeId;
-    await standAside();
+    if (count >= MAX_COUNTED) return MAX_COUNTED;
+    if (rows.length === PAGE) await standAside();
   }
+  return count;
 };
 
 const countAgents = async (

@@ -6,7 +6,7 @@ import { record } from './admin-write.ts';
 import { agentLife } from './agent-life.ts';
 import type { PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
-import { inSlices, type StandAside } from './slices.ts';
+import { inSlices, readAll, type StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy'>;
 
@@ -14,15 +14,12 @@ const PAGE = 500;
 /** Facts in one group. */
 const GROUP = 100;
 
-const allAgents = function* ({ views }: Reader): Generator<AttestationRow> {
-  let after: string | undefined;
-  for (;;) {
-    const rows = views.attestations.agents({ limit: PAGE, ...(after !== undefined && { after }) });
-    yield* rows;
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)?.spiffeId;
-  }
-};
+const allAgents = ({ views }: Reader): Generator<AttestationRow> =>
+  readAll(
+    (page) => views.attestations.agents(page),
+    ({ spiffeId }) => spiffeId,
+    { limit: PAGE },
+  );
 
 const deadRows = async (
   issuer: Reader,

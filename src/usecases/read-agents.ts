@@ -1,13 +1,14 @@
-import { requireWithin, type Administrator } from '../domain/administrator.ts';
+import { isWithin, requireWithin, type Administrator } from '../domain/administrator.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Revocation } from '../domain/revocation.ts';
-import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
+import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationRow, Page } from '../ports/views.ts';
 import { agentLife } from './agent-life.ts';
 import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
 import { revocationSubject } from './release.ts';
+import { readAll } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
@@ -71,16 +72,13 @@ const viewOf = (issuer: Reader, row: AttestationRow): AgentView => {
   };
 };
 
-/** Those that the administrator may see, from `after` on; what lies between them is passed over. */
-const visibleAgents = function* (issuer: Reader, { prefix }: Administrator, page: Page): Generator<AttestationRow> {
-  let { after } = page;
-  for (;;) {
-    const rows = issuer.views.attestations.agents({ limit: page.limit, ...(after !== undefined && { after }) });
-    yield* rows.filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId));
-    if (rows.length < page.limit) return;
-    after = rows.at(-1)?.spiffeId;
-  }
-};
+/** The agents that the administrator may see, from `after` on. */
+const visibleAgents = ({ views }: Reader, admin: Administrator, page: Page): IteratorObject<AttestationRow> =>
+  readAll(
+    (each) => views.attestations.agents(each),
+    ({ spiffeId }) => spiffeId,
+    page,
+  ).filter(({ spiffeId }) => isWithin(admin, spiffeId));
 
 /** In order of SPIFFE ID; `next` is where the following page starts, absent at the end. Names no agent beyond the prefix. */
 export const listAgents = (
