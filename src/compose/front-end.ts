@@ -10,7 +10,7 @@ import type { Route } from '../adapters/http/route.ts';
 import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
-import { AgentNews } from '../adapters/http/sync/agent-news.ts';
+import { AgentReports } from '../adapters/http/sync/agent-reports.ts';
 import { turn } from '../adapters/http/sync/turn.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
@@ -148,7 +148,7 @@ export class FrontEnd {
       delays: parts.delays,
       logger,
       onChanges: (listener) => parts.opened.onChanges(listener),
-      listener: new AgentNews({
+      listener: new AgentReports({
         issuer: this.built.issuer,
         logger,
         metrics: this.metrics,

@@ -8,20 +8,20 @@ import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'follower'>;
 
-/** The agent that a credential came through, or whose own it is. */
+/** The agent through which a credential was issued, or whose own it is. */
 const agentBehind = ({ views }: Pick<Issuer, 'views'>, credential: string): SpiffeId | undefined => {
   const row = views.credentials.get(credential as RecordId);
   return row?.agent ?? (row?.role === 'agent' ? row.spiffeId : undefined);
 };
 
 /**
- * The revocations of single credentials by the agent that they concern: each credential is looked up once, when they are next
- * asked for. A look-up that fails is made again then, so that none is missed.
+ * The revocations of single credentials, by agent. The credential of each new one is looked up once, when `of` is next called;
+ * a look-up that fails is made again at the call after, so that none is missed.
  */
 class CredentialRevocations {
   readonly #issuer: Reader;
   readonly #byAgent = new Map<SpiffeId, Set<RecordId>>();
-  /** Of these it is not known yet whom they concern. */
+  /** The revocations whose agent was not looked up yet. */
   readonly #fresh: Set<RecordId>;
 
   constructor(issuer: Reader) {
@@ -51,7 +51,7 @@ class CredentialRevocations {
     this.#byAgent.set(agent, held.add(id));
   }
 
-  /** Drops what is not known any more: purged, or released. */
+  /** Drops revocations that were purged or released. */
   #sweep(): void {
     const { revocations } = this.#issuer.follower;
     const drop = (ids: Set<RecordId>): void => {
@@ -65,22 +65,24 @@ class CredentialRevocations {
   }
 }
 
-/** Who is told of a revocation: these agents, and all that are told of entries under these parents; or simply all. */
-export type Audience = 'everyone' | { readonly agents: ReadonlySet<SpiffeId>; readonly parents: ReadonlySet<SpiffeId> };
+/** The agents that get a revocation: those named, and those with entries under these parents; or all. */
+export type Recipients =
+  | 'everyone'
+  | { readonly agents: ReadonlySet<SpiffeId>; readonly parents: ReadonlySet<SpiffeId> };
 
 const NOBODY: ReadonlySet<SpiffeId> = new Set();
 
 type AsItStands = Pick<Revocation, 'target' | 'predicates'>;
 
 /**
- * Whether it is over, and some may have heard of it whom it does not concern any more: their entry has gone, moved, or got another
- * SPIFFE ID since. It would stand against that entry when it comes back, for nothing says then what is over. What is left of one
- * that was released in part, its cutoff, is told again with such an entry, and takes the place of the whole.
+ * Whether a revocation is over, and agents that it does not concern any more may hold it: their entry was deleted, moved, or given
+ * another SPIFFE ID meanwhile. It would hit that entry if it came back, for nothing is sent then about what is over. A release
+ * that leaves a cutoff needs no such care: the cutoff is sent again with the entry, in place of the whole.
  */
 const mayHaveLeftBehind = ({ target: { kind }, predicates }: AsItStands): boolean =>
   predicates.length === 0 && (kind === 'identity' || kind === 'entry');
 
-/** Which revocations an agent has to know of: those that touch itself, its entries, or what came through it. */
+/** Which revocations an agent has to know: those that hit it, its entries, or what was issued through it. */
 export class AgentRevocations {
   readonly #issuer: Reader;
   #credentials: CredentialRevocations | undefined;
@@ -89,7 +91,7 @@ export class AgentRevocations {
     this.#issuer = issuer;
   }
 
-  /** All in force for an agent and its entries. */
+  /** All in force that hit an agent or one of these entries. */
   of(agent: SpiffeId, entries: Iterable<Pick<Entry, 'id' | 'spiffeId'>>): readonly Revocation[] {
     const { revocations } = this.#issuer.follower;
     if (revocations.size === 0) return [];
@@ -109,9 +111,9 @@ export class AgentRevocations {
   }
 
   /**
-   * Whether an agent is told of a revocation, or of its release: one of itself, of an entry under it or its groups, of what came
-   * through it, or of any prefix: one that heard of the one has to hear of the other. Looks up what the revocation names, and
-   * reads no entries to find out.
+   * Whether an agent gets a revocation, or its release: one of itself, of an identity or an entry under it or its groups, of a
+   * credential that was issued through it, or of any prefix; and the end of one that it may still hold. Looks up what the target
+   * names, and searches no entries.
    */
   concerns(revocation: AsItStands, scope: Pick<AgentScope, 'agent' | 'groups'>): boolean {
     if (mayHaveLeftBehind(revocation)) return true;
@@ -137,11 +139,10 @@ export class AgentRevocations {
   }
 
   /**
-   * Who is told of a revocation, or of its release. Of a prefix everyone is: a line of a few hundred octets costs less than to look
-   * through all that lies below, which may be every entry, while the news of other revocations waits. Stands aside between pages
-   * of entries.
+   * The agents that get a revocation, or its release. That of a prefix goes to all: a line of a few hundred octets costs less than a
+   * search through everything below the prefix, for which other revocations would have to wait. Stands aside between pages.
    */
-  async audience(revocation: AsItStands, standAside: StandAside): Promise<Audience> {
+  async recipients(revocation: AsItStands, standAside: StandAside): Promise<Recipients> {
     if (mayHaveLeftBehind(revocation)) return 'everyone';
     const { entries } = this.#issuer.views;
     const { kind, value } = revocation.target;

@@ -4,7 +4,7 @@ import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { ExpiringEntries } from './expiring-entries.ts';
 import type { Issuer } from './issuer.ts';
 import { pagesOf } from './slices.ts';
-import { entryLines } from './told-lines.ts';
+import { entryLines } from './feed-lines.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower'>;
 

@@ -9,26 +9,26 @@ import type { Delays } from '../../../ports/timers.ts';
 import type { Change } from '../../../ports/views.ts';
 import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { AgentTales, SYNC_HEARTBEAT } from '../../../usecases/tell-agent.ts';
+import { FeedWriter, SYNC_HEARTBEAT } from '../../../usecases/feed-writer.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
 import type { FeedListener } from './feed-listener.ts';
 import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
-import { tellWhole } from './tell-whole.ts';
+import { sendUpdate } from './send-update.ts';
 import { turn } from './turn.ts';
-import { Teller, type TellerParts } from './teller.ts';
+import { ChangeBroadcaster, type BroadcasterParts } from './change-broadcaster.ts';
 import { voidReason } from './void-identity.ts';
 
 const TICK_MS = 100;
 const SLOTS = (SYNC_HEARTBEAT * 1000) / TICK_MS;
-/** In every so many visits a place is told before the time: the agent acknowledges it, and so shows that it is there. */
+/** At every so many visits a cursor is sent although nothing changed: by acknowledging it the agent shows that it lives. */
 const VISITS_PER_CURSOR = 12;
-/** Visits without a word, or without one octet taken: the agent is gone. */
+/** After so many visits without a line from the agent, or without an octet taken by it, the agent is gone. */
 const SILENT_VISITS = 2 * VISITS_PER_CURSOR + 6;
 const STALLED_VISITS = 6;
-/** A new connection of an agent is welcome while old ones may be dead without our knowing. */
+/** More than one: old connections of an agent may be dead without our knowing. */
 const STREAMS_PER_AGENT = 4;
-/** How long those who were told that it is over may take to go. */
+/** How long agents may take to close after the last line. */
 const LEAVE_MS = 1000;
 
 const problemOf = (error: unknown): string => (Error.isError(error) ? error.message : 'unknown');
@@ -40,16 +40,16 @@ export interface FeedParts {
   /** Calls back soon after the ledger's change feed has grown; returns how to stop. */
   readonly onChanges: (listener: () => void) => () => void;
   readonly listener: FeedListener;
-  readonly moved?: TellerParts['moved'];
-  /** Streams open at once. */
+  readonly moved?: BroadcasterParts['moved'];
+  /** How many streams may be open at once. */
   readonly most: number;
 }
 
-/** The feed of a front end's agents (DEC-35): tells each what concerns it, as soon as it is on record. */
+/** The sync feed of one front end (DEC-35): sends each of its agents what concerns it, as soon as that is on record. */
 export class AgentFeed implements StreamOwner {
   readonly #parts: FeedParts;
-  readonly #tales: AgentTales;
-  readonly #teller: Teller;
+  readonly #writer: FeedWriter;
+  readonly #broadcaster: ChangeBroadcaster;
   readonly #table = new StreamTable(SLOTS);
   readonly #stops: (() => void)[] = [];
   #touched = new Set<AgentStream>();
@@ -63,17 +63,17 @@ export class AgentFeed implements StreamOwner {
   constructor(parts: FeedParts) {
     const { issuer, onChanges } = parts;
     this.#parts = parts;
-    this.#tales = new AgentTales(issuer);
-    this.#teller = new Teller({
+    this.#writer = new FeedWriter(issuer);
+    this.#broadcaster = new ChangeBroadcaster({
       issuer,
-      tales: this.#tales,
+      writer: this.#writer,
       table: this.#table,
       moved: parts.moved ?? (() => Promise.resolve()),
       end: (stream, reason) => this.#end(stream, reason),
       failed: (error) => this.#failed(error),
     });
     for (const topic of ['entries', 'revocations', 'authorities'] as const) {
-      this.#stops.push(issuer.follower.on(topic, (changes) => this.#tell(changes)));
+      this.#stops.push(issuer.follower.on(topic, (changes) => this.#broadcast(changes)));
     }
     this.#stops.push(onChanges(() => this.#refresh()));
   }
@@ -85,33 +85,33 @@ export class AgentFeed implements StreamOwner {
     }
   }
 
-  /** Takes a connection over for an agent that was checked; tells what it misses since `after`, or everything. */
+  /** Takes over the connection of an agent that was authenticated; sends the changes since `after`, or a snapshot. */
   open(socket: Socket, first: Buffer, { row, spiffeId }: Caller, source: string, after: SyncPlace | undefined): void {
     const { issuer, listener } = this.#parts;
-    const groups = this.#tales.groups(row);
+    const groups = this.#writer.groups(row);
     const now = issuer.clock.now();
     const stream = new AgentStream(this, socket, { agent: spiffeId, row, groups, source, id: this.#opened, now });
     this.#opened += 1;
     this.#makeRoomFor(stream);
     this.#table.add(stream);
     this.#firstExpiry = Math.min(this.#firstExpiry, row.notAfter);
-    stream.say([this.#tales.welcome()]);
-    this.#tellState(stream, after);
+    stream.send([this.#writer.welcome()]);
+    this.#sendState(stream, after);
     this.#touched.add(stream);
     listener.open(this.#table.size);
     this.#tickSoon();
-    // A ban that was told between the check of the caller and this place was told to others only.
+    // A ban between the authentication of the caller and here was not sent to this stream.
     const reason = this.#closing ? 'shutdown' : voidReason(issuer, stream);
     if (reason !== undefined) this.#end(stream, reason);
     if (first.length > 0) stream.read(first);
   }
 
-  /** The successor of this credential was presented: its streams go on with the new one (DEC-12). */
+  /** The credential's successor was presented (DEC-12): ends its streams, so that the agent comes back with the new one. */
   superseded(serial: RecordId): void {
     for (const stream of this.#table.all()) if (stream.serial === serial) this.#end(stream, 'expired');
   }
 
-  /** Says goodbye to everyone; resolves when all are gone. */
+  /** Ends all streams; resolves when they are closed. */
   async close(): Promise<void> {
     this.#closing = true;
     for (const stop of this.#stops) stop();
@@ -128,7 +128,7 @@ export class AgentFeed implements StreamOwner {
     this.#report();
   }
 
-  heard(stream: AgentStream, line: Buffer): void {
+  received(stream: AgentStream, line: Buffer): void {
     stream.seen = this.#parts.issuer.clock.now();
     const message = readAgentMessage(line);
     switch (message?.type) {
@@ -149,7 +149,7 @@ export class AgentFeed implements StreamOwner {
   }
 
   closed(stream: AgentStream): void {
-    this.#teller.forget(stream);
+    this.#broadcaster.forget(stream);
     this.#table.remove(stream);
     this.#touched.add(stream);
     this.#parts.listener.open(this.#table.size);
@@ -162,26 +162,26 @@ export class AgentFeed implements StreamOwner {
   }
 
   #acknowledge(stream: AgentStream, { epoch, index }: SyncPlace): void {
-    if (epoch !== this.#tales.epoch || index > stream.told) {
+    if (epoch !== this.#writer.epoch || index > stream.sent) {
       throw new Refusal('invalid_request', 'it acknowledges what it was not told');
     }
     stream.acknowledged = Math.max(stream.acknowledged, index);
-    if (stream.acknowledged === stream.told) stream.behindSince = undefined;
+    if (stream.acknowledged === stream.sent) stream.behindSince = undefined;
     this.#touched.add(stream);
-    if (stream.bye === 'revoked' && stream.acknowledged === stream.told) stream.socket.end();
+    if (stream.bye === 'revoked' && stream.acknowledged === stream.sent) stream.socket.end();
   }
 
   #resync(stream: AgentStream): void {
     if (!stream.isFlowing || !stream.isOpen) return;
     if (!stream.mayResync()) throw new Refusal('rate_limited', 'it asks for everything too often');
-    this.#teller.forget(stream);
-    this.#tellState(stream, undefined);
+    this.#broadcaster.forget(stream);
+    this.#sendState(stream, undefined);
   }
 
-  #tellState(stream: AgentStream, after: SyncPlace | undefined): void {
-    const { index, parts } = (after && this.#tales.since(stream, after)) ?? this.#tales.whole(stream);
-    stream.told = index;
-    tellWhole(stream, parts, turn).catch((error: unknown) => stream.drop(`it cannot be told: ${problemOf(error)}`));
+  #sendState(stream: AgentStream, after: SyncPlace | undefined): void {
+    const { index, parts } = (after && this.#writer.delta(stream, after)) ?? this.#writer.snapshot(stream);
+    stream.sent = index;
+    sendUpdate(stream, parts, turn).catch((error: unknown) => stream.drop(`it cannot be told: ${problemOf(error)}`));
   }
 
   #makeRoomFor({ agent }: AgentStream): void {
@@ -192,9 +192,9 @@ export class AgentFeed implements StreamOwner {
   #end(stream: AgentStream, reason: SyncBye['reason'], line?: Buffer): void {
     this.#touched.add(stream);
     if (reason !== 'revoked') return stream.end(reason, line ?? goodbye(reason));
-    // Who confirms that all is void does so for all that is known here.
-    const cursor = this.#tales.place();
-    stream.told = Math.max(stream.told, cursor.index);
+    // By this last acknowledgement the agent confirms everything that is known here.
+    const cursor = this.#writer.place();
+    stream.sent = Math.max(stream.sent, cursor.index);
     stream.end(reason, voidGoodbye(cursor));
   }
 
@@ -203,17 +203,17 @@ export class AgentFeed implements StreamOwner {
     for (const stream of this.#table.all()) this.#end(stream, reason, line);
   }
 
-  /** Whoever followed may have missed something: all come anew, and are told everything. */
+  /** Some agents may have missed a change: all have to come back and start from a snapshot. */
   #failed(error: unknown): void {
     this.#parts.logger.error('the feed of agents failed', { error: problemOf(error) });
     this.#endAll('overload');
   }
 
-  #tell(changes: readonly Change[]): void {
-    if (this.#table.size > 0) this.#teller.tell(changes);
+  #broadcast(changes: readonly Change[]): void {
+    if (this.#table.size > 0) this.#broadcaster.broadcast(changes);
   }
 
-  /** Nobody waits for this one, and what it does not do the next tick does. */
+  /** Only brings changes sooner: when it fails, the next tick brings them. */
   #refresh(): void {
     try {
       if (this.#table.size > 0) this.#parts.issuer.follower.refresh();
@@ -236,21 +236,21 @@ export class AgentFeed implements StreamOwner {
 
   #tick(): void {
     this.#ticks += 1;
-    this.#tales.advance();
+    this.#writer.advance();
     const now = this.#parts.issuer.clock.now();
     this.#endExpired(unixSeconds(now));
-    this.#tell(this.#expired(unixSeconds(now)));
-    this.#teller.tick();
-    const heartbeat = this.#tales.heartbeat();
+    this.#broadcast(this.#expired(unixSeconds(now)));
+    this.#broadcaster.tick();
+    const heartbeat = this.#writer.heartbeat();
     for (const stream of this.#table.inSlot(this.#ticks)) this.#visit(stream, heartbeat);
     this.#report();
   }
 
-  /** No fact says that an entry expires, so that it is told here. */
+  /** No fact is recorded when an entry expires: it is announced from here. */
   #expired(now: number): readonly Change[] {
-    return this.#tales.expiring
+    return this.#writer.expiring
       .due(now)
-      .map(({ id, parentId }) => ({ cursor: this.#tales.place(), kind: 'entry-updated', subject: id, was: parentId }));
+      .map(({ id, parentId }) => ({ cursor: this.#writer.place(), kind: 'entry-updated', subject: id, was: parentId }));
   }
 
   #endExpired(now: number): void {
@@ -271,7 +271,7 @@ export class AgentFeed implements StreamOwner {
 
   #visit(stream: AgentStream, heartbeat: Buffer): void {
     stream.visit();
-    if (stream.told > stream.acknowledged) {
+    if (stream.sent > stream.acknowledged) {
       stream.behindSince ??= this.#parts.issuer.clock.now();
       this.#touched.add(stream);
     }
@@ -279,18 +279,18 @@ export class AgentFeed implements StreamOwner {
     else if (stream.silent > SILENT_VISITS) stream.drop('it has been silent for too long');
     else if (stream.stalled > STALLED_VISITS) stream.drop('it does not read what it is told');
     else if (!stream.isFlowing) return;
-    else if (stream.visits % VISITS_PER_CURSOR > 0) stream.say([heartbeat]);
+    else if (stream.visits % VISITS_PER_CURSOR > 0) stream.send([heartbeat]);
     else this.#lookAfter(stream, heartbeat);
   }
 
-  /** Once a minute: the place, which the agent acknowledges; and whether its SVID is still the one to use. */
+  /** Once a minute: sends a cursor to acknowledge, and looks whether the SVID of the stream was superseded. */
   #lookAfter(stream: AgentStream, heartbeat: Buffer): void {
     if (this.#parts.issuer.views.credentials.get(stream.serial)?.superseded === true) {
       this.#end(stream, 'expired');
-    } else if (!this.#teller.isTelling) {
-      const { index, line } = this.#tales.cursor();
-      stream.told = index;
-      stream.say([line, heartbeat]);
+    } else if (!this.#broadcaster.isSending) {
+      const { index, line } = this.#writer.cursor();
+      stream.sent = index;
+      stream.send([line, heartbeat]);
     }
   }
 }

@@ -6,10 +6,10 @@ import type { SyncBye } from '../../../formats/sync-message.ts';
 import type { CredentialRow } from '../../../ports/views.ts';
 import type { AgentScope } from '../../../usecases/agent-scope.ts';
 
-/** Octets that may wait for a reader, beside the state that it was told whole. */
+/** How many octets may wait for a slow reader, beside those of an update in parts. */
 export const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** What one agent may say between two visits. */
+/** How much one agent may send between two visits of the timer. */
 const LINES_PER_VISIT = 1000;
 const BYTES_PER_VISIT = 1024 * 1024;
 
@@ -18,18 +18,18 @@ const NOTHING = Buffer.alloc(0);
 
 const bytesIn = (lines: readonly Buffer[]): number => lines.reduce((sum, { length }) => sum + length, 0);
 
-/** Who looks after the streams. */
+/** Whoever is responsible for a stream. */
 export interface StreamOwner {
-  /** A whole line, without its end. Throws when it is no good. */
-  heard(stream: AgentStream, line: Buffer): void;
-  /** The peer has ended its side. */
+  /** A complete line came, here without its end. Throws when the line is not acceptable: then the stream is dropped. */
+  received(stream: AgentStream, line: Buffer): void;
+  /** The peer has closed its side of the connection. */
   ended(stream: AgentStream): void;
   closed(stream: AgentStream): void;
-  /** It was dropped, for this reason. */
+  /** The stream was dropped for `reason`. */
   dropped(stream: AgentStream, reason: string): void;
 }
 
-/** Node's sockets hold their stream under this name, so that all share the functions that listen. */
+/** Where a socket holds its stream, so that all sockets can share the same listeners. */
 const STREAM = Symbol('agent stream');
 
 interface StreamSocket extends Socket {
@@ -55,8 +55,8 @@ function onClose(this: Socket): void {
 }
 
 /**
- * One open connection of an agent; an error on it is followed by `close`, which says all that matters. There are thousands, so
- * that each holds little and makes no function of its own.
+ * One open connection of an agent. There are thousands, so that each holds little and makes no closure of its own. Errors
+ * need no listener of their own: `close` follows them.
  */
 export class AgentStream implements AgentScope {
   readonly owner: StreamOwner;
@@ -64,28 +64,28 @@ export class AgentStream implements AgentScope {
   readonly agent: SpiffeId;
   readonly row: CredentialRow;
   readonly source: string;
-  /** Unlike that of any other stream of its owner. */
+  /** Unique among the streams of its owner. */
   readonly id: number;
   /** Unix milliseconds. */
   readonly since: number;
   groups: readonly SpiffeId[];
-  /** Unix milliseconds of what it said last. */
+  /** Unix milliseconds at which the agent sent something last. */
   seen: number;
-  /** The newest place that it was told, and the newest that it acknowledged. */
-  told = -1;
+  /** The index of the newest cursor that was sent, and of the newest that the agent acknowledged. */
+  sent = -1;
   acknowledged = -1;
-  /** Since when it owes an acknowledgement, as far as the timer saw; Unix milliseconds. */
+  /** Unix milliseconds at which the timer first saw that an acknowledgement is missing. */
   behindSince: number | undefined;
-  /** How often the timer came by, and came by since it said anything. */
+  /** Visits of the timer: all, and those since the agent sent anything. */
   visits = 0;
   silent = 0;
-  /** The last line was said, and only what it still says is heard. */
+  /** Why the stream ends, once its last line was sent. The agent may still acknowledge. */
   bye: SyncBye['reason'] | undefined;
   #partial: Buffer = NOTHING;
-  /** What waits until a whole state is told; present while one is. */
+  /** What waits until an update in parts is complete; present while one is being sent. */
   #held: Buffer[] | undefined;
   #heldBytes = 0;
-  /** What waits until the socket takes more; present while it takes nothing. */
+  /** What waits until the socket drains; present while it is full. */
   #backlog: Buffer[] | undefined;
   #waiting = 0;
   #allowed = MAX_WAITING_BYTES;
@@ -123,40 +123,40 @@ export class AgentStream implements AgentScope {
     return this.bye === undefined && !this.socket.destroyed;
   }
 
-  /** Nothing waits to be written. */
+  /** Whether nothing waits to be written. */
   get isFlowing(): boolean {
     return this.#backlog === undefined && this.#held === undefined;
   }
 
-  /** For how many visits nothing of what waits was taken. */
+  /** For how many visits the socket has taken nothing of what waits. */
   get stalled(): number {
     return this.#stalled;
   }
 
-  /** Says a whole state: however large it is, it may wait, and does not count as slowness. */
-  sayWhole(lines: readonly Buffer[]): void {
+  /** Sends one part of an update. However large, it may wait for the reader: it does not count against its speed. */
+  sendPart(lines: readonly Buffer[]): void {
     this.#allowed += bytesIn(lines);
-    this.#say(lines);
+    this.#send(lines);
   }
 
-  /** What is said from now on waits, all but what `sayWhole` says. */
+  /** From here on only `sendPart` sends; what `send` is given waits for `release`. */
   hold(): void {
     this.#held ??= [];
   }
 
-  /** Says what waited for that. */
-  letGo(): void {
+  /** Sends what waited since `hold`. */
+  release(): void {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
     this.#heldBytes = 0;
-    this.say(held);
+    this.send(held);
   }
 
-  /** Says lines in order. A reader that leaves too much unread is dropped. */
-  say(lines: readonly Buffer[]): void {
+  /** Sends lines in order. A reader that leaves too much unread is dropped. */
+  send(lines: readonly Buffer[]): void {
     if (this.#held === undefined) {
-      this.#say(lines);
+      this.#send(lines);
       return;
     }
     if (!this.isOpen) return;
@@ -166,8 +166,8 @@ export class AgentStream implements AgentScope {
   }
 
   /**
-   * Says the last line; what waited before it is forgotten. The peer may still acknowledge, and is left the connection where it
-   * has to; whoever does not close is dropped after a while.
+   * Sends the last line; what waited before it is dropped. An agent that has to acknowledge a revocation keeps the connection
+   * for that; if it does not close, a later visit does.
    */
   end(reason: SyncBye['reason'], line: Buffer): void {
     if (!this.isOpen) return;
@@ -175,7 +175,7 @@ export class AgentStream implements AgentScope {
     this.#held = undefined;
     this.#backlog = undefined;
     this.#waiting = 0;
-    // A peer whose other side has ended cannot say anything any more, as its runtime has it.
+    // Node closes the agent's side too as soon as ours is ended, and then it could not acknowledge.
     if (reason === 'revoked') this.socket.write(line);
     else this.socket.end(line);
   }
@@ -186,14 +186,14 @@ export class AgentStream implements AgentScope {
     this.owner.dropped(this, reason);
   }
 
-  /** Whether it may ask for everything again; not more than once between two visits. */
+  /** Whether the agent may ask for a snapshot now: once between two visits. */
   mayResync(): boolean {
     if (this.#resynced === this.visits) return false;
     this.#resynced = this.visits;
     return true;
   }
 
-  /** The timer comes by: counts begin anew. */
+  /** The timer comes by: the counts of what was sent to us begin anew. */
   visit(): void {
     this.visits += 1;
     this.silent += 1;
@@ -202,7 +202,7 @@ export class AgentStream implements AgentScope {
     if (this.#backlog !== undefined) this.#stalled += 1;
   }
 
-  /** The socket takes more. */
+  /** The socket has drained: writes what waits. */
   flush(): void {
     const waiting = this.#backlog;
     if (waiting === undefined) return;
@@ -215,7 +215,7 @@ export class AgentStream implements AgentScope {
     if (this.#backlog === undefined) this.#allowed = MAX_WAITING_BYTES;
   }
 
-  /** Octets came. */
+  /** Takes octets that came from the agent. */
   read(chunk: Buffer): void {
     this.silent = 0;
     this.#bytes += chunk.length;
@@ -225,14 +225,14 @@ export class AgentStream implements AgentScope {
     }
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      this.#hear(chunk.subarray(start, end));
+      this.#receive(chunk.subarray(start, end));
       if (this.socket.destroyed) return;
       start = end + 1;
     }
     if (start < chunk.length) this.#keep(chunk.subarray(start));
   }
 
-  #hear(rest: Buffer): void {
+  #receive(rest: Buffer): void {
     const line = this.#partial.length === 0 ? rest : Buffer.concat([this.#partial, rest]);
     this.#partial = NOTHING;
     this.#lines += 1;
@@ -241,7 +241,7 @@ export class AgentStream implements AgentScope {
       return;
     }
     try {
-      this.owner.heard(this, line);
+      this.owner.received(this, line);
     } catch (error) {
       this.drop(Error.isError(error) ? error.message : 'a line is no good');
     }
@@ -253,7 +253,7 @@ export class AgentStream implements AgentScope {
     else this.#partial = Buffer.concat([this.#partial, rest]);
   }
 
-  #say(lines: readonly Buffer[]): void {
+  #send(lines: readonly Buffer[]): void {
     if (!this.isOpen) return;
     this.socket.cork();
     for (const line of lines) this.#write(line);

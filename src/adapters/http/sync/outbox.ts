@@ -1,6 +1,6 @@
 import type { AgentStream } from './agent-stream.ts';
 
-/** What is to be said to whom after a change, in order for each. */
+/** The lines that a batch of changes comes to for each stream, until they are sent. */
 export class Outbox {
   readonly #lines = new Map<AgentStream, Buffer[]>();
 
@@ -11,25 +11,29 @@ export class Outbox {
   add(streams: Iterable<AgentStream>, lines: readonly Buffer[]): void {
     for (const stream of streams) {
       const held = this.#lines.get(stream);
-      // Not spread into arguments: there may be more of them than a call takes.
+      // Not router into arguments: there may be more of them than a call takes.
       if (held) for (const line of lines) held.push(line);
       else this.#lines.set(stream, [...lines]);
     }
   }
 
-  /** It was told everything meanwhile: what is older must not follow. */
+  /** Drops a stream's lines: it was sent a newer snapshot meanwhile, or is closed. */
   forget(stream: AgentStream): void {
     this.#lines.delete(stream);
   }
 
-  /** Hands over everything, some at a time, so that others come in between; a stream that was forgotten meanwhile gets nothing. */
-  async empty(most: number, standAside: () => Promise<void>, say: (stream: AgentStream, lines: Buffer[]) => void) {
-    let said = 0;
+  /** Sends everything, to `most` streams in a turn of the event loop. A stream that is forgotten meanwhile gets nothing. */
+  async drain(
+    most: number,
+    standAside: () => Promise<void>,
+    send: (stream: AgentStream, lines: Buffer[]) => void,
+  ): Promise<void> {
+    let sent = 0;
     for (const [stream, lines] of this.#lines) {
       this.#lines.delete(stream);
-      say(stream, lines);
-      said += 1;
-      if (said % most === 0) await standAside();
+      send(stream, lines);
+      sent += 1;
+      if (sent % most === 0) await standAside();
     }
   }
 }

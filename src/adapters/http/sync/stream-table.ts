@@ -1,13 +1,13 @@
 import type { SpiffeId } from '../../../domain/spiffe-id.ts';
-import type { Audience } from '../../../usecases/agent-revocations.ts';
+import type { Recipients } from '../../../usecases/agent-revocations.ts';
 import type { AgentStream } from './agent-stream.ts';
 
-/** The streams that are open in a front end, by what they are looked for. */
+/** The open streams of a front end, indexed by agent and by agent group. */
 export class StreamTable {
   readonly #all = new Set<AgentStream>();
   readonly #byAgent = new Map<SpiffeId, AgentStream[]>();
   readonly #byGroup = new Map<SpiffeId, Set<AgentStream>>();
-  /** Each is visited in the turn of its slot. */
+  /** The timer visits one slot per tick, so that its work is spread over a heartbeat. */
   readonly #slots: readonly Set<AgentStream>[];
   #next = 0;
 
@@ -27,25 +27,25 @@ export class StreamTable {
     return this.#slots[at % this.#slots.length] ?? [];
   }
 
-  /** Those of one agent, the oldest first. */
+  /** The streams of one agent, the oldest first. */
   of(agent: SpiffeId): readonly AgentStream[] {
     return this.#byAgent.get(agent) ?? [];
   }
 
-  /** Those that are told of the entries under one parent. */
+  /** The streams that get the entries under one parent. */
   *under(parent: SpiffeId): Iterable<AgentStream> {
     yield* this.#byAgent.get(parent) ?? [];
     yield* this.#byGroup.get(parent) ?? [];
   }
 
-  /** Those who are told of a revocation; some may come twice. */
-  *among(audience: Audience): Iterable<AgentStream> {
-    if (audience === 'everyone') {
+  /** The streams that get a revocation; some may come twice. */
+  *among(recipients: Recipients): Iterable<AgentStream> {
+    if (recipients === 'everyone') {
       yield* this.#all;
       return;
     }
-    for (const agent of audience.agents) yield* this.of(agent);
-    for (const parent of audience.parents) yield* this.under(parent);
+    for (const agent of recipients.agents) yield* this.of(agent);
+    for (const parent of recipients.parents) yield* this.under(parent);
   }
 
   get hasGroups(): boolean {

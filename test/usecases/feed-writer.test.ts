@@ -6,7 +6,7 @@ import { serverId, type SpiffeId } from '../../src/domain/spiffe-id.ts';
 import { readSyncLine } from '../../src/adapters/http-client/sync-lines.ts';
 import type { SyncPlace } from '../../src/formats/sync-message.ts';
 import type { AgentScope } from '../../src/usecases/agent-scope.ts';
-import { AgentTales } from '../../src/usecases/tell-agent.ts';
+import { FeedWriter } from '../../src/usecases/feed-writer.ts';
 import { type CallerWorld, openCallerWorld } from '../support/callers.ts';
 import { entryFixture, newId } from '../support/facts.ts';
 import { TRUST_DOMAIN } from '../support/x509.ts';
@@ -19,7 +19,7 @@ const GROUP = id('group');
 const SELECTOR = 'x509pop:subject:one';
 
 let world: CallerWorld;
-let tales: AgentTales;
+let writer: FeedWriter;
 let scope: AgentScope;
 
 const attestedNow = (): Attested => ({
@@ -59,22 +59,22 @@ beforeEach(async () => {
   world.follower.refresh();
   const [row] = world.views.credentials.list({ spiffeId: AGENT }, { limit: 1 });
   if (row === undefined) throw new Error('the SVID of the agent is not on record');
-  tales = new AgentTales(world.issuer);
-  scope = { agent: AGENT, row, groups: tales.groups(row) };
+  writer = new FeedWriter(world.issuer);
+  scope = { agent: AGENT, row, groups: writer.groups(row) };
 });
 
 afterEach(() => world.close());
 
 const place = (): SyncPlace => {
-  tales.advance();
-  return tales.place();
+  writer.advance();
+  return writer.place();
 };
 
 const revoke = (kind: RevocationTarget['kind'], value: string) => world.revoke({ kind, value }, ['cutoff', 'block']);
 
 /** What is told since a place, in parts. */
 const told = (after: SyncPlace) =>
-  [...(tales.since(scope, after)?.parts ?? [])].map((lines) => lines.map((line) => readSyncLine(line)));
+  [...(writer.delta(scope, after)?.parts ?? [])].map((lines) => lines.map((line) => readSyncLine(line)));
 
 const revocationsIn = (parts: ReturnType<typeof told>): readonly string[] =>
   parts

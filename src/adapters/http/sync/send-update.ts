@@ -1,10 +1,10 @@
 import type { AgentStream } from './agent-stream.ts';
 
 /**
- * Tells a stream a whole state in parts, and lets others come in between. What else is said to it meanwhile waits until all is told.
- * A state of one part is told at once.
+ * Sends a stream an update part by part, standing aside in between; an update of one part is sent at once. Whatever else is
+ * sent to the stream meanwhile waits until the update is complete.
  */
-export const tellWhole = async (
+export const sendUpdate = async (
   stream: AgentStream,
   parts: Iterable<readonly Buffer[]>,
   standAside: () => Promise<void>,
@@ -17,7 +17,7 @@ export const tellWhole = async (
     }
     isFirst = false;
     if (!stream.isOpen) return;
-    stream.sayWhole(lines);
+    stream.sendPart(lines);
   }
-  stream.letGo();
+  stream.release();
 };

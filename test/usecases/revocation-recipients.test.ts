@@ -24,7 +24,7 @@ test('who is told of a prefix is known without a look at the entries below it', 
   const revocations = new AgentRevocations({ follower, views: { ...views, entries: unread } });
   const standAside = () => Promise.reject(new Error('nobody waits'));
   const target = { kind: 'prefix', value: id('/apps') } as const;
-  expect(await revocations.audience({ target, predicates: ['hold'] }, standAside)).toBe('everyone');
+  expect(await revocations.recipients({ target, predicates: ['hold'] }, standAside)).toBe('everyone');
 });
 
 test('of an identity all parents of its many entries are, and others come in between', async () => {
@@ -42,9 +42,9 @@ test('of an identity all parents of its many entries are, and others come in bet
   await admin.ledger.append({ facts: [{ kind: 'entry-created', entry: beside, by: 'test', leans: { policy: 1 } }] });
   let turns = 0;
   const target = { kind: 'identity', value: id('/log') } as const;
-  const audience = await new AgentRevocations(admin).audience({ target, predicates: ['hold'] }, async () => {
+  const recipients = await new AgentRevocations(admin).recipients({ target, predicates: ['hold'] }, async () => {
     turns += 1;
   });
-  expect(audience).toEqual({ agents: new Set([id('/log')]), parents: new Set([node(0), node(1), node(2)]) });
+  expect(recipients).toEqual({ agents: new Set([id('/log')]), parents: new Set([node(0), node(1), node(2)]) });
   expect(turns).toBe(3);
 });

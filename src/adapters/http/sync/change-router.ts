@@ -4,8 +4,8 @@ import { serverId, type SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Change } from '../../../ports/views.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { inSlices, type StandAside } from '../../../usecases/slices.ts';
-import type { AgentTales } from '../../../usecases/tell-agent.ts';
-import { removalLines } from '../../../usecases/told-lines.ts';
+import type { FeedWriter } from '../../../usecases/feed-writer.ts';
+import { removalLines } from '../../../usecases/feed-lines.ts';
 import type { AgentStream } from './agent-stream.ts';
 import type { Outbox } from './outbox.ts';
 import type { StreamTable } from './stream-table.ts';
@@ -19,38 +19,38 @@ interface Changed {
   readonly before: ReadonlySet<SpiffeId>;
 }
 
-/** Says of each change what it is to whom, and nothing to others. */
-export class Spread {
+/** Finds the agents that a change concerns, and puts the lines that each of them gets into the outbox. */
+export class ChangeRouter {
   readonly #issuer: Reader;
-  readonly #tales: AgentTales;
+  readonly #writer: FeedWriter;
   readonly #table: StreamTable;
   readonly #standAside: StandAside;
 
-  constructor(issuer: Reader, tales: AgentTales, table: StreamTable, standAside: StandAside) {
+  constructor(issuer: Reader, writer: FeedWriter, table: StreamTable, standAside: StandAside) {
     this.#issuer = issuer;
-    this.#tales = tales;
+    this.#writer = writer;
     this.#table = table;
     this.#standAside = standAside;
   }
 
-  /** Entries that came, changed, moved or went, and agents that came into groups or left them. */
+  /** For entries that were created, changed, moved or deleted; agents may join or leave groups by them. */
   async entries(changes: readonly Change[], outbox: Outbox): Promise<void> {
     const changed = this.#read(changes);
     const server = serverId(this.#issuer.policy.trustDomain);
     const groups = changed.filter(({ entry, before }) => entry?.parentId === server || before.has(server));
-    this.#tellRemoved(changed, outbox);
+    this.#routeRemovals(changed, outbox);
     if (groups.length > 0) await this.#regroup(groups, outbox);
-    // Last: who has both the old and the new parent hears that the entry is still theirs.
-    this.#tellThere(changed, outbox);
+    // Last, since an agent under both the old and the new parent still has the entry.
+    this.#routePresent(changed, outbox);
   }
 
-  /** Revocations that came or were released. */
+  /** For revocations that were made or released. */
   async revocations(changes: readonly Change[], outbox: Outbox): Promise<void> {
     for (const id of new Set(changes.map(({ subject }) => subject as RecordId))) {
-      const told = this.#tales.revocation(id);
+      const told = this.#writer.revocation(id);
       if (!told) continue;
-      const audience = await this.#tales.revocations.audience(told.revocation, this.#standAside);
-      outbox.add(new Set(this.#table.among(audience)), told.lines);
+      const recipients = await this.#writer.revocations.recipients(told.revocation, this.#standAside);
+      outbox.add(new Set(this.#table.among(recipients)), told.lines);
     }
   }
 
@@ -64,7 +64,7 @@ export class Spread {
     return [...before].map(([id, parents]) => {
       const entry = this.#issuer.views.entries.get(id);
       const isLive = entry !== undefined && isLiveEntry(entry, now);
-      // What has expired is gone for those whose it was.
+      // An expired entry is as good as deleted.
       return {
         id,
         entry: isLive ? entry : undefined,
@@ -73,7 +73,7 @@ export class Spread {
     });
   }
 
-  #tellRemoved(changed: readonly Changed[], outbox: Outbox): void {
+  #routeRemovals(changed: readonly Changed[], outbox: Outbox): void {
     const gone = changed.flatMap(({ id, entry, before }) =>
       [...before].filter((parent) => parent !== entry?.parentId).map((parent) => ({ id, parent })),
     );
@@ -82,15 +82,15 @@ export class Spread {
     }
   }
 
-  #tellThere(changed: readonly Changed[], outbox: Outbox): void {
+  #routePresent(changed: readonly Changed[], outbox: Outbox): void {
     const there = changed.map(({ entry }) => entry).filter((entry) => entry !== undefined);
     for (const [parent, entries] of Map.groupBy(there, (entry) => entry.parentId)) {
       const [first] = this.#table.under(parent);
-      if (first !== undefined) outbox.add(this.#table.under(parent), this.#tales.linesAbout(entries));
+      if (first !== undefined) outbox.add(this.#table.under(parent), this.#writer.linesAbout(entries));
     }
   }
 
-  /** Finds the groups anew of agents that one of these entries may have put into one, or taken out of it. */
+  /** Works out anew the groups of those agents that one of these entries may have put into a group or taken out of it. */
   async #regroup(changed: readonly Changed[], outbox: Outbox): Promise<void> {
     const wanted = changed.map(({ entry }) => entry?.selectors).filter((selectors) => selectors !== undefined);
     const mayLose = this.#table.hasGroups && changed.some(({ before }) => before.size > 0);
@@ -107,13 +107,13 @@ export class Spread {
 
   #follow(stream: AgentStream, outbox: Outbox): void {
     const { groups: before } = stream;
-    const groups = this.#tales.groups(stream.row);
+    const groups = this.#writer.groups(stream.row);
     const lost = before.filter((group) => !groups.includes(group));
     const gained = groups.filter((group) => !before.includes(group));
     if (lost.length === 0 && gained.length === 0) return;
     this.#table.regroup(stream, groups);
     const gone = lost.flatMap((group) => [...this.#issuer.views.entries.under(group)].map(({ id }) => id));
     outbox.add([stream], removalLines(gone));
-    for (const group of gained) outbox.add([stream], this.#tales.linesUnder(group, stream));
+    for (const group of gained) outbox.add([stream], this.#writer.linesUnder(group, stream));
   }
 }

@@ -4,15 +4,15 @@ import type { SyncDenial } from '../../../formats/sync-message.ts';
 import type { Logger } from '../../../ports/logger.ts';
 import type { AgentSighting } from '../../../usecases/agent-presence.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { recordToldDenials } from '../../../usecases/record-told-denials.ts';
+import { recordAgentDenials } from '../../../usecases/record-agent-denials.ts';
 import type { Metrics } from '../metrics.ts';
 import type { FeedListener } from './feed-listener.ts';
 import type { AgentStream } from './agent-stream.ts';
 
-/** Denials of one agent that are on their way to the ledger at once. */
+/** How many denials of one agent may be on their way to the ledger. */
 const MOST_PENDING = 512;
 
-export interface NewsParts {
+export interface ReportsParts {
   readonly issuer: Issuer;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -29,12 +29,12 @@ const sightingOf = (stream: AgentStream): AgentSighting => ({
   ...(!stream.isOpen && { gone: true as const }),
 });
 
-/** Passes on what the feed's agents say: who is there and how far, and whom they gave nothing. */
-export class AgentNews implements FeedListener {
-  readonly #parts: NewsParts;
+/** Passes on what agents report over the feed: presence, acknowledgements, and the callers that they gave no identity. */
+export class AgentReports implements FeedListener {
+  readonly #parts: ReportsParts;
   readonly #pending = new WeakMap<AgentStream, number>();
 
-  constructor(parts: NewsParts) {
+  constructor(parts: ReportsParts) {
     this.#parts = parts;
   }
 
@@ -63,9 +63,9 @@ export class AgentNews implements FeedListener {
     const { issuer, logger, metrics } = this.#parts;
     const { agent, serial, source } = stream;
     try {
-      const { done, refused } = await recordToldDenials(issuer, { agent, caller: serial, source }, denials);
+      const { done, refused } = await recordAgentDenials(issuer, { agent, caller: serial, source }, denials);
       metrics.agentDenialsRefused(refused);
-      if (done.length > 0) stream.say([syncLine({ type: 'recorded', ids: done })]);
+      if (done.length > 0) stream.send([syncLine({ type: 'recorded', ids: done })]);
     } catch (error) {
       logger.error('denials of an agent were not recorded', {
         error: Error.isError(error) ? error.message : 'unknown',

@@ -13,22 +13,22 @@ import type { Issuer } from './issuer.ts';
 import { readTrusted } from './published-documents.ts';
 import { pagesOf } from './slices.ts';
 import { syncBundle } from './sync-bundle.ts';
-import { entryLines, releaseLines, removalLines, revocationLines } from './told-lines.ts';
+import { entryLines, releaseLines, removalLines, revocationLines } from './feed-lines.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
 
-/** Something is said at least so often, and silence for longer than the lease is the end (DEC-36); in seconds. */
+/** Seconds. The server sends something at least every heartbeat; an agent that hears nothing for a lease stops serving (DEC-36). */
 export const SYNC_HEARTBEAT = 5;
 export const SYNC_LEASE = 15;
 
-/** Whoever missed more changes than this is told everything. */
+/** An agent that missed more changes than this gets a snapshot. */
 const MOST_CHANGES = 1000;
 
-/** Of which it is found out at once whom they concern: for an identity all of its entries are gone through. */
+/** How many are looked at in a row: for one of an identity, entries are counted. */
 const REVOCATIONS_PER_PART = 10;
 
-/** Lines that end with a cursor, and its index; in parts, each worked out when it is asked for. */
-export interface Tale {
+/** Lines that end with a cursor, and the index of that. In parts, each worked out when it is asked for. */
+export interface FeedUpdate {
   readonly index: number;
   readonly parts: Iterable<readonly Buffer[]>;
 }
@@ -40,7 +40,7 @@ interface Trusted {
 
 const RESET = syncLine({ type: 'reset' });
 
-/** Ids of entries that changed, each with all parents that it had before; undefined for one whose past is not known. */
+/** The entries that changed, each with all parents that it had before; undefined where those are not on record. */
 const entriesIn = (changes: readonly Change[]): ReadonlyMap<string, ReadonlySet<SpiffeId> | undefined> => {
   const found = new Map<string, Set<SpiffeId> | undefined>();
   for (const { kind, subject, was } of changes) {
@@ -53,12 +53,12 @@ const entriesIn = (changes: readonly Change[]): ReadonlyMap<string, ReadonlySet<
 };
 
 /**
- * Writes what agents are told (DEC-35). What many are told is written once and the same octets are given to all: who hands
- * them on must not change them.
+ * Writes the lines of the sync feed (DEC-35). Lines for many agents are written once, and all get the same octets: they must
+ * not be changed.
  */
-export class AgentTales {
+export class FeedWriter {
   readonly revocations: AgentRevocations;
-  /** Of all entries told. */
+  /** Those of all entries that were sent. */
   readonly expiring = new ExpiringEntries();
   readonly #issuer: Reader;
   readonly #under: EntriesUnder;
@@ -91,12 +91,12 @@ export class AgentTales {
     });
   }
 
-  /** Says what time it is. */
+  /** A line that gives the time. */
   heartbeat(): Buffer {
     return syncLine({ type: 'heartbeat', time: this.#issuer.clock.now(), elapsed: this.#elapsed() });
   }
 
-  /** The groups that an agent is in now. */
+  /** The agent groups that an agent is in now. */
   groups(row: CredentialRow): readonly SpiffeId[] {
     const groups = groupsOf(this.#issuer, { row });
     for (const group of groups) this.expiring.watch(group);
@@ -117,7 +117,7 @@ export class AgentTales {
     this.#reached = Math.max(this.#reached, end);
   }
 
-  /** How far the log is known here: to the newest change, and beyond it as far as none is known to have come. */
+  /** How far the log is known here: to the newest change, or further where what follows is known to hold no change. */
   place(): SyncPlace {
     return { epoch: this.epoch, index: Math.max(this.#reached, this.#issuer.follower.cursor) };
   }
@@ -130,7 +130,7 @@ export class AgentTales {
     return this.#cursor;
   }
 
-  /** Says that a place was reached. */
+  /** The line of a cursor at `index`. */
   lineOf(index: number): Buffer {
     return syncLine({ type: 'cursor', cursor: { epoch: this.epoch, index } });
   }
@@ -139,21 +139,21 @@ export class AgentTales {
     return this.#trusted().line;
   }
 
-  /** Of the bundle as it is told: issuing CAs and keys that are not to be relied on. */
+  /** The issuing CAs and keys that the bundle names as tainted. */
   tainted(): readonly string[] {
     return this.#trusted().tainted;
   }
 
-  /** Everything, up to its cursor. Entries are read now, and told as they were then; what changed since is told afterwards. */
-  whole(scope: AgentScope): Tale {
+  /** Everything that an agent has to know, as it stands at the call, however late a part is asked for. */
+  snapshot(scope: AgentScope): FeedUpdate {
     this.advance();
     const { index, line } = this.cursor();
     const under = parentIdsOf(scope).map((parent) => this.#under.parts(parent, parent !== scope.agent));
-    return { index, parts: this.#wholeParts(scope, under, [this.bundle(), line]) };
+    return { index, parts: this.#snapshotParts(scope, under, [this.bundle(), line]) };
   }
 
-  /** Only what changed since; undefined when that cannot be told, and everything has to be. */
-  since(scope: AgentScope, after: SyncPlace): Tale | undefined {
+  /** What changed since `after`; undefined when that cannot be worked out, and it takes a snapshot. */
+  delta(scope: AgentScope, after: SyncPlace): FeedUpdate | undefined {
     const { views } = this.#issuer;
     this.advance();
     const place = this.place();
@@ -162,27 +162,27 @@ export class AgentTales {
     const { index, line } = this.cursor();
     const changes = views.changes.after(after.index, MOST_CHANGES + 1);
     if (changes.length > MOST_CHANGES) return undefined;
-    const entries = this.#entriesSince(scope, changes);
+    const entries = this.#entryLinesSince(scope, changes);
     if (entries === undefined) return undefined;
     const hasAuthorities = changes.some(({ kind }) => kind.startsWith('authority-'));
     const revoked = new Set(changes.filter(({ kind }) => kind.startsWith('revo')).map(({ subject }) => subject));
     const bundle = hasAuthorities ? [this.bundle()] : [];
-    return { index, parts: this.#partsSince(scope, entries, [...revoked], [...bundle, line]) };
+    return { index, parts: this.#deltaParts(scope, entries, [...revoked], [...bundle, line]) };
   }
 
-  /** Lines for those who are told of a parent's entries from now on. */
+  /** For an agent that joined a group: the entries under it, with the revocations that touch them. */
   linesUnder(parent: SpiffeId, scope: AgentScope): readonly Buffer[] {
     const { live, lines } = this.#under.all(parent, parent !== scope.agent);
     return [...lines, ...this.#revocationsOf(live)];
   }
 
-  /** Lines about entries that are someone's now, with the revocations in force that touch them. */
+  /** For agents that have gained entries, or whose entries changed: these, with the revocations that touch them. */
   linesAbout(entries: readonly Entry[]): readonly Buffer[] {
     for (const entry of entries) this.expiring.watch(entry);
     return [...entryLines(entries), ...this.#revocationsOf(entries)];
   }
 
-  /** One revocation as it stands now: in force, or not any more. Undefined when it was never one. */
+  /** One revocation as it stands now, in force or released; undefined when there is none of this id. */
   revocation(id: RecordId): { readonly revocation: Revocation; readonly lines: readonly Buffer[] } | undefined {
     const revocation = this.#issuer.views.revocations.get(id);
     if (revocation === undefined) return undefined;
@@ -190,13 +190,13 @@ export class AgentTales {
     return { revocation, lines: isInForce ? revocationLines([revocation]) : releaseLines([id]) };
   }
 
-  *#wholeParts(
+  *#snapshotParts(
     { agent }: AgentScope,
     under: readonly Iterable<UnderParent>[],
     end: readonly Buffer[],
   ): Generator<readonly Buffer[]> {
     const known = new Set(this.revocations.of(agent, []));
-    // Each part waits for the next one, so that a short tale is a single one.
+    // A part is held back until the next is ready, so that a short update has only one.
     let lines: readonly Buffer[] = [RESET];
     let isFirst = true;
     for (const parts of under) {
@@ -232,8 +232,8 @@ export class AgentTales {
     return entries.flatMap((entry) => this.revocations.ofEntry(entry));
   }
 
-  /** Nothing when the past of one that changed is not known, or when the agent's groups may have changed with it. */
-  #entriesSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] | undefined {
+  /** Undefined when it is not known where an entry was before, or when the agent's groups may have changed. */
+  #entryLinesSince(scope: AgentScope, changes: readonly Change[]): readonly Buffer[] | undefined {
     const { views, clock, policy } = this.#issuer;
     const server = serverId(policy.trustDomain);
     const parents = new Set(parentIdsOf(scope));
@@ -250,7 +250,7 @@ export class AgentTales {
     return [...removalLines(removed), ...this.linesAbout(mine)];
   }
 
-  /** No change says that an agent attested anew, as something else perhaps, or that the entry of a group expired. */
+  /** The change feed tells neither that an agent attested anew, with other selectors perhaps, nor that a group expired. */
   #mayHaveLeftGroups({ row }: AgentScope, since: number): boolean {
     const { views, clock, policy } = this.#issuer;
     const attestation = row.attestation && views.attestations.get(row.attestation);
@@ -260,13 +260,13 @@ export class AgentTales {
     return groups.some((group) => !isLiveEntry(group, now));
   }
 
-  *#partsSince(
+  *#deltaParts(
     scope: AgentScope,
     entries: readonly Buffer[],
     revoked: readonly string[],
     end: readonly Buffer[],
   ): Generator<readonly Buffer[]> {
-    // Each part waits for the next one, so that a short tale is a single one.
+    // A part is held back until the next is ready, so that a short update has only one.
     let lines = entries;
     let isFirst = true;
     for (const ids of pagesOf(revoked, REVOCATIONS_PER_PART)) {
@@ -278,7 +278,7 @@ export class AgentTales {
     yield [...lines, ...end];
   }
 
-  /** Nothing when it does not concern the agent. */
+  /** Empty when it does not concern the agent. */
   #revocationFor(scope: AgentScope, id: RecordId): readonly Buffer[] {
     const told = this.revocation(id);
     return told && this.revocations.concerns(told.revocation, scope) ? told.lines : [];

@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { AgentStream, MAX_WAITING_BYTES } from '../../../../src/adapters/http/sync/agent-stream.ts';
-import { tellWhole } from '../../../../src/adapters/http/sync/tell-whole.ts';
+import { sendUpdate } from '../../../../src/adapters/http/sync/send-update.ts';
 import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import type { CredentialRow } from '../../../../src/ports/views.ts';
 
@@ -19,7 +19,7 @@ const newTelling = (...parts: readonly (readonly string[])[]) => {
   });
   const dropped: string[] = [];
   const owner = {
-    heard: () => undefined,
+    received: () => undefined,
     ended: () => undefined,
     closed: () => undefined,
     dropped: (_stream: AgentStream, reason: string) => void dropped.push(reason),
@@ -35,7 +35,7 @@ const newTelling = (...parts: readonly (readonly string[])[]) => {
     }
   };
   const turns: (() => void)[] = [];
-  const done = tellWhole(stream, lines(), () => new Promise((resolve) => turns.push(resolve)));
+  const done = sendUpdate(stream, lines(), () => new Promise((resolve) => turns.push(resolve)));
   const turn = async (): Promise<void> => {
     turns.shift()?.();
     await new Promise((resolve) => setImmediate(resolve));
@@ -53,9 +53,9 @@ test('what changes meanwhile is told after all of it, in order', async () => {
   const { stream, done, turn, said, worked } = newTelling(['reset', 'a'], ['b'], ['c', 'cursor 1']);
   // A part was worked out, and is told in its turn.
   expect([said(), worked(), stream.isFlowing]).toEqual([['reset', 'a'], 2, false]);
-  stream.say([line('change'), line('cursor 2')]);
+  stream.send([line('change'), line('cursor 2')]);
   await turn();
-  stream.say([line('other change'), line('cursor 3')]);
+  stream.send([line('other change'), line('cursor 3')]);
   expect(said()).toEqual(['reset', 'a', 'b']);
   await turn();
   await done;
@@ -65,7 +65,7 @@ test('what changes meanwhile is told after all of it, in order', async () => {
 
 test('nothing more is worked out for one that has ended, and its last line is the last', async () => {
   const { stream, done, turn, said, worked } = newTelling(['a'], ['b'], ['c'], ['d']);
-  stream.say([line('change')]);
+  stream.send([line('change')]);
   stream.end('shutdown', line('bye'));
   await turn();
   await done;
@@ -74,8 +74,8 @@ test('nothing more is worked out for one that has ended, and its last line is th
 
 test('changes do not gather without end', () => {
   const { stream, dropped } = newTelling(['a'], ['b']);
-  stream.say([Buffer.alloc(MAX_WAITING_BYTES)]);
+  stream.send([Buffer.alloc(MAX_WAITING_BYTES)]);
   expect(dropped).toEqual([]);
-  stream.say([line('one more')]);
+  stream.send([line('one more')]);
   expect(dropped).toHaveLength(1);
 });

@@ -8,8 +8,8 @@ import type { Issuer } from './issuer.ts';
 
 type Recorder = Pick<Issuer, 'clock' | 'ledger' | 'denials' | 'views' | 'policy'>;
 
-/** The agent that tells of denials. */
-export interface Teller {
+/** The agent that reports the denials. */
+export interface ReportingAgent {
   readonly agent: SpiffeId;
   /** The serial of its SVID. */
   readonly caller: RecordId;
@@ -17,14 +17,14 @@ export interface Teller {
 }
 
 /** What became of denials. */
-export interface ToldDenials {
-  /** The agent need not tell of these again. */
+export interface RecordedDenials {
+  /** The ids of those that the agent need not report again. */
   readonly done: readonly string[];
   /** How many of them are not on record and never will be: too old, of the future, or under an id that was used before. */
   readonly refused: number;
 }
 
-/** How far the time in an id may be from now, in milliseconds: an agent that was cut off for longer has lost its word. */
+/** How far the time in an id may be from now, in milliseconds: what an agent reports later than that is refused. */
 const FRESH_MS = 15 * 60_000;
 
 /** The time that stands in a record id (DEC-7). */
@@ -32,8 +32,8 @@ const timeOf = (id: string): number => Number.parseInt(id.slice(0, 12), 16);
 
 const isFresh = (id: string, now: Instant): boolean => Math.abs(now - timeOf(id)) <= FRESH_MS;
 
-const denialOf = ({ policy }: Recorder, teller: Teller, told: SyncDenial): Denied => {
-  const { id, operation, reason, selectors, spiffeId } = told;
+const denialOf = ({ policy }: Recorder, agent: ReportingAgent, reported: SyncDenial): Denied => {
+  const { id, operation, reason, selectors, spiffeId } = reported;
   const asked = spiffeId as SpiffeId | undefined;
   return {
     kind: 'denied',
@@ -41,7 +41,7 @@ const denialOf = ({ policy }: Recorder, teller: Teller, told: SyncDenial): Denie
     operation,
     code: 'no_identity',
     reason,
-    ...teller,
+    ...agent,
     selectors,
     // Of this trust domain or not, it is what was asked for; only ours can lead to an entry.
     ...(asked !== undefined && isMember(asked, policy.trustDomain) && { spiffeId: asked }),
@@ -62,7 +62,7 @@ const dealWith = async (
     const { status } = await issuer.ledger.append({ facts: [denial] });
     return status === 'committed' ? 'recorded' : 'refused';
   } catch (error) {
-    // Full or read-only: the agent tells again when it comes again.
+    // Full or read-only: the agent reports it again on its next connection.
     if (error instanceof Refusal) return 'waits';
     throw error;
   }
@@ -73,15 +73,15 @@ const dealWith = async (
  * agent's rate they are counted together (DEC-5). An id that is not fresh or was used before is passed over: nobody can put
  * words under another's decision, or into the past. Throws what the ledger throws when the outcome is unknown.
  */
-export const recordToldDenials = async (
+export const recordAgentDenials = async (
   issuer: Recorder,
-  teller: Teller,
-  told: readonly SyncDenial[],
-): Promise<ToldDenials> => {
+  agent: ReportingAgent,
+  reported: readonly SyncDenial[],
+): Promise<RecordedDenials> => {
   const now = issuer.clock.now();
-  const outcomes = await Promise.all(told.map((each) => dealWith(issuer, denialOf(issuer, teller, each), now)));
+  const outcomes = await Promise.all(reported.map((each) => dealWith(issuer, denialOf(issuer, agent, each), now)));
   return {
-    done: told.filter((_each, at) => outcomes[at] !== 'waits').map(({ id }) => id),
+    done: reported.filter((_each, at) => outcomes[at] !== 'waits').map(({ id }) => id),
     refused: outcomes.filter((outcome) => outcome === 'refused').length,
   };
 };
