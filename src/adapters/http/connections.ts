@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Line, type Place } from './line.ts';
+import { LinkedQueue, type QueuePlace } from './linked-queue.ts';
 
 /** One connection, from its first packet on. */
 interface Connection {
@@ -12,13 +12,13 @@ interface Connection {
   owed: number;
   /** Octets of the headers of requests that came while it waited for an answer, and wait themselves. */
   queued: number;
-  /** Its place among those that wait for nothing. */
-  idle: Place<Connection> | undefined;
-  /** It was taken over for another protocol: it is never idle, and ends with those who took it. */
+  /** Its place in the queue of connections that wait for no answer. */
+  idle: QueuePlace<Connection> | undefined;
+  /** It was handed over to another protocol: it is never idle, and whoever took it ends it. */
   taken: boolean;
 }
 
-/** An answer that is not all sent, and who waits for it. */
+/** An answer that is not completely sent, and the connection that waits for it. */
 interface Owed {
   readonly response: ServerResponse;
   readonly connection: Connection;
@@ -46,10 +46,10 @@ const headerOctets = ({ url = '', rawHeaders }: IncomingMessage): number =>
 const isStuck = ({ headersSent, req }: ServerResponse): boolean => headersSent || !req.complete;
 
 /**
- * Knows the connections of a listener. When there are too many, the one that is missed least makes room for the new one: the
- * oldest of those that never asked anything, then the one that asked longest ago, then the first that is stuck. So whoever
- * holds thousands of connections open keeps nobody out, whether or not they share an address with others. It also paces the
- * start of new ones, and tells those that wait for an answer from the others when the listener closes.
+ * The connections of a listener. When there are too many, one makes room for the new one: the oldest that never sent a
+ * request, else the one that has been idle longest, else the first that is stuck. So whoever holds thousands of connections
+ * open keeps nobody out, whether or not they share an address with others. It also paces the start of new ones, and on closing
+ * tells apart those that wait for an answer.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -58,10 +58,10 @@ export class Connections {
   /** By the peer's address and port, to find a connection by the socket inside it. */
   readonly #byPeer = new Map<string, Connection>();
   readonly #known = new WeakMap<Socket, Connection>();
-  /** In the order in which they came to be so, like the others. */
+  /** Those that never sent a request, the oldest first; the queues below are in order too. */
   readonly #strangers = new Set<Connection>();
-  readonly #idle = new Line<Connection>();
-  readonly #owed = new Line<Owed>();
+  readonly #idle = new LinkedQueue<Connection>();
+  readonly #owed = new LinkedQueue<Owed>();
   readonly #toStart: (() => void)[] = [];
   #started = 0;
   #turnEnds = false;
@@ -92,8 +92,8 @@ export class Connections {
   }
 
   /**
-   * The headers of a request came in. False when it is not to be answered: its connection has asked for more answers than it
-   * reads, and goes. Hundreds of small requests fit into one packet, each for a large answer.
+   * The headers of a request came in. False when it is not to be answered: its connection is closed, since it asks for more
+   * answers than it reads. Hundreds of small requests fit into one packet, each for a large answer.
    */
   began(socket: Socket, response: ServerResponse): boolean {
     if (socket.destroyed) return false;
@@ -122,11 +122,11 @@ export class Connections {
     return (this.#of(socket)?.owed ?? 0) > 0;
   }
 
-  /** The connection of this answer speaks another protocol from here on. */
+  /** The connection of this answer was handed over to another protocol. */
   taken(response: ServerResponse): void {
     const place = this.#owed.find((owed) => owed.response === response);
     if (place === undefined) return;
-    this.#owed.leave(place);
+    this.#owed.remove(place);
     const { connection } = place.value;
     connection.owed = 0;
     connection.taken = true;
@@ -150,10 +150,10 @@ export class Connections {
     return known;
   }
 
-  #answered(place: Place<Owed>): void {
+  #answered(place: QueuePlace<Owed>): void {
     const { connection, queued } = place.value;
     if (connection.taken) return;
-    this.#owed.leave(place);
+    this.#owed.remove(place);
     connection.owed -= 1;
     connection.queued -= queued;
     if (connection.owed > 0 || !this.#open.has(connection)) return;
@@ -171,13 +171,13 @@ export class Connections {
     if (this.#draining) this.#destroyWhenQuiet();
   }
 
-  /** It waits for something now, or is gone. */
+  /** The connection is not idle any more: it waits for an answer, or is closed. */
   #busy(connection: Connection): void {
-    if (connection.idle) this.#idle.leave(connection.idle);
+    if (connection.idle) this.#idle.remove(connection.idle);
     connection.idle = undefined;
   }
 
-  /** Closes the connection that is missed least; false when all are in use. */
+  /** Closes one connection as the class says; false when all are in use. */
   #makeRoom(): boolean {
     const [stranger] = this.#strangers;
     const victim = stranger ?? this.#idle.first ?? this.#stuck();

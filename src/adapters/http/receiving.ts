@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import { Line } from './line.ts';
+import { LinkedQueue } from './linked-queue.ts';
 
-/** Bodies that may be on their way at once: nearly all come with their headers and never wait. */
+/** How many bodies may be on their way at once. Nearly all come with their headers and never count. */
 const MOST = 1024;
 
-const receiving = new Line<IncomingMessage>();
+const receiving = new LinkedQueue<IncomingMessage>();
 
 /**
- * A body is on its way: call this before it is read, and the function that it gives when it is there or will not come. Beyond a
- * number the one that takes longest loses its connection, so that slow peers fill neither the memory nor anybody's way.
+ * Announces that a body is on its way. Returns what to call once it is there or will not come. When too many are on their way,
+ * the slowest loses its connection, so that slow peers neither fill the memory nor keep others out.
  */
 export const receive = (request: IncomingMessage): (() => void) => {
   if (receiving.size >= MOST) receiving.shift()?.destroy();
   const place = receiving.add(request);
-  return () => receiving.leave(place);
+  return () => receiving.remove(place);
 };

@@ -1,4 +1,4 @@
-import { Line } from './line.ts';
+import { LinkedQueue } from './linked-queue.ts';
 
 /** Credentials of renewals come before those of others. */
 export type Urgency = 'renewal' | 'other';
@@ -40,8 +40,8 @@ interface Waiting {
 export class WorkLimit {
   readonly #options: WorkLimitOptions;
   readonly #times: LoopTimes;
-  readonly #renewals = new Line<Waiting>();
-  readonly #others = new Line<Waiting>();
+  readonly #renewals = new LinkedQueue<Waiting>();
+  readonly #others = new LinkedQueue<Waiting>();
   #most: number;
   #items = 0;
   #ends = 0;
