@@ -11,7 +11,7 @@ import { withOpenApi } from '../adapters/http/routes/openapi.ts';
 import { createHttpServer, type HttpServer } from '../adapters/http/server.ts';
 import { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
 import { AgentReports } from '../adapters/http/sync/agent-reports.ts';
-import { turn } from '../adapters/http/sync/turn.ts';
+import { standAside } from '../adapters/http/stand-aside.ts';
 import type { TlsIdentity } from '../adapters/http/tls.ts';
 import { TokenBuckets } from '../adapters/http/token-buckets.ts';
 import { WorkLimit } from '../adapters/http/work-limit.ts';
@@ -229,7 +229,7 @@ export class FrontEnd {
   /** Retention ran. When this fails, the next run makes good for it. */
   async forgetPurged(): Promise<void> {
     try {
-      await forgetPurged(this.built.issuer, turn);
+      await forgetPurged(this.built.issuer, standAside);
     } catch (error) {
       this.#parts.logger.error('what retention deleted is not forgotten yet', { error: messageOf(error) });
     }

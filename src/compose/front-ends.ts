@@ -5,6 +5,7 @@ import { PresenceBoard } from '../usecases/agent-presence.ts';
 import { countStopped } from '../usecases/purge-agents.ts';
 import { type AgentExchange, ownExchange, readerOf } from './agent-exchange.ts';
 import type { LedgerLine } from '../adapters/sqlite/open-ledger.ts';
+import { standAside } from '../adapters/http/stand-aside.ts';
 import {
   type Addresses,
   type FrontEnd,
@@ -72,7 +73,6 @@ export class FrontEnds {
   /** Looks at every agent on record, a few at a time. */
   async countStoppedAgents(): Promise<void> {
     const { built, metrics } = this.first;
-    const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     metrics.agentState('stopped_renewing', await countStopped(built.issuer, readerOf(this.board), standAside));
   }
 

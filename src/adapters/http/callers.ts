@@ -15,7 +15,7 @@ const requireAdmin = (issuer: Pick<Issuer, 'clock' | 'views'>, caller: Caller): 
   return { name: caller.spiffeId, ...admin };
 };
 
-/** The checks of a front end's `api` listener. Whatever they refuse is on record first (P1). `memory` is theirs alone. */
+/** The checks of a front end's `api` listener; `memory` serves no other. Whatever they refuse is on record first (P1). */
 export const callerChecks = (
   issuer: Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'views' | 'follower' | 'ledger' | 'denials'>,
   memory = new CallerMemory(),

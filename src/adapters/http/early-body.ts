@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { receive } from './receiving.ts';
 
-/** Bodies of requests for which there is room because of what they ask. */
+/** Bodies that were read before there was room for their requests, to learn whether those are renewals. */
 const bodies = new WeakMap<IncomingMessage, Buffer>();
 
-/** The body, if it was read early and kept: by then its request was found to be a renewal. */
+/** The body, if it was read early: its request was found to be a renewal. */
 export const earlyBody = (request: IncomingMessage): Buffer | undefined => bodies.get(request);
 
 /** Keeps a body that was read early for whoever reads it later. */
@@ -12,7 +12,7 @@ export const keepBody = (request: IncomingMessage, octets: Buffer): void => {
   bodies.set(request, octets);
 };
 
-/** Reads on until there are `length` octets. */
+/** Calls `then` once there are `length` octets. */
 const readRest = (request: IncomingMessage, first: Buffer, length: number, then: (octets: Buffer) => void): void => {
   const received = receive(request);
   let octets = first;
@@ -26,8 +26,8 @@ const readRest = (request: IncomingMessage, first: Buffer, length: number, then:
 };
 
 /**
- * Reads a body of `length` octets, as it was announced. `then` is called with it when it is whole, and never when the peer goes
- * away before. Nearly always it comes in one piece, with the headers.
+ * Reads a body that was announced to have `length` octets, and calls `then` with it once it is complete; never, when the peer
+ * goes away before. Nearly always it comes in one piece, with the headers.
  */
 export const readEarly = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
   request.once('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import type { Refusal, RefusalCode } from '../../domain/refusal.ts';
 
-/** `internal`: not a refusal; a bug or an outage, told as nothing but that. */
+/** `internal`: a bug or an outage, of which the caller reads no more than that. */
 export type ProblemCode = RefusalCode | 'internal';
 
 interface ProblemKind {
@@ -8,7 +8,7 @@ interface ProblemKind {
   readonly title: string;
 }
 
-/** How each code is told over HTTP. */
+/** The status and title of each code. */
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   payload_too_large: { status: 413, title: 'The request is too large' },
@@ -55,7 +55,7 @@ export interface ProblemDocument {
   readonly type: string;
   readonly title: string;
   readonly status: number;
-  /** What programs hold on to. */
+  /** What programs decide by. */
   readonly code: ProblemCode;
   readonly detail?: string;
   /** For `mayfly explain`. */
@@ -64,8 +64,11 @@ export interface ProblemDocument {
   readonly problems?: readonly { readonly field: string; readonly problem: string }[];
 }
 
+/** The `type` member of a problem. */
+export const problemType = (code: ProblemCode): string => `urn:mayfly:problem:${code}`;
+
 const document = (code: ProblemCode): Pick<ProblemDocument, 'type' | 'title' | 'status' | 'code'> => ({
-  type: `urn:mayfly:problem:${code}`,
+  type: problemType(code),
   ...PROBLEMS[code],
   code,
 });

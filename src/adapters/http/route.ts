@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
+import type { Administrator } from '../../domain/administrator.ts';
 import type { AdminRole } from '../../domain/entry.ts';
 import type { RefusalCode } from '../../domain/refusal.ts';
-import type { SpiffeId } from '../../domain/spiffe-id.ts';
 import type { AdmissionKind } from './admission.ts';
 import type { TakeOver } from './upgrade.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
@@ -24,16 +24,8 @@ export type Access =
   | { readonly kind: 'svid' }
   | { readonly kind: 'admin'; readonly role: AdminRole };
 
-/** Someone who administers. Over the local socket: owner of everything, without a prefix. */
-export interface Admin {
-  /** `uid:0`, or the SPIFFE ID: goes into `by` of facts. */
-  readonly name: string;
-  readonly role: AdminRole;
-  /** What this admin may touch lies at or below it; absent: everything. See `requireWithin`. */
-  readonly prefix?: SpiffeId;
-  /** The entry that gives the role; absent on the local socket. */
-  readonly rights?: { readonly id: string; readonly revision: number };
-}
+/** An administrator, without what `administer` finds out of the request. Over the local socket: owner of everything. */
+export type Admin = Omit<Administrator, 'local' | 'credential'>;
 
 /** What a handler may know of a request beside its input. */
 export interface RouteContext {

@@ -6,7 +6,7 @@ import type { Server as TlsServer } from 'node:tls';
 import type { Delays } from '../../ports/timers.ts';
 import { Connections } from './connections.ts';
 import { ExpressRequest, ExpressResponse } from './messages.ts';
-import { PROBLEM_TYPE, PROBLEMS } from './problem.ts';
+import { PROBLEM_TYPE, PROBLEMS, problemType } from './problem.ts';
 import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
 import type { TlsIdentityProvider } from './tls.ts';
@@ -90,7 +90,7 @@ export interface HttpServer {
 /** What is told to a peer whose request is not even HTTP; written by hand, since there is no response object. */
 const rawProblem = (status: number, phrase: string, code: ProblemCode, detail: string): string => {
   const body = JSON.stringify({
-    type: `urn:mayfly:problem:${code}`,
+    type: problemType(code),
     title: PROBLEMS[code].title,
     status,
     code,

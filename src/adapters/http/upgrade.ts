@@ -4,20 +4,20 @@ import type { Socket } from 'node:net';
 /** The one other protocol that is spoken on a listener's connections (RFC 9110 §7.8). */
 export const UPGRADE_PROTOCOL = 'mayfly-sync';
 
-/** Takes a connection over. `first` is what the peer said after its request. */
+/** Takes a connection over. `first` is what the peer sent right behind its request. */
 export type TakeOver = (socket: Socket, first: Buffer) => void;
 
-/** A connection that may be taken over once its request was answered so. */
+/** A connection that the answer to its request may hand over. */
 interface Offer {
   readonly socket: Socket;
   readonly first: Buffer;
-  /** The connection is no longer one of requests and answers. */
+  /** Called when the connection stops being one of requests and answers. */
   readonly taken: () => void;
 }
 
 const offers = new WeakMap<IncomingMessage, Offer>();
 
-/** Whether a request asks for the other protocol; any other wish is passed over, and the request answered as it is. */
+/** Whether a request asks for the sync protocol. Any other upgrade is ignored, and the request answered over HTTP. */
 export const asksForUpgrade = ({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === UPGRADE_PROTOCOL;
 
@@ -32,7 +32,7 @@ const SWITCHING = Buffer.from(
   `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\n\r\n`,
 );
 
-/** Says yes and hands the connection over. It must have been offered; a peer that has gone is not an error. */
+/** Answers 101 and hands the connection over, which must have been offered. A peer that has gone is not an error. */
 export const switchProtocols = (response: ServerResponse, takeOver: TakeOver): void => {
   const offer = offers.get(response.req);
   if (offer === undefined) throw new Error('this connection was not offered for another protocol');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalPeers, openAdminListener } from '../../../src/adapters/http/admin-listener.ts';
 import type { ReadPeerUid } from '../../../src/adapters/http/admin-listener.ts';
-import { adminOf } from '../../../src/adapters/http/admin-scope.ts';
+import { adminOfRequest } from '../../../src/adapters/http/routes/administering.ts';
 import { buildApp } from '../../../src/adapters/http/app.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import { peerCredentials } from '../../../src/adapters/system/peer-credentials.ts';
@@ -26,7 +26,7 @@ const whoami = defineRoute({
   access: { kind: 'admin', role: 'owner' },
   answers: [],
   refusals: [],
-  handle: (context) => ({ body: { ...adminOf(context), source: context.source } }),
+  handle: (context) => ({ body: { ...adminOfRequest(context), source: context.source } }),
 });
 
 const open = (path: string, readUid: ReadPeerUid = peerCredentials, uid = ownUid) => {

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https';
 import { callerChecks } from '../../../src/adapters/http/callers.ts';
-import { adminOf } from '../../../src/adapters/http/admin-scope.ts';
+import { adminOfRequest } from '../../../src/adapters/http/routes/administering.ts';
 import { defineRoute } from '../../../src/adapters/http/route.ts';
 import type { AdminRole, Entry } from '../../../src/domain/entry.ts';
 import type { RecordId } from '../../../src/domain/record-id.ts';
@@ -20,7 +20,7 @@ const adminRoute = (role: AdminRole) =>
     access: { kind: 'admin', role },
     answers: [],
     refusals: [],
-    handle: (context) => ({ body: adminOf(context) }),
+    handle: (context) => ({ body: adminOfRequest(context) }),
   });
 
 const routes = [

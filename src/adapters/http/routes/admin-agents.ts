@@ -6,6 +6,7 @@ import { banAgent, evictAgent, unlockAgent } from '../../../usecases/manage-agen
 import { deadAgents, purgeAgents } from '../../../usecases/purge-agents.ts';
 import { listAgents, type SeenAgent, seenAgents, showAgent } from '../../../usecases/read-agents.ts';
 import type { RevokeOutcome } from '../../../usecases/revoke.ts';
+import { standAside } from '../stand-aside.ts';
 import { defineRoute, type Answer, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, pageOf, pageQuery, requireConfirmation, time } from './administering.ts';
 import { OutcomeAnswer, Reason, renderRevocation, RevocationAnswer } from './revocation-schema.ts';
@@ -100,8 +101,6 @@ const actionRoute = (issuer: Issuer, name: keyof typeof ACTIONS): Route => {
 };
 
 const Purged = z.object({ agents: z.array(z.string()) });
-
-const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const purgeRoutes = (issuer: Issuer): readonly Route[] => [
   defineRoute({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { applyEntries } from '../../../usecases/apply-entries.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { planApply, type ApplyPlan } from '../../../usecases/plan-apply.ts';
+import { standAside } from '../stand-aside.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer } from './administering.ts';
 import { IdentifiedEntryBody } from './entry-schema.ts';
@@ -40,9 +41,6 @@ const render = ({ items, digest }: ApplyPlan): object => {
   for (const { action } of items) counts[action] += 1;
   return { digest, counts, items };
 };
-
-/** Other requests of this front end go first. */
-const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const refusals = ['unauthenticated', 'forbidden', 'invalid_entry', 'conflict'] as const;
 

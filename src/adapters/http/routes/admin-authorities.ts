@@ -10,10 +10,9 @@ import {
   planAuthorityOperation,
   runAuthorityOperation,
 } from '../../../usecases/manage-authorities.ts';
+import { standAside } from '../stand-aside.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, requireConfirmation, time } from './administering.ts';
-
-const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const AuthorityAnswer = z.object({
   id: z.string().describe('RFC 7638 thumbprint of the public key.'),

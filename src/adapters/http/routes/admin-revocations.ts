@@ -8,6 +8,7 @@ import { releaseRevocation } from '../../../usecases/release-revocation.ts';
 import { requireTargetWithin, visibleRevocations } from '../../../usecases/revocation-target.ts';
 import { RevocationConfirmations } from '../../../usecases/revocation-confirmations.ts';
 import { revoke } from '../../../usecases/revoke.ts';
+import { standAside } from '../stand-aside.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { ADMIN_LISTENERS, administer, recordIdOf, recordIdParam, requireConfirmation, time } from './administering.ts';
 import { OutcomeAnswer, Reason, renderRevocation, RevocationAnswer, Target } from './revocation-schema.ts';
@@ -52,8 +53,6 @@ const Confirmed = z.object({
     )
     .describe('At most 100, the worst first.'),
 });
-
-const standAside = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const confirmationRoute = (issuer: Issuer, presence: PresenceReader): Route => {
   const confirmations = new RevocationConfirmations(issuer, presence, standAside);

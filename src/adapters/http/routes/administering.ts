@@ -5,27 +5,32 @@ import { Refusal } from '../../../domain/refusal.ts';
 import { parseOperatorSpiffeId, type SpiffeId } from '../../../domain/spiffe-id.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { type DenialSubject, recordDenial } from '../../../usecases/record-denial.ts';
-import { adminOf } from '../admin-scope.ts';
-import type { RouteContext } from '../route.ts';
+import type { Admin, RouteContext } from '../route.ts';
 
 /** Where administration is served: mTLS and the local socket (DEC-28). */
 export const ADMIN_LISTENERS = ['api', 'admin'] as const;
 
+/** The admin of a request. Its absence is a mistake in the route table: the route has no admin access. */
+export const adminOfRequest = (context: RouteContext): Admin => {
+  if (!context.admin) throw new Error('a handler asked for the admin of a route without admin access');
+  return context.admin;
+};
+
 const administratorOf = async (context: RouteContext): Promise<Administrator> => {
-  const admin = adminOf(context);
+  const admin = adminOfRequest(context);
   const local = context.listener === 'admin';
   const credential = local ? undefined : (await context.caller()).serial;
   return { ...admin, local, ...(credential !== undefined && { credential }) };
 };
 
-/** Who asked, for the record; nobody over the local socket, whose source says it. */
+/** Who asked, for a denial; empty over the local socket, where the source says it. */
 const callerOf = async (context: RouteContext): Promise<Pick<DenialSubject, 'caller' | 'spiffeId'>> => {
   if (context.listener === 'admin') return {};
   const { serial, spiffeId } = await context.caller();
   return { caller: serial, spiffeId };
 };
 
-/** Does `work` for the administrator of the request. That something is beyond their rights is put on record (P1). */
+/** Does `work` for the administrator of the request, and puts it on record when that is beyond their rights (P1). */
 export const administer = async <T>(
   issuer: Issuer,
   context: RouteContext,
@@ -46,7 +51,7 @@ const ETAG = /^"([1-9][0-9]{0,14})"$/;
 /** The entity tag of a record is its revision. */
 export const revisionTag = ({ revision }: { readonly revision: number }): string => `"${revision}"`;
 
-/** The revision in `If-Match`; nothing without one or for `*`. Refuses with `precondition_failed` what no record ever had. */
+/** The revision in `If-Match`; undefined without one, and for `*`. Refuses with `precondition_failed` a tag that is none of ours. */
 export const expectedRevision = ({ headers }: RouteContext): number | undefined => {
   const tag = headers['if-match'];
   if (tag === undefined || tag === '*') return undefined;
@@ -55,7 +60,7 @@ export const expectedRevision = ({ headers }: RouteContext): number | undefined 
   return Number(match[1]);
 };
 
-/** For what cannot be undone: the caller says that they saw what it would do. Refuses with `confirmation_required`. */
+/** For what cannot be undone: the caller has to say that they saw the preview. Refuses with `confirmation_required`. */
 export const requireConfirmation = (confirm: boolean | undefined): void => {
   if (confirm === true) return;
   throw new Refusal('confirmation_required', 'look at the preview, then ask again with "confirm": true', {

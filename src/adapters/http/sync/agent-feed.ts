@@ -10,12 +10,12 @@ import type { Change } from '../../../ports/views.ts';
 import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { FeedWriter, SYNC_HEARTBEAT } from '../../../usecases/feed-writer.ts';
+import { standAside } from '../stand-aside.ts';
 import { AgentStream, type StreamOwner } from './agent-stream.ts';
 import type { FeedListener } from './feed-listener.ts';
 import { goodbye, voidGoodbye } from './goodbye.ts';
 import { StreamTable } from './stream-table.ts';
 import { sendUpdate } from './send-update.ts';
-import { turn } from './turn.ts';
 import { ChangeBroadcaster, type BroadcasterParts } from './change-broadcaster.ts';
 import { voidReason } from './void-identity.ts';
 
@@ -181,7 +181,9 @@ export class AgentFeed implements StreamOwner {
   #sendState(stream: AgentStream, after: SyncPlace | undefined): void {
     const { index, parts } = (after && this.#writer.delta(stream, after)) ?? this.#writer.snapshot(stream);
     stream.sent = index;
-    sendUpdate(stream, parts, turn).catch((error: unknown) => stream.drop(`it cannot be told: ${problemOf(error)}`));
+    sendUpdate(stream, parts, standAside).catch((error: unknown) =>
+      stream.drop(`it cannot be told: ${problemOf(error)}`),
+    );
   }
 
   #makeRoomFor({ agent }: AgentStream): void {

@@ -2,11 +2,11 @@ import type { SyncBye } from '../../../formats/sync-message.ts';
 import type { Change } from '../../../ports/views.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import type { FeedWriter } from '../../../usecases/feed-writer.ts';
+import { standAside } from '../stand-aside.ts';
 import type { AgentStream } from './agent-stream.ts';
 import { Outbox } from './outbox.ts';
 import { ChangeRouter } from './change-router.ts';
 import type { StreamTable } from './stream-table.ts';
-import { turn } from './turn.ts';
 import { voidReason } from './void-identity.ts';
 
 /** How many streams are written to in one turn of the event loop. */
@@ -45,7 +45,7 @@ export class ChangeBroadcaster {
 
   constructor(parts: BroadcasterParts) {
     this.#parts = parts;
-    this.#router = new ChangeRouter(parts.issuer, parts.writer, parts.table, turn);
+    this.#router = new ChangeRouter(parts.issuer, parts.writer, parts.table, standAside);
   }
 
   /** Whether a batch is being sent: some agents have it already, and others do not. */
@@ -89,10 +89,10 @@ export class ChangeBroadcaster {
 
   async #sendAll(): Promise<void> {
     // The request that brought the change is answered first.
-    await turn();
+    await standAside();
     while (this.#isDue()) {
       await this.#sendBatch();
-      await turn();
+      await standAside();
     }
   }
 
@@ -116,7 +116,7 @@ export class ChangeBroadcaster {
       this.#ticksLeft = TICKS_PER_BROADCAST;
     }
     const mayVoid = revocations.length > 0 || authorities.length > 0;
-    await this.#outbox.drain(STREAMS_PER_TURN, turn, (stream, lines) => {
+    await this.#outbox.drain(STREAMS_PER_TURN, standAside, (stream, lines) => {
       lines.push(line);
       this.#send(stream, index, lines, mayVoid);
     });
@@ -143,7 +143,7 @@ export class ChangeBroadcaster {
   /** A revocation waits for nothing (P2): it is sent with the cursor that an agent has already, and again in its order. */
   async #sendAhead(revocations: readonly Change[]): Promise<void> {
     await this.#router.revocations(revocations, this.#outbox);
-    await this.#outbox.drain(STREAMS_PER_TURN, turn, (stream, lines) => {
+    await this.#outbox.drain(STREAMS_PER_TURN, standAside, (stream, lines) => {
       lines.push(this.#parts.writer.lineOf(stream.sent));
       this.#send(stream, stream.sent, lines, true);
     });

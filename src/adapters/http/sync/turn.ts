@@ -1,2 +1,0 @@
-/** Lets everything else that waits in the event loop go first. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
