@@ -8,8 +8,8 @@ import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts
 import type { Appended } from '../ports/ledger.ts';
 import type { Issuer } from './issuer.ts';
 
-/** What the use cases that change records work with. */
-export type Registrar = Pick<Issuer, 'policy' | 'clock' | 'entropy' | 'ledger' | 'views'>;
+/** What the use cases that write entries and resources need. */
+export type AdminIssuer = Pick<Issuer, 'policy' | 'clock' | 'entropy' | 'ledger' | 'views'>;
 
 /** What an administrator's write leans on (DEC-4). */
 export const adminLeans = (admin: Administrator, more: Pick<Leans, 'entry' | 'resource'> = {}): Leans => ({
@@ -62,7 +62,7 @@ export const requireFreeCommonName = (issuer: Pick<Issuer, 'views'>, fields: Ent
   throw new Refusal('conflict', `commonName: belongs to ${holder}`, { field: 'commonName' });
 };
 
-/** The entry that is the same in who gets what where, if there is one. */
+/** Another entry with the same SPIFFE ID, parent and selectors, if there is one. */
 export const twinOf = (issuer: Pick<Issuer, 'views'>, fields: EntryFields): Entry | undefined => {
   const { spiffeId, parentId, selectors } = fields;
   return issuer.views.entries
@@ -70,10 +70,10 @@ export const twinOf = (issuer: Pick<Issuer, 'views'>, fields: EntryFields): Entr
     .find((entry) => isSame(entry.selectors, selectors));
 };
 
-/** Entries of one SPIFFE ID under one parent that are looked through. */
+/** How many entries of one SPIFFE ID under one parent are looked through. */
 const MAX_TWINS = 1000;
 
-/** Are two recorded values equal, whatever the order of their members? Absent and undefined are the same. */
+/** Whether two recorded values are equal, whatever the order of their members. An undefined member is as good as absent. */
 export const isSame = (a: unknown, b: unknown): boolean => text(a) === text(b);
 
 const text = (value: unknown): string | undefined =>

@@ -1,16 +1,16 @@
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 
-/** One connection of an agent to the feed, as its front end sees it. Times in Unix milliseconds, places as log indexes. */
+/** One connection of an agent to the sync feed, as its front end sees it. Times in Unix milliseconds. */
 export interface AgentSighting {
   readonly agent: SpiffeId;
-  /** Of its front end. */
+  /** The connection's number at its front end. */
   readonly stream: number;
   readonly since: number;
-  /** When it said something last. */
+  /** When the agent sent something last. */
   readonly seen: number;
-  /** The newest place that it acknowledged; -1 for none. */
+  /** The newest log index that it acknowledged; -1 for none. */
   readonly acknowledged: number;
-  /** It has not acknowledged what it was told since then. */
+  /** Since when an acknowledgement is missing. */
   readonly behindSince?: number;
   /** The connection is over. */
   readonly gone?: true;
@@ -28,7 +28,7 @@ export interface AgentPresence {
 
 /** Asks who is connected, at all front ends of the process. */
 export interface PresenceReader {
-  /** Those of these that were ever seen. */
+  /** Those of `agents` that were ever seen. */
   of(agents: readonly SpiffeId[]): Promise<readonly AgentPresence[]>;
   connected(): Promise<readonly AgentPresence[]>;
 }
@@ -38,7 +38,7 @@ interface Held {
   last: AgentSighting;
 }
 
-/** Agents that are not connected and still remembered. */
+/** How many agents that are not connected are remembered. */
 const REMEMBERED = 20_000;
 
 /** Gathers what the front ends see, in the thread that has the admin socket. */
@@ -86,7 +86,7 @@ export class PresenceBoard {
   }
 }
 
-/** An agent that comes again has two connections for a while: the newest one counts. */
+/** An agent that reconnects has two connections for a while: the newest one counts. */
 const presenceOf = ({ open, last }: Held): AgentPresence => {
   const newest = [...open.values()].reduce<AgentSighting | undefined>(
     (best, each) => (best && best.since > each.since ? best : each),

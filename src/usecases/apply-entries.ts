@@ -1,7 +1,7 @@
 import { Refusal } from '../domain/refusal.ts';
 import type { Administrator } from '../domain/administrator.ts';
 import type { Fact } from '../domain/fact.ts';
-import { fieldsOf, isSame, record, type Registrar } from './admin-write.ts';
+import { fieldsOf, isSame, record, type AdminIssuer } from './admin-write.ts';
 import type { EntryStep, ResourceStep } from './apply-steps.ts';
 import { newEntry } from './create-entry.ts';
 import { entryDeletion } from './delete-entry.ts';
@@ -13,14 +13,14 @@ import { nextEntry } from './update-entry.ts';
 /** Facts in one transaction. A larger plan takes several, in order. */
 const GROUP = 1000;
 
-const entryFact = (issuer: Registrar, admin: Administrator, step: EntryStep): readonly Fact[] => {
+const entryFact = (issuer: AdminIssuer, admin: Administrator, step: EntryStep): readonly Fact[] => {
   const { before, after, id } = step;
   if (after === undefined) return before ? [entryDeletion(admin, before)] : [];
   if (before === undefined) return [newEntry(issuer, admin, after, id).fact];
   return isSame(fieldsOf(before), after) ? [] : [nextEntry(issuer, admin, before, after).fact];
 };
 
-const resourceFact = (issuer: Registrar, admin: Administrator, { before, after }: ResourceStep): readonly Fact[] => {
+const resourceFact = (issuer: AdminIssuer, admin: Administrator, { before, after }: ResourceStep): readonly Fact[] => {
   if (after !== undefined) {
     return before && isSame(resourceFieldsOf(before), after) ? [] : [resourceWrite(issuer, admin, after, before)];
   }
@@ -53,7 +53,7 @@ const placeOf = ({ rights }: Administrator, fact: Fact): number => {
  * slices, and what others write before its first group makes it another plan.
  */
 export const applyEntries = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   file: ApplyFile,
   digest: string,

@@ -12,11 +12,11 @@ import { type IssuedX509, planX509, type X509Request } from './x509-issuance.ts'
 export interface AttestedIdentity extends IssuedX509 {
   readonly role: AttestedRole;
   readonly attestation: RecordId;
-  /** Unix seconds: until when it renews without new evidence; absent where it never does, and for agents, which just renew. */
+  /** Unix seconds until which it may renew without new evidence; absent where it may not, and for agents, which always may. */
   readonly renewUntil?: number;
 }
 
-/** Something that the decision leaned on may change before it is recorded; after this many times the caller comes back. */
+/** How often a request is decided when what the decision leaned on keeps changing; then the caller is asked to come back. */
 const ATTEMPTS = 3;
 
 const attestedFact = (attesting: Attesting, type: string, proven: Proven, decision: Decision): Attested => ({
@@ -57,7 +57,7 @@ const svidRequest = (proven: Proven, decision: Decision, attestation: RecordId):
   spends: [],
 });
 
-/** Facts in the order of DEC-5: what was proven, what follows from it, what is issued. */
+/** The place of the `issued` fact in its group: after `attested` and `decided` (DEC-5). */
 const ISSUED_AT = 2;
 
 const recordAndIssue = async (
@@ -84,7 +84,7 @@ const recordAndIssue = async (
   throw new Refusal('busy', 'the entry is changing; try again', { retryAfter: 1 });
 };
 
-/** One sentence for every kind of bad evidence, wherever it was found to be bad. */
+/** The refusal that the caller sees: the same sentence for all bad evidence, wherever it was found to be bad. */
 const inPublic = (refusal: Refusal): Refusal => {
   if (refusal.code !== 'attestation_refused') return refusal;
   const { message } = evidenceRefused('');
@@ -95,7 +95,7 @@ const inPublic = (refusal: Refusal): Refusal => {
   });
 };
 
-/** Full and read-only stores take no denial either. */
+/** A store that is full or read-only takes no denial either. */
 const isUnrecordable = ({ code }: Refusal): boolean => code === 'busy' || code === 'read_only';
 
 /**
@@ -111,7 +111,7 @@ export const attest = async (attesting: Attesting, request: AttestRequest): Prom
   let subject: DenialSubject = {
     operation: 'attest',
     source: request.source,
-    // Only a type that exists: this member stands in the log in clear.
+    // Only a known type: this member is in clear in the log, and callers choose what they send.
     ...(attesting.attestors.has(request.type) && { attestor: request.type }),
     ...(request.spiffeId !== undefined && { asked: { spiffeId: request.spiffeId } }),
   };

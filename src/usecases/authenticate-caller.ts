@@ -13,7 +13,7 @@ import type { Issuer } from './issuer.ts';
 import type { DenialSubject } from './record-denial.ts';
 import { revocationSubject } from './release.ts';
 
-/** What a TLS client sent, as DER. A peer may hide its intermediates (DEC-19). One connection keeps one object. */
+/** The certificates that a TLS client sent, as DER; perhaps without the intermediates (DEC-19). One object per connection. */
 export interface PresentedChain {
   readonly leaf: Uint8Array;
   readonly intermediates: readonly Uint8Array[];
@@ -34,7 +34,7 @@ export interface Caller {
   readonly notAfter: number;
 }
 
-/** Why a caller was not believed, with what its record should name. Every cause has the same text for the caller. */
+/** Why a caller was not authenticated, with what the denial should name. The caller reads the same text for every reason. */
 export class CallerRefusal extends Refusal {
   readonly subject: Pick<DenialSubject, 'spiffeId' | 'caller' | 'agent' | 'entry'>;
 
@@ -55,13 +55,13 @@ export class CallerRefusal extends Refusal {
 export class CallerMemory {
   readonly paths = new CallerPaths();
   /**
-   * Connections whose credential was good once, with its row. A successor that is presented elsewhere does not cut them off
-   * (DEC-12), and nothing else in a row ever changes, so it is read once for each connection.
+   * The rows of connections whose credential was accepted. Only `superseded` ever changes in a row, and a successor that is
+   * presented elsewhere does not cut them off (DEC-12), so each row is read once per connection.
    */
   readonly admitted = new WeakMap<PresentedChain, CredentialRow>();
   readonly onSuperseded: (predecessor: RecordId) => void;
 
-  /** `onSuperseded` is told of each credential that is refused from now on, since its successor was presented here. */
+  /** `onSuperseded` is called with each credential whose successor was presented here: it is refused from then on. */
   constructor(onSuperseded: (predecessor: RecordId) => void = () => undefined) {
     this.onSuperseded = onSuperseded;
   }
@@ -78,7 +78,7 @@ const verifyPath = (issuer: Slice, memory: CallerMemory, leaf: Uint8Array, now: 
   }
 };
 
-/** A path holds; does the ledger know this very certificate, as what it says it is? */
+/** The row of a certificate whose path was verified. Refuses one that the ledger does not know as exactly this. */
 const rowOf = (issuer: Slice, verified: VerifiedCaller): CredentialRow => {
   const { serial, spkiSha256, spiffeId } = verified;
   const row = isRecordId(serial) ? issuer.views.credentials.get(serial) : undefined;
@@ -114,20 +114,21 @@ const supersede = async (issuer: Slice, memory: CallerMemory, row: CredentialRow
   try {
     appended = await issuer.ledger.append({ facts: [fact] });
   } catch (error) {
-    // Nothing is issued to either of them while nothing can be recorded; what only reads goes on.
+    // While nothing can be recorded nothing is issued to either of them; requests that only read go on.
     if (error instanceof Refusal && error.code === 'read_only') return;
     throw error;
   }
   if (appended.status === 'committed') memory.onSuperseded(predecessor.id);
-  // Another front end may have been first; anything else is not for this caller to go on with.
+  // If not committed: another front end may have been first. Otherwise this caller must not go on.
   if (appended.status === 'committed' || issuer.views.credentials.get(predecessor.id)?.superseded) return;
   throw new Refusal('unavailable', 'the renewal could not be put on record', { retryAfter: 1 });
 };
 
 /**
- * Who is calling, from the certificate of its TLS connection. The path and the row are remembered, succession is a matter of
- * the connection's first request; time and revocation are asked at every request (DEC-19). Refuses with `unauthenticated` (a `CallerRefusal`), which the caller of this function puts on
- * record, and with what the ledger refuses with when a succession has to be recorded.
+ * Who is calling, from the certificate of its TLS connection. Path and row are remembered, and succession is settled at the
+ * connection's first request; time and revocation are checked at every request (DEC-19). Refuses with a `CallerRefusal`
+ * (`unauthenticated`), which is for the caller of this function to record, and as the ledger does when a succession has to be
+ * recorded.
  */
 export const authenticateCaller = async (
   issuer: Slice,

@@ -8,7 +8,7 @@ import { readX509Svid, verifyX509Svid } from '../verify/x509-path.ts';
 import type { VerifiedX509Svid } from '../verify/x509-path.ts';
 import type { Issuer } from './issuer.ts';
 
-/** What stays true of a certificate as long as its path does. Times in Unix seconds. */
+/** What is remembered of a certificate whose path was verified. Times in Unix seconds. */
 export interface VerifiedCaller extends Pick<VerifiedX509Svid, 'spiffeId' | 'serial' | 'notBefore' | 'notAfter'> {
   readonly certificateSha256: string;
   readonly spkiSha256: string;
@@ -16,7 +16,7 @@ export interface VerifiedCaller extends Pick<VerifiedX509Svid, 'spiffeId' | 'ser
 
 /** Certificates of the ledger's own CAs. */
 interface Trust {
-  /** What it was made from. */
+  /** The list from which it was made. */
   readonly authorities: readonly Authority[];
   readonly roots: readonly Certificate[];
   readonly issuing: readonly Certificate[];
@@ -33,17 +33,16 @@ const certificatesOf = (authorities: readonly Authority[]): Certificate[] =>
   );
 
 /**
- * Verifies callers' certificates against the CAs that the ledger holds, and remembers those that passed, since the two
- * signature checks cost more than all else. The memory is dropped whenever an authority comes or goes; time is the caller's
- * question at every use.
+ * Verifies callers' certificates against the CAs in the ledger, and remembers those that passed, since the two signature checks
+ * cost more than all else. It forgets all when an authority changes. Validity in time is not remembered: check it at every use.
  */
 export class CallerPaths {
   readonly #verified = new Map<string, VerifiedCaller>();
   #trust: Trust = { authorities: [], roots: [], issuing: [] };
 
   /**
-   * Refuses with `invalid_svid`. What the peer sent beside its leaf is not looked at: the path leads over our own CAs only
-   * (DEC-19), so one that was revoked counts no more, whoever sends it.
+   * Refuses with `invalid_svid`. The path is built of our own CAs only (DEC-19), never of what the peer sent beside its leaf:
+   * nobody can bring back a CA that was revoked.
    */
   verify(issuer: Pick<Issuer, 'follower' | 'policy'>, leaf: Uint8Array, now: Instant): VerifiedCaller {
     const trust = this.#follow(issuer);

@@ -12,11 +12,11 @@ import {
   requireFreeCommonName,
   surroundingsOf,
   twinOf,
-  type Registrar,
+  type AdminIssuer,
 } from './admin-write.ts';
 
 /** A fresh id, or the one that the operator chose. Refuses one that any entry ever had (P3). */
-const entryId = (issuer: Registrar, chosen: string | undefined): string => {
+const entryId = (issuer: AdminIssuer, chosen: string | undefined): string => {
   if (chosen === undefined) return newRecordId(issuer.clock.now(), issuer.entropy);
   const problem = entryIdProblem(chosen);
   if (problem !== undefined) throw problemsRefusal('invalid_entry', [{ field: 'id', problem }]);
@@ -26,7 +26,7 @@ const entryId = (issuer: Registrar, chosen: string | undefined): string => {
 
 /** The first revision of an entry, and the fact that records it. */
 export const newEntry = (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   fields: ReturnType<typeof requireEntry>,
   chosenId?: string,
@@ -41,7 +41,7 @@ export const newEntry = (
  * rights, `conflict` for an id that was ever used, a common name of another SPIFFE ID, or an entry that says the same.
  */
 export const createEntry = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   draft: EntryDraft,
   chosenId?: string,

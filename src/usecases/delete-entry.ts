@@ -2,7 +2,7 @@ import { requireMayWriteEntry, type Administrator } from '../domain/administrato
 import type { Entry } from '../domain/entry.ts';
 import type { EntryDeleted } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import { adminLeans, record, requireRevision, surroundingsOf, type Registrar } from './admin-write.ts';
+import { adminLeans, record, requireRevision, surroundingsOf, type AdminIssuer } from './admin-write.ts';
 
 export const entryDeletion = (admin: Administrator, { id, spiffeId, revision }: Entry): EntryDeleted => ({
   kind: 'entry-deleted',
@@ -17,7 +17,7 @@ export const entryDeletion = (admin: Administrator, { id, spiffeId, revision }: 
  * too. Refuses with `not_found`, `forbidden`, or `precondition_failed` for another revision than the caller saw.
  */
 export const deleteEntry = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   id: string,
   expected?: number,

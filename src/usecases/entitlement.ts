@@ -22,7 +22,7 @@ const attestationOf = (issuer: Reader, caller: Pick<Caller, 'row'>): Attestation
   return attestation;
 };
 
-/** The IDs under which entries are for an agent, each with the group that gives it; none for the agent's own ID. */
+/** The parent IDs of an agent's entries, each with the group entry that gives it; undefined for the agent's own ID. */
 export type Parents = ReadonlyMap<SpiffeId, Entry | undefined>;
 
 /** The agent's own ID, and those of the agent groups that its node selectors put it in (DEC-27). */
@@ -33,6 +33,18 @@ export const parentsOf = (issuer: Reader, caller: Pick<Caller, 'row' | 'spiffeId
   const parents = new Map<SpiffeId, Entry | undefined>();
   for (const group of groups) if (isLiveEntry(group, now)) parents.set(group.spiffeId, group);
   return parents.set(caller.spiffeId, undefined);
+};
+
+/** `parentsOf`, worked out once for the items of a batch; anew for an item that is decided again. */
+export const parentsOnce = (
+  issuer: Reader,
+  caller: Pick<Caller, 'row' | 'spiffeId'>,
+): ((again: boolean) => Parents) => {
+  let known: Parents | undefined;
+  return (again) => {
+    if (again || known === undefined) known = parentsOf(issuer, caller);
+    return known;
+  };
 };
 
 /**
@@ -47,7 +59,7 @@ export const entryUnderAgent = (issuer: Reader, parents: Parents, entryId: strin
   return entry;
 };
 
-/** What else an issuance under such an entry leans on (DEC-4): the group that makes its parent one of the agent's. */
+/** What else an issuance under the entry leans on (DEC-4): the group through which its parent is one of the agent's. */
 export const groupLeans = (parents: Parents, { parentId }: Entry): Pick<Leans, 'group'> => {
   const group = parents.get(parentId);
   return group ? { group: revisionOf(group) } : {};
@@ -78,8 +90,8 @@ export interface AdminRights extends AdminGrant {
 }
 
 /**
- * What an entry lets its caller administer now; nothing when it gives no role, has expired or gives another SPIFFE ID. Its
- * current revision counts, not that of the day of issuance (DEC-28).
+ * What the caller's entry lets it administer now; undefined when the entry gives no role, has expired or gives another SPIFFE
+ * ID. Its current revision counts, not that of the time of issuance (DEC-28).
  */
 export const adminOf = (issuer: Pick<Issuer, 'views' | 'clock'>, caller: Caller): AdminRights | undefined => {
   const entry = caller.row.entry === undefined ? undefined : issuer.views.entries.get(caller.row.entry);

@@ -8,7 +8,7 @@ import { entryLines } from './feed-lines.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower'>;
 
-/** Entries under a parent, and the lines that say so. */
+/** Live entries under a parent, and the feed lines for them. */
 export interface UnderParent {
   readonly live: readonly Entry[];
   readonly lines: readonly Buffer[];
@@ -20,7 +20,7 @@ interface Held extends UnderParent {
   readonly until: number;
 }
 
-/** A few milliseconds of work. */
+/** How many entries one part holds: a few milliseconds of work. */
 const PART = 200;
 
 const joined = (parts: readonly UnderParent[]): UnderParent => ({
@@ -34,7 +34,7 @@ const heldFrom = (parts: readonly UnderParent[], expired: readonly string[]): He
   return { live, lines, expired, until };
 };
 
-/** What is under parents, as lines. What many agents share is kept until an entry changes or expires. */
+/** The entries under a parent, as feed lines. Those under a parent that agents share are kept until an entry changes or expires. */
 export class EntriesUnder {
   readonly #issuer: Reader;
   readonly #expiring: ExpiringEntries;
@@ -48,18 +48,18 @@ export class EntriesUnder {
     });
   }
 
-  /** All of it at once. */
+  /** All parts in one. */
   all(parent: SpiffeId, isShared: boolean): UnderParent {
     return joined([...this.parts(parent, isShared)]);
   }
 
-  /** What is there now, read at once; each part is worked out when it is asked for. */
+  /** The entries as of the call; each part is worked out when it is asked for. */
   parts(parent: SpiffeId, isShared: boolean): Iterable<UnderParent> {
     const held = this.#heldOf(parent);
     return held ? [held] : this.#workOut(parent, this.#issuer.views.entries.under(parent), isShared);
   }
 
-  /** Ids of those that have expired. */
+  /** The ids of the entries under a parent that have expired. */
   expired(parent: SpiffeId): readonly string[] {
     const held = this.#heldOf(parent);
     if (held) return held.expired;
@@ -77,7 +77,7 @@ export class EntriesUnder {
   }
 
   *#workOut(parent: SpiffeId, entries: Iterable<Entry>, isShared: boolean): Generator<UnderParent> {
-    // When an entry changes meanwhile there is another one.
+    // The map of this moment: when an entry changes meanwhile, a new map replaces it, and these lines must not go there.
     const shared = this.#shared;
     const now = this.#issuer.clock.now();
     const parts: UnderParent[] = [];

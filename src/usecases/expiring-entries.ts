@@ -6,7 +6,7 @@ interface Expiring {
   readonly parentId: SpiffeId;
 }
 
-/** Entries that someone was told of and that will expire: no fact says when they do. Times in Unix seconds. */
+/** Entries that were sent to agents and will expire, of which no fact will tell. Times in Unix seconds. */
 export class ExpiringEntries {
   readonly #held = new Map<string, Expiring>();
   #first = Infinity;
@@ -17,7 +17,7 @@ export class ExpiringEntries {
     this.#first = Math.min(this.#first, expiresAt);
   }
 
-  /** Those that have expired since the last call, each with the parent that it was known under. Cheap while none has. */
+  /** Those that have expired since the last call, each with the parent that it had when it was sent. Cheap while none has. */
   due(now: number): readonly { readonly id: string; readonly parentId: SpiffeId }[] {
     if (now < this.#first) return [];
     const due = [...this.#held].filter(([, { expiresAt }]) => expiresAt <= now);

@@ -12,14 +12,14 @@ import { nearestEntries, type NearEntry } from './nearest-entries.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
-/** Where a decision is in the ledger. */
-export interface Place {
+/** Where a decision is in the ledger, with the log's head for a proof that it is. */
+export interface RecordPlace {
   readonly epoch: number;
   readonly index: number;
   readonly leafHash: string;
   /** RFC 3339. */
   readonly time: string;
-  /** The log as it is now. */
+  /** Of the log as it is now. */
   readonly size: number;
   readonly root: string;
 }
@@ -30,7 +30,7 @@ export interface Explanation {
   readonly kind: Fact['kind'];
   /** One sentence. */
   readonly summary: string;
-  readonly place: Place;
+  readonly place: RecordPlace;
   /** The details were erased: only what the leaf holds in clear is left. */
   readonly erased: boolean;
   /** The leaf's members in clear. */
@@ -40,9 +40,9 @@ export interface Explanation {
   readonly leansOn: readonly LeanedOn[];
   /** How an issued credential stands now, while its row is kept. */
   readonly status?: CredentialStatus;
-  /** A denial: the revocations that stood in the way. */
+  /** Of a denial: the revocations that stood in the way. */
   readonly revocations?: readonly Revocation[];
-  /** A denial: the entries that came nearest. */
+  /** Of a denial: the entries that came nearest. */
   readonly nearest?: readonly NearEntry[];
 }
 
@@ -134,7 +134,7 @@ const detailsOf = (issuer: Reader, admin: Administrator, id: RecordId, recorded:
   return explainOther(issuer, fact, summaryOf(fact));
 };
 
-/** Whom a decision is about; a denial of nobody in particular is about the agent that it came through. */
+/** Whom a decision is about: a denial that names no SPIFFE ID, the agent through which it came. */
 const subjectOf = (fact: Fact | undefined): SpiffeId | undefined => {
   if (fact?.kind === 'denied') return fact.spiffeId ?? fact.agent;
   return fact !== undefined && 'spiffeId' in fact ? fact.spiffeId : undefined;

@@ -4,7 +4,7 @@ import { planJwtSvid } from '../domain/jwt-profile.ts';
 import { newRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import type { Caller } from './authenticate-caller.ts';
-import { entryUnderAgent, groupLeans, ownEntry, type Parents, parentsOf } from './entitlement.ts';
+import { entryUnderAgent, groupLeans, ownEntry, type Parents, parentsOnce } from './entitlement.ts';
 import type { Issuer } from './issuer.ts';
 import { issueItem, type ItemOutcome } from './item-outcome.ts';
 import { type IssuedJwt, type JwtIntent, planJwt } from './jwt-issuance.ts';
@@ -59,11 +59,7 @@ export const issueJwtSvids = async (
   items: readonly JwtSvidItem[],
   source: string,
 ): Promise<readonly ItemOutcome<IssuedJwt>[]> => {
-  let known: Parents | undefined;
-  const parentsNow = (again: boolean): Parents => {
-    if (again || known === undefined) known = parentsOf(issuer, caller);
-    return known;
-  };
+  const parentsNow = parentsOnce(issuer, caller);
 
   const decide = async (item: JwtSvidItem, again: boolean) => {
     checkMayAskForSvids(caller, item.entryId);

@@ -3,7 +3,7 @@ import { type Entry, revisionOf } from '../domain/entry.ts';
 import { POLICY_VERSION } from '../domain/fact.ts';
 import { readCsr } from '../formats/csr.ts';
 import type { Caller } from './authenticate-caller.ts';
-import { entryUnderAgent, groupLeans, type Parents, parentsOf } from './entitlement.ts';
+import { entryUnderAgent, groupLeans, type Parents, parentsOnce } from './entitlement.ts';
 import type { Issuer } from './issuer.ts';
 import { issueItem, type ItemOutcome } from './item-outcome.ts';
 import { planRenewal } from './renew-identity.ts';
@@ -54,11 +54,7 @@ export const issueX509Svids = async (
   items: readonly X509SvidItem[],
   source: string,
 ): Promise<readonly ItemOutcome<IssuedX509>[]> => {
-  let known: Parents | undefined;
-  const parentsNow = (again: boolean): Parents => {
-    if (again || known === undefined) known = parentsOf(issuer, caller);
-    return known;
-  };
+  const parentsNow = parentsOnce(issuer, caller);
 
   const decide = async (item: X509SvidItem, again: boolean) => {
     checkMayAskForSvids(caller, item.entryId);

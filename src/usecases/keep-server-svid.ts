@@ -4,7 +4,10 @@ import { issueServerSvid, type MakeKey, type ServerNames, type ServerSvid } from
 
 type Needs = Pick<Issuer, 'clock' | 'entropy' | 'policy' | 'keys' | 'follower' | 'ledger'>;
 
-/** The identity of the TLS listeners, kept fresh: renewed at half of its life, and at once when its authority went out of service or the clock was set back before it. */
+/**
+ * Keeps the server's own SVID fresh, for its TLS listeners: renewed at half of its life, and at once when its authority was
+ * tainted, revoked or dropped, or the clock was set back to before it.
+ */
 export class ServerSvidKeeper {
   readonly #issuer: Needs;
   readonly #names: ServerNames;
@@ -20,19 +23,19 @@ export class ServerSvidKeeper {
     this.#makeKey = makeKey;
   }
 
-  /** The first `renew` comes before; without it this throws. */
+  /** Throws before the first `renew`. */
   current(): ServerSvid {
     if (this.#svid === undefined) throw new Error('the server has no identity yet');
     return this.#svid;
   }
 
-  /** Calls back with every new identity. Returns a function that ends it. */
+  /** Calls back with every new SVID. Returns how to stop that. */
   onChange(changed: (svid: ServerSvid) => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
   }
 
-  /** Issues a new one when it is time; to be called again and again. Rejects as `issueServerSvid`; the old one stays. */
+  /** To be called again and again: issues a new SVID when one is due. Rejects as `issueServerSvid`; the old one stays. */
   renew(): Promise<void> {
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined;

@@ -4,7 +4,7 @@ import type { ResourceDeleted, ResourceWritten } from '../domain/fact.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import { checkResource, type ResourceContext, type ResourceDraft } from '../domain/resource-rules.ts';
 import type { Resource, ResourceFields } from '../domain/resource.ts';
-import { adminLeans, isSame, record, requireRevision, type Registrar } from './admin-write.ts';
+import { adminLeans, isSame, record, requireRevision, type AdminIssuer } from './admin-write.ts';
 import type { Issuer } from './issuer.ts';
 import { readAll } from './slices.ts';
 
@@ -57,7 +57,7 @@ const held = (issuer: Pick<Issuer, 'views'>, identifier: string): Resource => {
 
 /** Refuses with `invalid_resource`, `conflict` for a known identifier, `forbidden` for an administrator with a prefix. */
 export const createResource = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   draft: ResourceDraft,
 ): Promise<Resource> => {
@@ -76,7 +76,7 @@ export const createResource = async (
  * entries that hold it. Refuses as `createResource` does, with `not_found`, and with `precondition_failed`.
  */
 export const updateResource = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   draft: ResourceDraft,
   expected?: number,
@@ -108,7 +108,7 @@ const NAMED = 5;
  * resource of the same identifier would find its grants waiting; also `not_found`, `forbidden`, `precondition_failed`.
  */
 export const deleteResource = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   identifier: string,
   expected?: number,

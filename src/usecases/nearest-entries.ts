@@ -5,9 +5,9 @@ import type { Issuer } from './issuer.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
-/** What someone wanted an identity with. */
+/** A request that came to nothing: who asked, for what, with which evidence. */
 export interface Wanted {
-  /** The kind of evidence, if any. */
+  /** The type of the evidence, if there was any. */
   readonly attestor?: string | undefined;
   readonly selectors: readonly string[];
   readonly spiffeId?: SpiffeId | undefined;
@@ -25,18 +25,19 @@ export interface NearEntry {
   readonly obstacles: readonly string[];
 }
 
-/** An entry that came close, and whether it hangs where it had to. */
+/** An entry that came close. */
 interface Candidate {
   readonly near: NearEntry;
+  /** Whether it is under a parent under which it had to be. */
   readonly isBelow: boolean;
 }
 
-/** Entries looked at for each selector, and the number told. */
+/** How many entries are looked at for each selector, and how many are shown. */
 const CANDIDATES = 200;
-const TOLD = 5;
+const SHOWN = 5;
 
-/** An agent tells of a workload that it attested: what counts is what hangs below it. */
-const isToldByAgent = ({ agent, attestor, entry, selectors }: Wanted): boolean =>
+/** Whether an agent reported a workload that it attested: then the entries under that agent count first. */
+const isAgentReport = ({ agent, attestor, entry, selectors }: Wanted): boolean =>
   agent !== undefined && attestor === undefined && entry === undefined && selectors.length > 0;
 
 const candidates = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>): readonly Entry[] => {
@@ -46,15 +47,15 @@ const candidates = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeI
   if (wanted.attestor === JOIN_TOKEN) return one;
   const found = wanted.selectors.flatMap((selector) => entries.list({ selector }, { limit: CANDIDATES }));
   if (wanted.spiffeId !== undefined) found.push(...entries.list({ spiffeId: wanted.spiffeId }, { limit: CANDIDATES }));
-  if (isToldByAgent(wanted)) {
+  if (isAgentReport(wanted)) {
     for (const parentId of parents) found.push(...entries.list({ parentId }, { limit: CANDIDATES }));
   }
   found.push(...one);
   return [...new Map(found.map((entry) => [entry.id, entry])).values()];
 };
 
-/** Where an entry had to hang: below the agent or one of its groups, or below the server for who attests alone. */
-const parentsOf = (issuer: Reader, agent: SpiffeId | undefined): ReadonlySet<SpiffeId> => {
+/** The parents under which the entry had to be: the agent and its groups, or the server for whoever attests without one. */
+const expectedParents = (issuer: Reader, agent: SpiffeId | undefined): ReadonlySet<SpiffeId> => {
   const server = serverId(issuer.policy.trustDomain);
   if (agent === undefined) return new Set([server]);
   const selectors = issuer.views.attestations.newest(agent)?.selectors ?? [];
@@ -82,15 +83,15 @@ const nearness = (issuer: Reader, wanted: Wanted, parents: ReadonlySet<SpiffeId>
 };
 
 /**
- * The entries that came nearest to giving what was wanted, by the entries as they stand now: fewest missing selectors first, then
- * fewest obstacles, then most matching ones. At most five, all below `prefix`; looks at a bounded number of entries. Where an
- * agent tells of a workload, entries below that agent and its groups come before all others.
+ * The entries, as they stand now, that came nearest to what was wanted: fewest missing selectors first, then fewest obstacles,
+ * then most matching selectors. At most five, all below `prefix`, of a bounded number that are looked at. Where an agent reported
+ * a workload, entries under that agent and its groups come first.
  *
- * A join token leads to the one entry that it names, whatever that entry selects (DEC-16): it is told if it stood in the way.
+ * A join token leads to the one entry that it names, whatever that entry selects (DEC-16): it is shown if it had obstacles.
  */
 export const nearestEntries = (issuer: Reader, wanted: Wanted, prefix?: SpiffeId): readonly NearEntry[] => {
-  const parents = parentsOf(issuer, wanted.agent);
-  const belowFirst = isToldByAgent(wanted);
+  const parents = expectedParents(issuer, wanted.agent);
+  const belowFirst = isAgentReport(wanted);
   return candidates(issuer, wanted, parents)
     .filter(({ spiffeId }) => prefix === undefined || isPathPrefix(prefix, spiffeId))
     .map((entry): Candidate => {
@@ -106,6 +107,6 @@ export const nearestEntries = (issuer: Reader, wanted: Wanted, prefix?: SpiffeId
         b.matching.length - a.matching.length ||
         (a.id < b.id ? -1 : 1),
     )
-    .slice(0, TOLD)
+    .slice(0, SHOWN)
     .map(({ near }) => near);
 };

@@ -5,7 +5,7 @@ import { Problems } from '../domain/problems.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import type { ResourceDraft } from '../domain/resource-rules.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
-import { fieldsOf, isSame, surroundingsOf, type Registrar } from './admin-write.ts';
+import { fieldsOf, isSame, surroundingsOf, type AdminIssuer } from './admin-write.ts';
 import type { EntryStep, PlanItem, ResourceStep } from './apply-steps.ts';
 import { entryItem, planEntries, prunedEntries } from './plan-entries.ts';
 import { planResources, type PlannedResources } from './plan-resources.ts';
@@ -65,7 +65,7 @@ const digestOf = async (items: readonly PlanItem[], standAside: StandAside): Pro
 };
 
 const planOnce = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   file: ApplyFile,
   standAside: StandAside,
@@ -91,7 +91,7 @@ const planOnce = async (
 const PAGE = 500;
 
 /** Whether an entry or a resource was written above this place of the change feed. */
-export const isOutdated = ({ views: { changes } }: Registrar, seen: number): boolean => {
+export const isOutdated = ({ views: { changes } }: AdminIssuer, seen: number): boolean => {
   let after = seen;
   while (changes.newest() > after) {
     const page = changes.after(after, PAGE);
@@ -109,7 +109,7 @@ const ATTEMPTS = 3;
  * is beyond the administrator, `conflict` when a resource that would go is still granted, or others keep on writing.
  */
 export const planApply = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   file: ApplyFile,
   standAside: StandAside,

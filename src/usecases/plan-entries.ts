@@ -2,7 +2,7 @@ import { checkEntry, entryIdProblem } from '../domain/entry-rules.ts';
 import type { Entry, EntryFields } from '../domain/entry.ts';
 import type { Problems } from '../domain/problems.ts';
 import { canonicalJson } from '../formats/canonical-json.ts';
-import { entryContext, fieldsOf, requireFreeCommonName, twinOf, type Registrar } from './admin-write.ts';
+import { entryContext, fieldsOf, requireFreeCommonName, twinOf, type AdminIssuer } from './admin-write.ts';
 import { fieldChanges, planAction, type EntryStep, type PlanItem } from './apply-steps.ts';
 import type { ApplyFile } from './plan-apply.ts';
 import type { PlannedResources } from './plan-resources.ts';
@@ -10,7 +10,7 @@ import { inSlices, readAll, type StandAside } from './slices.ts';
 
 const PAGE = 500;
 
-const ownedEntries = ({ views }: Registrar, owner: string): Generator<Entry> =>
+const ownedEntries = ({ views }: AdminIssuer, owner: string): Generator<Entry> =>
   readAll(
     (page) => views.entries.list({ owner }, page),
     ({ id }) => id,
@@ -21,14 +21,14 @@ const placeKey = ({ owner, spiffeId, parentId, selectors }: EntryFields): string
   canonicalJson({ owner: owner ?? null, spiffeId, parentId, selectors });
 
 /** The entry on record that a written one means: by id, else by owner, SPIFFE ID, parent and selectors. */
-const findEntry = (issuer: Registrar, fields: EntryFields, id: string | undefined): Entry | undefined => {
+const findEntry = (issuer: AdminIssuer, fields: EntryFields, id: string | undefined): Entry | undefined => {
   if (id !== undefined) return issuer.views.entries.get(id);
   const { spiffeId, parentId } = fields;
   const candidates = issuer.views.entries.list({ spiffeId, parentId }, { limit: PAGE });
   return candidates.find((entry) => placeKey(entry) === placeKey(fields));
 };
 
-const checkId = (issuer: Registrar, problems: Problems, field: string, id: string): void => {
+const checkId = (issuer: AdminIssuer, problems: Problems, field: string, id: string): void => {
   const problem = entryIdProblem(id);
   problems.add(field, problem);
   if (problem === undefined && issuer.views.entries.used(id)) problems.add(field, 'an entry had this id before');
@@ -38,7 +38,7 @@ const ownerName = ({ owner }: Entry): string => (owner === undefined ? 'no owner
 
 /** The steps for a file's entries; what is wrong with them goes to `problems`. */
 export const planEntries = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   file: ApplyFile,
   resources: PlannedResources,
   problems: Problems,
@@ -71,7 +71,7 @@ export const planEntries = async (
 
 /** The deletions of the entries of the file's owner that the file does not name. */
 export const prunedEntries = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   file: ApplyFile,
   kept: readonly EntryStep[],
   standAside: StandAside,

@@ -2,7 +2,7 @@ import type { Entry } from '../domain/entry.ts';
 import type { Problems } from '../domain/problems.ts';
 import { checkResource } from '../domain/resource-rules.ts';
 import type { Resource } from '../domain/resource.ts';
-import type { Registrar } from './admin-write.ts';
+import type { AdminIssuer } from './admin-write.ts';
 import { fieldChanges, planAction, type PlanItem, type ResourceStep } from './apply-steps.ts';
 import { entriesGranting, resourceContext, resourceFieldsOf } from './manage-resources.ts';
 import type { ApplyFile } from './plan-apply.ts';
@@ -31,7 +31,7 @@ const item = ({ before, after }: ResourceStep): PlanItem => {
 };
 
 const writtenResources = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   file: ApplyFile,
   problems: Problems,
   standAside: StandAside,
@@ -55,7 +55,7 @@ const writtenResources = async (
   return steps;
 };
 
-const prunedResources = (issuer: Registrar, file: ApplyFile, kept: readonly ResourceStep[]): ResourceStep[] => {
+const prunedResources = (issuer: AdminIssuer, file: ApplyFile, kept: readonly ResourceStep[]): ResourceStep[] => {
   if (file.prune !== true || file.owner === undefined) return [];
   const identifiers = new Set(kept.map(({ after }) => after?.identifier));
   return issuer.views.resources
@@ -66,7 +66,7 @@ const prunedResources = (issuer: Registrar, file: ApplyFile, kept: readonly Reso
 
 /** The steps for a file's resources; what is wrong with them goes to `problems`. */
 export const planResources = async (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   file: ApplyFile,
   problems: Problems,
   standAside: StandAside,

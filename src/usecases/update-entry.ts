@@ -14,12 +14,12 @@ import {
   requireRevision,
   surroundingsOf,
   twinOf,
-  type Registrar,
+  type AdminIssuer,
 } from './admin-write.ts';
 
 /** The next revision of an entry, and the fact that records it. */
 export const nextEntry = (
-  issuer: Registrar,
+  issuer: AdminIssuer,
   admin: Administrator,
   before: Entry,
   fields: EntryFields,
@@ -43,7 +43,7 @@ export interface UpdateEntry {
  * for an unknown id, and with `precondition_failed` when the entry has another revision than the caller saw, or gets one
  * in the same moment.
  */
-export const updateEntry = async (issuer: Registrar, admin: Administrator, update: UpdateEntry): Promise<Entry> => {
+export const updateEntry = async (issuer: AdminIssuer, admin: Administrator, update: UpdateEntry): Promise<Entry> => {
   const before = issuer.views.entries.get(update.id);
   if (!before) throw new Refusal('not_found', 'there is no entry with this id');
   const context = entryContext(issuer);

@@ -11,8 +11,8 @@ import { readPresented, type Presented } from './read-presented.ts';
 type Validator = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;
 
 /**
- * *valid*: we signed it, it is on record as it is, its time has come and is not over, nothing took it back. *revoked*: we signed
- * it and it was taken back, also if it has ended since. *expired*: its time is over. *unknown*: anything else; no more is said.
+ * *valid*: this server signed it, exactly this is on record, it is within its validity, and nothing revokes it. *revoked*: this
+ * server signed it and it was revoked, even if it has expired since. *expired*: past its validity. *unknown*: anything else.
  */
 export type ValidationStatus = 'valid' | 'revoked' | 'expired' | 'unknown';
 
@@ -27,7 +27,7 @@ export interface Validation {
   /** Unix seconds. */
   readonly notBefore?: number;
   readonly expiresAt?: number;
-  /** Of a revocation: a revocation's reason, `authority_revoked` or `superseded`. */
+  /** Why it is revoked: the reason of the revocation, `authority_revoked` or `superseded`. */
   readonly reason?: string;
   /** Unix seconds; absent where no single moment is on record. */
   readonly since?: number;
@@ -37,11 +37,11 @@ export interface Validation {
 
 const UNKNOWN: Validation = { status: 'unknown' };
 
-/** The intent on record is of these very bytes (DEC-3). Its digest stays in clear when the details are erased. */
+/** Whether the intent on record is of these very bytes (DEC-3). Its digest stays in clear when the details are erased. */
 const isAsRecorded = (issuer: Validator, presented: Presented, row: CredentialRow): boolean =>
   row.credential === presented.kind && issuer.views.log.at(row.index)?.clear['digest'] === presented.digest;
 
-/** An expired credential is judged by its last second, so that it is still told from one that was never ours. */
+/** An expired credential is verified as of its last second, which tells it from one that was never ours. */
 const isSigned = (issuer: Validator, presented: Presented, row: CredentialRow): boolean => {
   const authority = issuer.follower.authority(row.authority);
   if (authority === undefined) return false;
@@ -72,8 +72,8 @@ const verdict = (
 };
 
 /**
- * Is this credential good, as far as the ledger knows, at this moment (DEC-31)? It checks signature, form, record, time and
- * revocation; it does not check that whoever shows it holds its key, nor that it was meant for the one who asks.
+ * Whether a credential is valid now as far as the ledger knows (DEC-31). Checks signature, form, record, time and revocation;
+ * neither that whoever presented it holds its key, nor that it was meant for whoever asks.
  */
 export const validateCredential = (issuer: Validator, credential: string | Uint8Array): Validation => {
   const presented = readPresented(credential);
