@@ -7,31 +7,10 @@ import { admittedAuthority, authorityGeneration } from '../../ledger/admission-r
 import type { AdmissionReader, AdmittedAuthority } from '../../ledger/admission-reader.ts';
 import { CredentialRows } from './credential-rows.ts';
 import type { SqliteDatabase } from './open.ts';
+import { Remembered } from './remembered.ts';
 import { blobToHex, blobToId, hexToBlob, idToBlob, parseAuthority } from './rows.ts';
 
-/** How many records of one sort are remembered; beyond it the memory starts anew. */
-const REMEMBERED = 20_000;
-
-/** Records that were read lately. What is not on record is asked again each time. */
-class Remembered<Key, Value> {
-  readonly #held = new Map<Key, Value>();
-
-  get(key: Key, read: () => Value | undefined): Value | undefined {
-    const held = this.#held.get(key);
-    if (held !== undefined) return held;
-    const value = read();
-    if (value === undefined) return undefined;
-    if (this.#held.size >= REMEMBERED) this.#held.clear();
-    this.#held.set(key, value);
-    return value;
-  }
-
-  delete(key: Key): void {
-    this.#held.delete(key);
-  }
-}
-
-/** The state that admission reads, over the writer's connection. Every look-up is by a key. */
+/** The state that admission reads, over the writer's connection. Every look-up is by a key of some index. */
 export class SqliteAdmissionReader implements AdmissionReader {
   readonly revocations: RevocationIndex;
   readonly #credentials;
@@ -49,7 +28,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
   readonly #credentialUsed;
   readonly #callers = new Remembered<RecordId, NonNullable<ReturnType<AdmissionReader['credential']>>>();
   readonly #revisions = new Remembered<string, number>();
-  /** The greatest id of a credential that was ever committed: a greater one is new, and nearly all are (DEC-7). */
+  /** The greatest id of any committed credential. A greater one is surely new, and nearly all that come are (DEC-7). */
   #greatest: string;
   #authoritiesRead: Map<KeyId, AdmittedAuthority> | undefined;
   #generationsRead: ReadonlySet<string> = new Set();
@@ -153,7 +132,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
     return this.#generationsRead.has(purposeAndGeneration);
   }
 
-  /** Takes note of what a committed fact changed. There are a handful of authorities, so all are read again. */
+  /** Forgets what a committed fact made stale. There are a handful of authorities, so all of them are read again. */
   forget(fact: Fact): void {
     if (fact.kind === 'issued') {
       if (fact.id > this.#greatest) this.#greatest = fact.id;
@@ -163,7 +142,7 @@ export class SqliteAdmissionReader implements AdmissionReader {
     else if (fact.kind.startsWith('authority-')) this.#authoritiesRead = undefined;
   }
 
-  /** Its row was purged. */
+  /** Forgets a credential whose row was purged. */
   forgetCredential(id: RecordId): void {
     this.#callers.delete(id);
   }

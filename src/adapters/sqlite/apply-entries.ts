@@ -1,8 +1,7 @@
 import type { Entry } from '../../domain/entry.ts';
-import type { Resource } from '../../domain/resource.ts';
 import type { SqliteDatabase } from './open.ts';
 
-/** How far the siblings under one selector are counted when an anchor is chosen. */
+/** How far the siblings under one selector are counted when an entry's anchor is chosen. */
 const COUNTED_SIBLINGS = 1000;
 
 /** Rows of entries. */
@@ -63,8 +62,8 @@ export class EntryWriter {
   }
 
   /**
-   * An entry matches only if all its selectors do, so that filing it under one of them is enough to find it; under the one
-   * that the fewest siblings are filed under, a look-up stays short however many entries share the others (P9).
+   * The selector under which an entry is indexed. One is enough to find it, since it matches only if all its selectors do. The
+   * one with the fewest siblings keeps look-ups short, however many entries share the others (P9).
    */
   #anchorOf(entry: Entry): string {
     let anchor = entry.selectors[0] ?? '';
@@ -75,35 +74,5 @@ export class EntryWriter {
       if (count === 0) break;
     }
     return anchor;
-  }
-}
-
-/** Rows of resources. */
-export class ResourceWriter {
-  readonly #upsert;
-  readonly #delete;
-  readonly #addName;
-  readonly #removeNames;
-
-  constructor(db: SqliteDatabase) {
-    this.#upsert = db.prepare(
-      `INSERT INTO resource (identifier, revision, data) VALUES (?, ?, ?)
-         ON CONFLICT (identifier) DO UPDATE SET revision = excluded.revision, data = excluded.data`,
-    );
-    this.#delete = db.prepare("UPDATE resource SET data = '' WHERE identifier = ?");
-    this.#addName = db.prepare('INSERT INTO resource_name (name, identifier) VALUES (?, ?)');
-    this.#removeNames = db.prepare('DELETE FROM resource_name WHERE identifier = ?');
-  }
-
-  write(resource: Resource): void {
-    this.#removeNames.run(resource.identifier);
-    this.#upsert.run(resource.identifier, resource.revision, JSON.stringify(resource));
-    for (const name of new Set(resource.names)) this.#addName.run(name, resource.identifier);
-  }
-
-  /** Leaves a row without data, so that the revisions of a later resource of this identifier go on from there. */
-  delete(identifier: string): void {
-    this.#removeNames.run(identifier);
-    this.#delete.run(identifier);
   }
 }

@@ -1,32 +1,34 @@
 import type { SqliteDatabase } from './open.ts';
 
-/** How many credentials wait until they are filed: so many that those of one holder, or of neighbours, come together. */
+/** How many credentials are filed in one run: so many that those of one holder, or of neighbours, share pages. */
 const WINDOW = 8192;
 
-/** Filed in one transaction beside the facts of a batch, at least: a fraction of a millisecond, and a few dozen pages. */
+/** At least so many are filed beside the facts of a batch: a fraction of a millisecond, and a few dozen pages. */
 const SLICE = 128;
 
-/** As many times what came since the slice before: whatever the size of batches, what waits stays below two windows. */
+/** Or so many times what was added since: however large batches are, less than two windows wait. */
 const AHEAD = 2;
 
-interface Held {
+/** A credential that is to be filed. */
+interface Unfiled {
   readonly idx: number;
   readonly holder: number;
 }
 
-/** Those that are filed now, in the order of their holders, and how far. */
+/** One run of filing: a window of credentials in the order of their holders, and how far it has come. */
 interface Run {
-  readonly held: readonly Held[];
+  readonly unfiled: readonly Unfiled[];
   /** Everything issued before it is filed once the run is through. */
   readonly below: number;
   at: number;
 }
 
-const byHolder = (left: Held, right: Held): number => left.holder - right.holder || left.idx - right.idx;
+const byHolder = (left: Unfiled, right: Unfiled): number => left.holder - right.holder || left.idx - right.idx;
 
 /**
- * Files which credentials each holder has (`held_credential`), a window at a time. For the writer only, inside the batch's
- * transaction. What is in memory here is what the store holds from `filing.below` on, so that a crash loses nothing.
+ * Keeps the table that finds credentials by holder (`held_credential`). Rows go into it a window at a time, sorted by holder:
+ * one by one, each would touch a page of its own. What waits is in memory and, from `filing.below` on, in the table of
+ * credentials, so that a crash loses nothing. For the writer only, inside the batch's transaction.
  */
 export class Filing {
   readonly #file;
@@ -36,12 +38,12 @@ export class Filing {
   /** Everything issued before it is filed. */
   #below: number;
   /** Issued since the run began, in order. */
-  #waiting: Held[];
+  #waiting: Unfiled[];
   #run: Run | undefined;
-  /** Not filed, and never to be. */
+  /** Purged before they were filed. */
   readonly #gone = new Set<number>();
   /** How many of each holder are not filed: counted when a purge asks, kept until the next run ends. */
-  #held: Map<number, number> | undefined;
+  #unfiledOf: Map<number, number> | undefined;
   #added = 0;
 
   constructor(db: SqliteDatabase, window = WINDOW) {
@@ -52,7 +54,7 @@ export class Filing {
     this.#remove = db.prepare<[number, number]>('DELETE FROM held_credential WHERE holder = ? AND idx = ?');
     this.#below = db.prepare<[], number>('SELECT below FROM filing WHERE id = 1').pluck().get() ?? 0;
     this.#waiting = db
-      .prepare<[number], Held>('SELECT idx, holder FROM credential WHERE idx >= ? ORDER BY idx')
+      .prepare<[number], Unfiled>('SELECT idx, holder FROM credential WHERE idx >= ? ORDER BY idx')
       .all(this.#below);
   }
 
@@ -60,46 +62,46 @@ export class Filing {
   add(idx: number, holder: number): void {
     this.#waiting.push({ idx, holder });
     this.#added += 1;
-    this.#held?.set(holder, (this.#held.get(holder) ?? 0) + 1);
+    this.#unfiledOf?.set(holder, (this.#unfiledOf.get(holder) ?? 0) + 1);
   }
 
-  /** Its row is gone. */
+  /** The row of a credential was purged. */
   remove(idx: number, holder: number): void {
     if (idx >= this.#below) {
       this.#gone.add(idx);
-      this.#held?.set(holder, (this.#held.get(holder) ?? 0) - 1);
+      this.#unfiledOf?.set(holder, (this.#unfiledOf.get(holder) ?? 0) - 1);
     }
     this.#remove.run(holder, idx);
   }
 
-  /** Whether any of this holder's is not filed. */
+  /** Whether any credential of this holder is not filed yet. */
   holds(holder: number): boolean {
-    this.#held ??= this.#count();
-    return (this.#held.get(holder) ?? 0) > 0;
+    this.#unfiledOf ??= this.#count();
+    return (this.#unfiledOf.get(holder) ?? 0) > 0;
   }
 
-  /** Files a few, if it is time to. */
+  /** Files a slice, if a window is full. */
   step(): void {
     const slice = Math.max(SLICE, AHEAD * this.#added);
     this.#added = 0;
     const run = this.#run ?? this.#begin();
     if (run === undefined) return;
-    const end = Math.min(run.at + slice, run.held.length);
+    const end = Math.min(run.at + slice, run.unfiled.length);
     for (; run.at < end; run.at += 1) {
-      const next = run.held[run.at];
+      const next = run.unfiled[run.at];
       if (next !== undefined && !this.#gone.has(next.idx)) this.#file.run(next.holder, next.idx);
     }
-    if (run.at < run.held.length) return;
+    if (run.at < run.unfiled.length) return;
     this.#moveBelow.run(run.below);
     this.#below = run.below;
     for (const idx of this.#gone) if (idx < run.below) this.#gone.delete(idx);
     this.#run = undefined;
-    this.#held = undefined;
+    this.#unfiledOf = undefined;
   }
 
   #count(): Map<number, number> {
     const counts = new Map<number, number>();
-    for (const unfiled of [this.#run?.held ?? [], this.#waiting]) {
+    for (const unfiled of [this.#run?.unfiled ?? [], this.#waiting]) {
       for (const { idx, holder } of unfiled) {
         if (!this.#gone.has(idx)) counts.set(holder, (counts.get(holder) ?? 0) + 1);
       }
@@ -110,7 +112,7 @@ export class Filing {
   #begin(): Run | undefined {
     const newest = this.#waiting.at(-1);
     if (newest === undefined || this.#waiting.length < this.#window) return undefined;
-    this.#run = { held: this.#waiting.sort(byHolder), below: newest.idx + 1, at: 0 };
+    this.#run = { unfiled: this.#waiting.sort(byHolder), below: newest.idx + 1, at: 0 };
     this.#waiting = [];
     return this.#run;
   }

@@ -1,7 +1,7 @@
 import type { CredentialFilter } from '../../ports/views.ts';
-import { belowPrefix } from './view-entries.ts';
+import { belowPrefix } from './prefix-range.ts';
 
-/** What a row of `holder` has to be, and the index that serves the first of the conditions. */
+/** Conditions on a row of `holder`, and the index that serves the first of them. */
 export interface HolderConditions {
   readonly index: string;
   readonly sql: string;

@@ -1,49 +1,32 @@
 import { hash } from 'node:crypto';
 import type { SqliteDatabase } from './open.ts';
+import { Remembered } from './remembered.ts';
 
-/** Beyond it a memory starts anew; the rows stay. */
-const REMEMBERED = 20_000;
-
-/** Of a digest: as many as tell any number of holders apart, whoever chose their names. */
+/** How many octets of a digest stand for a holder: too many for anybody to find two holders with the same. */
 const KEY_BYTES = 16;
 
-/** Whom a credential is for, and through whom it came. */
+/** Whom a credential is for, under which entry, and through which agent it was issued. */
 export interface HolderOf {
   readonly spiffeId: string;
   readonly entry?: string;
   readonly agent?: string;
 }
 
-/** No SPIFFE ID or id of an entry holds a space. */
+/** Unambiguous, since neither a SPIFFE ID nor the id of an entry holds a space. */
 const holderKey = (subject: string, entry: string | null, agent: number | null): string =>
   `${subject} ${entry ?? ''} ${agent ?? ''}`;
 
-/** Numbers that were looked up or given lately. */
-class Numbers {
-  readonly #known = new Map<string, number>();
-
-  get(key: string, find: () => number): number {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const number = find();
-    if (this.#known.size >= REMEMBERED) this.#known.clear();
-    this.#known.set(key, number);
-    return number;
-  }
-
-  delete(key: string): void {
-    this.#known.delete(key);
-  }
-}
-
-/** Turns what many rows share into numbers. For the writer only, inside the batch's transaction. */
+/**
+ * The numbers by which rows refer to texts and holders that many of them share (tables `name` and `holder`). Gives a new one
+ * its number. For the writer only, inside the batch's transaction.
+ */
 export class Names {
   readonly #find;
   readonly #insert;
   readonly #findHolder;
   readonly #insertHolder;
-  readonly #texts = new Numbers();
-  readonly #holders = new Numbers();
+  readonly #texts = new Remembered<string, number>();
+  readonly #holders = new Remembered<string, number>();
 
   constructor(db: SqliteDatabase) {
     this.#find = db.prepare<[string], number>('SELECT id FROM name WHERE text = ?').pluck();
@@ -67,7 +50,7 @@ export class Names {
     });
   }
 
-  /** Its row was purged, and its number may come to mean another. */
+  /** Forgets a holder whose row was purged: its number may be given to another. */
   forgetHolder(subject: string, entry: string | null, agent: number | null): void {
     this.#holders.delete(holderKey(subject, entry, agent));
   }

@@ -11,41 +11,54 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long rows stay past their end, in milliseconds. */
 export interface Retention {
   readonly hotMs: number;
-  /** An agent may come back so long after its last SVID ended (DEC-13); what speaks for it stays as long, if that is longer. */
+  /** An agent may come back so long after its last SVID ended (DEC-13): its rows stay as long, when that is longer. */
   readonly agentMs: number;
-  /** Openings. */
+  /** How long the openings of facts are kept, from which their details can be read. */
   readonly detailMs: number;
 }
 
 /** design.md §10, DEC-13. */
 export const DEFAULT_RETENTION: Retention = { hotMs: 7 * DAY_MS, agentMs: 30 * DAY_MS, detailMs: 400 * DAY_MS };
 
-/** Rows that only say where a decision is on record stay as long as the facts, and not less than what is left to read of them. */
+/** Rows that only say where a decision is on record. They stay for at least this long, and as long as the openings. */
 const DECISION_LIFE_MS = 400 * DAY_MS;
 
 /**
- * What may be used once is remembered so much longer than it is good: a clock that is set back makes it good again, and it
- * must not count twice then.
+ * How much longer than it is valid something is remembered that may be used only once: a clock that was set back makes it
+ * valid again, and it must not be accepted twice then.
  */
 const SPENT_MARGIN_MS = 2 * DAY_MS;
 
 const AGENT = roleToCode('agent');
-/** Rows in one slice: a few milliseconds, which is what an issuance may have to wait for it. */
+/** How many rows one slice holds: a few milliseconds of work, for which an issuance may have to wait. */
 const CHUNK = 16;
-/** Pages in one slice. */
+/** How many pages one slice gives back. */
 const VACUUM_PAGES = 64;
-/** What is free will be written to again, so that one page in so many stays with the store. */
+/** One page in so many stays free in the store, which will write to it again. */
 const FREE_SHARE = 16;
 
 type Step = () => number;
 
-/** What the writer remembers of rows that are gone from now on. */
+/** The writer's memories, which have to forget the rows that are purged. */
 export interface Forgetting {
   credential(id: RecordId): void;
   revocation(id: RecordId): void;
   readonly names: Pick<Names, 'forgetHolder' | 'forgetName'>;
   readonly filing: Pick<Filing, 'remove' | 'holds'>;
 }
+
+/** A table whose rows end by themselves. */
+interface Expiring {
+  readonly count: 'spent' | 'joinTokens';
+  readonly table: string;
+  /** The columns of its key. */
+  readonly key: string;
+  /** The column of the end, in Unix seconds, which the index `<table>_<until>` serves. */
+  readonly until: string;
+}
+
+const SPENT: Expiring = { count: 'spent', table: 'spent', key: 'kind, key', until: 'until' };
+const JOIN_TOKENS: Expiring = { count: 'joinTokens', table: 'join_token', key: 'id', until: 'expires_at' };
 
 interface GoneHolder {
   readonly subject: string;
@@ -114,9 +127,9 @@ export class Purge {
     const steps: readonly Step[] = [
       () => this.#credentials(),
       () => this.#openings(),
-      () => this.#expired('spent', 'spent', '(kind, key)', 'kind, key', 'until', this.#seconds(SPENT_MARGIN_MS)),
+      () => this.#expired(SPENT, this.#seconds(SPENT_MARGIN_MS)),
       () => this.#attestations(),
-      () => this.#expired('joinTokens', 'join_token', 'id', 'id', 'expires_at', this.#seconds(this.#retention.hotMs)),
+      () => this.#expired(JOIN_TOKENS, this.#seconds(this.#retention.hotMs)),
       () => this.#decisions(),
       () => this.#revocationsOfNothing(),
     ];
@@ -158,7 +171,7 @@ export class Purge {
     return rows.length;
   }
 
-  /** Whoever holds no credential any more is forgotten, and so is the agent that nobody came through. */
+  /** Removes holders that have no credential left, and the names of agents to which no holder refers. */
   #forgetHolders(holders: ReadonlySet<number>): void {
     const agents = new Set<number>();
     for (const holder of holders) {
@@ -184,25 +197,18 @@ export class Purge {
     return due.length;
   }
 
-  #expired(
-    count: 'spent' | 'joinTokens',
-    table: string,
-    key: string,
-    columns: string,
-    until: string,
-    before: number,
-  ): number {
+  #expired({ count, table, key, until }: Expiring, before: number): number {
     const { changes } = this.#db
       .prepare(
-        `DELETE FROM ${table} WHERE ${key} IN
-           (SELECT ${columns} FROM ${table} INDEXED BY ${table}_${until} WHERE ${until} < ? LIMIT ${CHUNK})`,
+        `DELETE FROM ${table} WHERE (${key}) IN
+           (SELECT ${key} FROM ${table} INDEXED BY ${table}_${until} WHERE ${until} < ? LIMIT ${CHUNK})`,
       )
       .run(before);
     this.#counts[count] += changes;
     return changes;
   }
 
-  /** An agent just renews, so the attestation that it goes by lives on while a credential of it does. */
+  /** An agent renews without attesting anew, so its attestation stays for as long as a credential of it does. */
   #attestations(): number {
     const due = this.#db
       .prepare<[number], { id: Buffer; spiffe_id: string }>(
@@ -230,7 +236,7 @@ export class Purge {
     return changes;
   }
 
-  /** Those whose one credential is gone, and those released so long ago that nobody asks. */
+  /** Revocations of a single credential whose row is gone, and those released longer ago than decisions are kept. */
   #revocationsOfNothing(): number {
     const due = this.#db
       .prepare<[number, number], { id: Buffer }>(

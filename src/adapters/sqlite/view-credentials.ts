@@ -1,10 +1,9 @@
-import type { SpiffeId } from '../../domain/spiffe-id.ts';
-import type { AttestationReader, AttestationRow, CredentialFilter, CredentialReader } from '../../ports/views.ts';
+import type { CredentialFilter, CredentialReader } from '../../ports/views.ts';
 import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, CredentialRows, toCredentialRow } from './credential-rows.ts';
 import type { StoredCredential } from './credential-rows.ts';
 import { holderConditions } from './holder-conditions.ts';
 import type { SqliteDatabase } from './open.ts';
-import { blobToId, idToBlob } from './rows.ts';
+import { idToBlob } from './rows.ts';
 import { credentialWalk } from './walk-credentials.ts';
 
 interface Search {
@@ -16,7 +15,7 @@ interface Search {
   readonly values: readonly (string | number)[];
 }
 
-/** Filed ones by their holder, the others where they are: they are few (`filing.ts`). */
+/** The places of the wanted holders' credentials: of filed ones by holder, of the few others by a scan (`filing.ts`). */
 const PLACES = `
   place (idx) AS (
     SELECT l.idx FROM wanted CROSS JOIN held_credential l ON l.holder = wanted.id
@@ -26,7 +25,7 @@ const PLACES = `
       WHERE n.idx >= (SELECT below FROM filing WHERE id = 1) AND n.holder IN (SELECT id FROM wanted)
   )`;
 
-/** How the credentials are found that a filter asks for. */
+/** How to find the credentials that a filter asks for. */
 const search = (filter: CredentialFilter): Search => {
   const holders = holderConditions(filter);
   const where = filter.liveAt === undefined ? [] : ['c.not_after > ?'];
@@ -71,50 +70,5 @@ export const credentialReader = (db: SqliteDatabase): CredentialReader => {
       const statement = db.prepare<unknown[], number>(`${places} SELECT count(*) FROM ${from} ${clause(where)}`);
       return statement.pluck().get(...values) ?? 0;
     },
-  };
-};
-
-interface StoredAttestation {
-  readonly id: Buffer;
-  readonly idx: number;
-  readonly attestor: string;
-  readonly role: AttestationRow['role'];
-  readonly spiffe_id: SpiffeId;
-  readonly selectors: string;
-  readonly node_key: string | null;
-  readonly attested_at_ms: AttestationRow['attestedAt'];
-  readonly renew_until: number;
-}
-
-const ATTESTATION = `SELECT t.id, t.idx, t.attestor, t.role, t.spiffe_id, t.selectors, t.node_key, t.attested_at_ms,
-  t.renew_until FROM attestation t`;
-
-const toAttestation = (row: StoredAttestation): AttestationRow => ({
-  id: blobToId(row.id),
-  index: row.idx,
-  attestor: row.attestor,
-  role: row.role,
-  spiffeId: row.spiffe_id,
-  selectors: JSON.parse(row.selectors) as string[],
-  attestedAt: row.attested_at_ms,
-  renewUntil: row.renew_until,
-  ...(row.node_key !== null && { nodeKey: row.node_key }),
-});
-
-/** Pages of agents go by SPIFFE ID. */
-export const attestationReader = (db: SqliteDatabase): AttestationReader => {
-  const byId = db.prepare<[Buffer], StoredAttestation>(`${ATTESTATION} WHERE t.id = ?`);
-  const newest = db.prepare<[string], StoredAttestation>(
-    `${ATTESTATION} INDEXED BY attestation_spiffe_id WHERE t.spiffe_id = ? ORDER BY t.idx DESC LIMIT 1`,
-  );
-  const agents = db.prepare<[string, number], StoredAttestation>(
-    `${ATTESTATION} JOIN (SELECT attestation FROM agent WHERE spiffe_id > ? ORDER BY spiffe_id LIMIT ?) n
-       ON n.attestation = t.id ORDER BY t.spiffe_id`,
-  );
-  const read = (row: StoredAttestation | undefined) => row && toAttestation(row);
-  return {
-    get: (id) => read(byId.get(idToBlob(id))),
-    newest: (spiffeId) => read(newest.get(spiffeId)),
-    agents: ({ after, limit }) => agents.all(after ?? '', limit).map(toAttestation),
   };
 };

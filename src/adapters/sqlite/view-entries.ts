@@ -1,22 +1,17 @@
 import type { Statement } from 'better-sqlite3';
 import type { Entry } from '../../domain/entry.ts';
 import type { SpiffeId } from '../../domain/spiffe-id.ts';
-import type { EntryFilter, EntryReader, Page, ResourceReader } from '../../ports/views.ts';
+import type { EntryFilter, EntryReader, Page } from '../../ports/views.ts';
 import type { SqliteDatabase } from './open.ts';
-import { parseEntry, parseResource } from './rows.ts';
+import { belowPrefix } from './prefix-range.ts';
+import { parseEntry } from './rows.ts';
 
-/** A condition and the index that serves it; the first that a filter has leads the search. */
+/** A condition of a search and the index that serves it. The first condition of a filter decides which index is used. */
 interface Condition {
   readonly index: string;
   readonly sql: string;
   readonly values: readonly string[];
 }
-
-/** Whole segments below a prefix: one range of the index (`/` is the octet before `0`), less what `-` and `.` bring in. */
-export const belowPrefix = (column: string, prefix: SpiffeId): { sql: string; values: string[] } => ({
-  sql: `${column} >= ? AND ${column} < ? AND (${column} = ? OR ${column} >= ?)`,
-  values: [prefix, `${prefix}0`, prefix, `${prefix}/`],
-});
 
 const conditions = (filter: EntryFilter): Condition[] => {
   const found: Condition[] = [];
@@ -41,13 +36,13 @@ const conditions = (filter: EntryFilter): Condition[] => {
 
 const BY_ID = 'INDEXED BY entry_id';
 const PAGE_BY_ID = 'ORDER BY id LIMIT ?';
-/** Entries looked at for a page in the order of id: a few milliseconds. */
+/** How many entries are looked at, in order of id, before an index of a condition is used: a few milliseconds. */
 const NEAR = 4096;
 
 const idAbove = (id: string): Condition => ({ index: BY_ID, sql: 'id > ?', values: [id] });
 const idUpTo = (id: string): Condition => ({ index: BY_ID, sql: 'id <= ?', values: [id] });
 
-/** Of parents, read at once. */
+/** How many parents one statement reads. */
 const PARENTS = 1000;
 
 export const entryReader = (db: SqliteDatabase): EntryReader => {
@@ -61,7 +56,7 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
   const under = db
     .prepare<[string], string>('SELECT data FROM entry INDEXED BY entry_parent_anchor WHERE parent_id = ?')
     .pluck();
-  // As a member's name, and not within a string, where the quotes are escaped.
+  // Finds the member's name only: within a string its quotes would be escaped.
   const expiring = db
     .prepare<[string], string>(
       `SELECT data FROM entry INDEXED BY entry_parent_anchor
@@ -100,7 +95,7 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
     )
     .pluck();
 
-  // There are as many texts as ways to combine conditions, whatever their values.
+  // Values are bound, so that there are only as many texts to prepare as ways to combine conditions.
   const search = (
     select: string,
     index: string,
@@ -118,7 +113,7 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
     return Number(statementOf(`SELECT count(*) FROM (${some})`).get(...values)) < NEAR;
   };
 
-  /** The next page, if it is full or the last one within a short way in the order of id. */
+  /** The next page, looked for in order of id; undefined when the first `NEAR` entries hold neither a full page nor the end. */
   const listNear = (found: readonly Condition[], after: string, limit: number) => {
     const end = nearEnd.get(after);
     const way = [idAbove(after), ...(end === undefined ? [] : [idUpTo(end)])];
@@ -126,7 +121,7 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
     return end === undefined || rows.length === limit ? rows : undefined;
   };
 
-  // An index of a condition gives no order: what it finds is read and sorted for each page, and that may be nearly everything.
+  // The index of a condition gives no order by id: all that it finds, perhaps nearly everything, is sorted for each page.
   const list = (filter: EntryFilter, { after = '', limit }: Page) => {
     const found = conditions(filter);
     const { index = '' } = found[0] ?? {};
@@ -171,27 +166,5 @@ export const entryReader = (db: SqliteDatabase): EntryReader => {
         .filter(({ expiresAt }) => expiresAt !== undefined),
     administratorsUnder: (parent) => administrators.all(parent).map(parseEntry),
     commonNameOwner: (name) => commonName.get(name),
-  };
-};
-
-export const resourceReader = (db: SqliteDatabase): ResourceReader => {
-  const get = db.prepare<[string], string>("SELECT data FROM resource WHERE identifier = ? AND data <> ''").pluck();
-  const revision = db.prepare<[string], number>('SELECT revision FROM resource WHERE identifier = ?').pluck();
-  const owner = db.prepare<[string], string>('SELECT identifier FROM resource_name WHERE name = ?').pluck();
-  const list = db.prepare<[], string>("SELECT data FROM resource WHERE data <> '' ORDER BY identifier").pluck();
-  const find = (identifier: string) => {
-    const data = get.get(identifier);
-    return data === undefined ? undefined : parseResource(data);
-  };
-  return {
-    get: find,
-    named: (name) => {
-      const byIdentifier = find(name);
-      if (byIdentifier) return byIdentifier;
-      const identifier = owner.get(name);
-      return identifier === undefined ? undefined : find(identifier);
-    },
-    lastRevision: (identifier) => revision.get(identifier) ?? 0,
-    list: () => list.all().map(parseResource),
   };
 };

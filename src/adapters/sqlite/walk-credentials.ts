@@ -4,7 +4,7 @@ import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, toCredentialRow, type StoredCrede
 import { type HolderConditions, holderConditions } from './holder-conditions.ts';
 import type { SqliteDatabase } from './open.ts';
 
-/** Rows looked at in one read: a few milliseconds. */
+/** How many rows one read looks at: a few milliseconds. */
 const SLICE = 256;
 
 interface Holder {
@@ -13,8 +13,8 @@ interface Holder {
 }
 
 /**
- * Reads holders a page at a time, each page from where the one before ended. Without a range of subjects the index gives the ids
- * in order; over one it gives the subjects, and the place is both.
+ * Reads holders page by page; pass the last holder of a page to get the next. An index on one value gives the ids in order; over
+ * a range of subjects it gives these first, so that the place is subject and id.
  */
 const holderPages = (db: SqliteDatabase, filter: CredentialFilter, { index, sql, values }: HolderConditions) => {
   const { spiffeId, entry, agent, prefix } = filter;
@@ -32,7 +32,7 @@ const holderPages = (db: SqliteDatabase, filter: CredentialFilter, { index, sql,
     next.all(last?.subject ?? prefix, last?.id ?? 0, `${prefix}0`, prefix, `${prefix}/`);
 };
 
-/** Goes through credentials. No statement stays open in between: what else is read meanwhile would be of the past (P2). */
+/** Walks over credentials. No statement stays open between pages: it would keep other reads at a past state (P2). */
 export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => {
   const filedBelow = db.prepare<[], number>('SELECT below FROM filing WHERE id = 1').pluck();
   const sliceBefore = db
@@ -45,7 +45,7 @@ export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => 
        WHERE l.holder = ? AND l.idx > ? AND l.idx < ? ORDER BY l.idx LIMIT ${SLICE}`,
   );
 
-  /** By their place, the newest first. */
+  /** Slices of credentials that are not filed yet, or of all, the newest first. */
   const placed = function* (from: number, holders: HolderConditions | undefined): Generator<StoredCredential[]> {
     const between = db.prepare<unknown[], StoredCredential>(
       `SELECT ${CREDENTIAL_COLUMNS} FROM credential c ${CREDENTIAL_NAMES}
@@ -60,7 +60,7 @@ export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => 
     }
   };
 
-  /** By their holders. */
+  /** Slices of filed credentials, by holder. */
   const filed = function* (below: number, pageAfter: ReturnType<typeof holderPages>): Generator<StoredCredential[]> {
     let slice: StoredCredential[] = [];
     let looked = 0;
@@ -88,7 +88,7 @@ export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => 
     const read = (rows: readonly StoredCredential[]) =>
       rows.filter(({ not_after: notAfter }) => notAfter > liveAt).map(toCredentialRow);
     const holders = holderConditions(filter);
-    // What is filed later was met before: the line between the two stays where it was.
+    // Read once: what is filed from here on was found among the unfiled already.
     const below = holders === undefined ? 0 : (filedBelow.get() ?? 0);
     for (const rows of placed(below, holders)) yield read(rows);
     if (holders === undefined) return;
