@@ -4,9 +4,9 @@ import type { Entropy } from '../ports/entropy.ts';
 import { type BackOff, pauseAfter } from './jitter.ts';
 
 export const ASKING: BackOff = { least: 100, first: 500, most: 60_000 };
-/** Meanwhile nobody takes what the agent and its workloads show. */
+/** For an agent whose authority is gone: until it has a new SVID, nobody accepts it or its workloads. */
 export const HURRIED: BackOff = { least: 20, first: 100, most: 60_000 };
-/** What only an operator can change is asked for slowly, so that the change is found. */
+/** For failures that only an operator can end: asking goes on slowly, to find out when that happened. */
 export const WAITING: BackOff = { least: 30_000, first: 60_000, most: 60_000 };
 
 /** When the server may be asked again for the agent's own identity. */
@@ -16,7 +16,7 @@ export class Attempts {
   /** Monotonic milliseconds. */
   #waitUntil = 0;
   #failures = 0;
-  /** How many were refused since one was accepted. */
+  /** How many SVIDs in a row were not accepted. */
   #refusals = 0;
 
   constructor({ clock, entropy }: { readonly clock: Pick<Clock, 'monotonic'>; readonly entropy: Entropy }) {
@@ -28,25 +28,25 @@ export class Attempts {
     return this.#clock.monotonic() >= this.#waitUntil;
   }
 
-  /** One came to nothing: no further one before a pause, or before the time that the server named. */
+  /** An attempt failed: the next one is after a pause, and not before the server's `Retry-After`. */
   failed(backOff: BackOff, error: unknown): void {
     this.#failures += 1;
     this.#wait(backOff, this.#failures, error instanceof Refusal ? error.retryAfter : undefined);
   }
 
-  /** What one brought is not taken: a server that gives SVIDs and takes none is not to be asked for more at once. */
+  /** The server does not accept the SVID that it issued. The first time another is asked for at once, then after pauses. */
   refused(): void {
     if (this.#refusals > 0) this.#wait(ASKING, this.#refusals);
     this.#refusals += 1;
   }
 
-  /** What one brought is taken: what was before counts no more. */
+  /** The server accepts the SVID: earlier failures do not count any more. */
   accepted(): void {
     this.#failures = 0;
     this.#refusals = 0;
   }
 
-  /** One brought an SVID. */
+  /** An attempt brought an SVID. */
   succeeded(): void {
     this.#failures = 0;
     this.hurry();

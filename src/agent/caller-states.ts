@@ -16,7 +16,7 @@ export interface CallerStatesParts {
   readonly delays: Delays;
 }
 
-/** WLAPI-31: what clients take. */
+/** As many as clients of the Workload API accept (WLAPI-31). */
 const MAX_SVIDS = 100;
 const MAX_BUNDLES = 199;
 /** How many states are kept that nobody watches. */
@@ -26,12 +26,12 @@ const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((one, at) => one === b[at]);
 
 /**
- * What callers may have, by their selectors: callers with equal ones share one state, worked out once for each change, however many
- * streams it goes to.
+ * The states of callers. Callers with equal selectors share one, which is worked out once for each change, however many streams it
+ * goes to.
  */
 export class CallerStates {
   readonly #parts: CallerStatesParts;
-  /** Those asked for last stand last. */
+  /** In order of use, the latest last. */
   readonly #states = new Map<string, SharedState>();
   readonly #shown = new WeakMap<HeldSvid, HeldX509Svid>();
   #version = 0;
@@ -40,7 +40,7 @@ export class CallerStates {
     this.#parts = parts;
   }
 
-  /** Grows with every change; a state that was worked out under an older one is looked at again. */
+  /** Grows with every change: a state that was worked out under an earlier version is out of date. */
   get version(): number {
     return this.#version;
   }
@@ -91,7 +91,7 @@ export class CallerStates {
     return distinct.slice(0, MAX_SVIDS);
   }
 
-  /** What they come to now. Parts of `last` that are the same stay the same objects. */
+  /** The outcome for these entries now. What is unchanged since `last` stays the same object. */
   outcomeOf(identities: readonly SyncEntry[], last: WorkloadState | undefined): Outcome {
     const { svids, view } = this.#parts;
     const bundle = this.#read(view.bundle);
@@ -135,7 +135,7 @@ export class CallerStates {
     return bundle && this.#parts.bundles.of(bundle);
   }
 
-  /** One object for one SVID, as long as its hint is the same. */
+  /** The same object for the same SVID, as long as its hint is the same. */
   #show(svid: HeldSvid, hint: string | undefined): HeldX509Svid {
     const known = this.#shown.get(svid);
     if (known && known.hint === hint) return known;

@@ -1,6 +1,6 @@
 import type { OwnSvid } from '../ports/agent-state.ts';
 
-/** The SVID whose authority is gone from the bundle: nobody takes it. Who needs one that is taken may wait here. */
+/** The agent's own SVID, once its authority is gone from the bundle: no server accepts it. Requests wait here for a successor. */
 export class CutOff {
   #svid: OwnSvid | undefined;
   readonly #waiting = new Set<() => void>();
@@ -13,16 +13,16 @@ export class CutOff {
     this.#svid = svid;
   }
 
-  /** Resolves at once for another SVID; for this one when it was tried to replace it. */
-  async tried(svid: OwnSvid | undefined): Promise<void> {
+  /** For the cut-off SVID, resolves after the next attempt to replace it; for any other, at once. */
+  async nextAttempt(svid: OwnSvid | undefined): Promise<void> {
     if (!this.is(svid)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
     await promise;
   }
 
-  /** It was tried, with success or without. */
-  letGo(): void {
+  /** An attempt was made, successful or not: lets everyone who waits go on. */
+  attempted(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }

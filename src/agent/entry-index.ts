@@ -1,8 +1,8 @@
 import type { SyncEntry } from '../formats/sync-message.ts';
 
 /**
- * The entries of an agent by id, and which of them a caller's selectors give. An entry is filed under one of its selectors, the
- * one that has the fewest others when it comes, so that a caller is compared with few entries however many there are.
+ * The entries of an agent, found by id and by a caller's selectors. Each is filed under one of its selectors, the one with the
+ * fewest entries at that time, so that a caller is compared with few entries however many there are.
  */
 export class EntryIndex {
   readonly #byId = new Map<string, SyncEntry>();
@@ -23,7 +23,7 @@ export class EntryIndex {
     return this.#byId.values();
   }
 
-  /** Takes the place of the one with the same id. */
+  /** Adds an entry, in place of one with the same id. */
   put(entry: SyncEntry): void {
     this.remove(entry.id);
     this.#byId.set(entry.id, entry);
@@ -82,6 +82,6 @@ export class EntryIndex {
   }
 }
 
-/** `unix:path:`, of `unix:path:/bin/true`; each once. */
+/** The kinds of an entry's selectors, each once: `unix:path:` of `unix:path:/bin/true`. */
 const kindsOf = ({ selectors }: SyncEntry): ReadonlySet<string> =>
   new Set(selectors.map((selector) => `${selector.split(':', 2).join(':')}:`));

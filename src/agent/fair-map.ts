@@ -1,6 +1,6 @@
 /**
- * A map with room for so many values, each of which belongs to a user. When it is full, the oldest value of whoever holds the most
- * is dropped: one who fills it pushes out his own.
+ * A map with limited room, whose values belong to users. When it is full, the oldest value of the user with the most is dropped:
+ * whoever fills it pushes out their own.
  */
 export class FairMap<Value> {
   readonly #most: number;
@@ -25,7 +25,7 @@ export class FairMap<Value> {
     for (const { value } of this.#values.values()) yield value;
   }
 
-  /** Takes the place of what has this key. Gives the key that was dropped to make room for it. */
+  /** Sets the value of a key. Returns the key that was dropped to make room, if one was. */
   set(key: string, uid: number, value: Value): string | undefined {
     this.delete(key);
     this.#values.set(key, { uid, value });

@@ -28,13 +28,13 @@ export interface FreshSvidsParts {
   readonly logger: Logger;
   /** The agent's own SPIFFE ID, once it has one. */
   readonly agent: () => SpiffeId | undefined;
-  /** Entries whose SVID came, went or stays away. */
+  /** Called with the entries whose SVID was issued, dropped or refused. */
   readonly changed: (entryIds: ReadonlySet<string>) => void;
-  /** How many entries get an SVID before anyone asks for it. Beyond, those that were asked for last stay. */
+  /** How many entries get an SVID before anyone asks for it. When there are more, those used last are kept. */
   readonly maxHeld: number;
 }
 
-/** Whether an entry has an SVID to show, will have one shortly, or gets none. */
+/** Whether an entry has an SVID, will have one shortly, or gets none. */
 export type Standing = 'held' | 'coming' | 'none';
 
 /** Of the 500 signings a second that an agent may ask for (DEC-21); the others are for tokens. */
@@ -43,9 +43,9 @@ const SIGNINGS_PER_SECOND = 250;
 const FINAL_CODES: readonly string[] = ['no_identity', 'revoked'];
 
 /**
- * An X.509-SVID for every entry of the agent that gives one, up to `maxHeld` of them: made at once, renewed between 40 and 50 % of
- * its life, made anew when it is tainted, cut off or out of date, and dropped the moment it is dead. No round trip is needed
- * for that: each SVID keeps its place in the ledger.
+ * Keeps an X.509-SVID for every entry of the agent, up to `maxHeld` of them: asks for it at once, renews it between 40 and 50 % of
+ * its life, replaces it when it is tainted, cut off or out of date, and drops it the moment it expires or is revoked. To know
+ * the last takes no round trip: each SVID has the index of its fact in the ledger.
  */
 export class FreshSvids {
   readonly #parts: FreshSvidsParts;
@@ -53,7 +53,7 @@ export class FreshSvids {
   readonly #requests: GroupedCalls<string>;
   readonly #pace: Pace;
   readonly #schedule: Schedule;
-  /** Those used last stand last. */
+  /** In order of use, the latest last. */
   readonly #slots = new Map<string, SvidSlot>();
   #isStopped = false;
 
@@ -71,7 +71,7 @@ export class FreshSvids {
     });
   }
 
-  /** Never one that has expired or is revoked, as far as the view knows. */
+  /** The SVID of an entry; never one that has expired or was revoked, as far as the view knows. */
   get(entryId: string): HeldSvid | undefined {
     const held = this.#slots.get(entryId)?.held;
     return held && this.#inForce.isAlive(held) ? held : undefined;
@@ -84,7 +84,7 @@ export class FreshSvids {
     return slot.isRefused || !this.#inForce.entry(entryId) ? 'none' : 'coming';
   }
 
-  /** Somebody wants this one: if it was not made yet, it is. */
+  /** Somebody wants the SVID of this entry: asks for it, if it is not held yet. */
   use(entryId: string): void {
     const slot = this.#slots.get(entryId);
     if (slot) {
@@ -96,7 +96,7 @@ export class FreshSvids {
     }
   }
 
-  /** As `use`, and it stays until the function returned is called. */
+  /** As `use`, and keeps it until the returned function is called. */
   pin(entryId: string): () => void {
     this.use(entryId);
     const slot = this.#slots.get(entryId);
@@ -109,20 +109,20 @@ export class FreshSvids {
     };
   }
 
-  /** The view, or who this agent is, is another now. */
+  /** To be called when the view changed, or who this agent is. */
   update(change?: ViewChange): void {
     const isForAll = change === undefined || change.revocations || change.bundle || change.epoch;
     const ids: string[] = [];
     for (const slot of this.#slots.values()) {
       const isForThis = isForAll || change.entries.has(slot.id);
-      // The server is there: who has nothing to show does not wait any longer. What was refused was refused for a reason that is told by
-      // now, or is none any more.
+      // The server is reachable, so that an entry without an SVID waits no longer. One that was refused is asked for again: the
+      // reason is in the view by now, or gone.
       if (isForThis || slot.held === undefined) {
         slot.clear();
         ids.push(slot.id);
       }
     }
-    // First those that are gone make room.
+    // First, since entries that are gone make room.
     this.#look(ids);
     this.#fill();
     this.#pace.answered();
@@ -133,7 +133,7 @@ export class FreshSvids {
     return [...this.#slots.values()].flatMap(({ held }) => (held && this.#inForce.isAlive(held) ? [held] : []));
   }
 
-  /** SVIDs that were kept over a restart; those that are of no use any more are left out by the next `update`. */
+  /** Takes SVIDs that were kept over a restart; the next `update` drops those that are of no use any more. */
   restore(svids: readonly HeldSvid[]): void {
     for (const held of svids) {
       const slot = new SvidSlot(held.entryId);
@@ -142,7 +142,7 @@ export class FreshSvids {
     }
   }
 
-  /** Nothing is renewed any more, and what is under way changes nothing. */
+  /** Ends renewal; the outcome of requests under way is ignored. */
   stop(): void {
     this.#isStopped = true;
     this.#callOff();
@@ -161,7 +161,7 @@ export class FreshSvids {
     this.#schedule.clear();
   }
 
-  /** Entries that nobody asked for yet, as far as there is room. */
+  /** Adds entries that nobody asked for yet, as far as there is room. */
   #fill(): void {
     const { view, maxHeld } = this.#parts;
     if (this.#slots.size >= maxHeld) return;
@@ -192,7 +192,7 @@ export class FreshSvids {
     this.#schedule.delete(id);
   }
 
-  /** Good, but another one is to take its place. */
+  /** Whether an SVID that is still good has to be replaced at once. */
   #isStale(held: HeldSvid, entry: SyncEntry): boolean {
     const { view, bundles } = this.#parts;
     if (held.basis !== basisOf(entry) || this.#inForce.isOfThePast(held)) return true;
@@ -206,7 +206,7 @@ export class FreshSvids {
     return between(this.#parts.entropy, 0, 1);
   }
 
-  /** Looks whether something is to be done for these entries, and says which of them changed. */
+  /** Does what is due for these entries, and reports those whose SVID is gone. */
   #look(ids: readonly string[]): void {
     const changed = new Set<string>();
     for (const id of ids) {
@@ -216,7 +216,7 @@ export class FreshSvids {
     if (changed.size > 0) this.#parts.changed(changed);
   }
 
-  /** Drops what is dead, asks for what is due, and sets the time to look again. True: its SVID is gone. */
+  /** Drops the SVID if it is dead, asks for the next if that is due, and sets when to look again. True when an SVID was dropped. */
   #plan(slot: SvidSlot): boolean {
     const isGone = slot.held !== undefined && !this.#inForce.isAlive(slot.held);
     if (isGone) slot.held = undefined;

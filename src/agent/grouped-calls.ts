@@ -10,11 +10,11 @@ export interface GroupedCallsParts<Item> {
   readonly call: (items: readonly Item[]) => Promise<void>;
 }
 
-/** DEC-21: of one call. */
+/** How many items one call holds at most (DEC-21). */
 const MAX_ITEMS = 100;
 const MAX_CALLS = 2;
 
-/** As many items in one call as wait; two calls are under way at most, and the pace says when the next one may be. */
+/** Puts items that wait into common calls. At most two calls are under way, and the pace decides when the next may begin. */
 export class GroupedCalls<Item> {
   readonly #parts: GroupedCallsParts<Item>;
   readonly #urgent = new Set<Item>();
@@ -32,26 +32,26 @@ export class GroupedCalls<Item> {
     return this.#urgent.size + this.#waiting.size;
   }
 
-  /** What is urgent goes before what is not. */
+  /** Urgent items go first. */
   add(item: Item, isUrgent: boolean): void {
     (isUrgent ? this.#urgent : this.#waiting).add(item);
     if (this.#isWoken || this.#cancel) return;
     this.#isWoken = true;
-    // All that become due in one go are asked for in one call.
+    // Later, so that items that are added together go into one call.
     queueMicrotask(() => {
       this.#isWoken = false;
       this.#pump();
     });
   }
 
-  /** What waits for its time is tried again now, as far as the pace lets it. */
+  /** Tries again now what waits, as far as the pace allows. */
   again(): void {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#pump();
   }
 
-  /** Gives back those that waited; they are asked for no more. */
+  /** Drops the items that wait, and returns them. */
   clear(): readonly Item[] {
     const dropped = [...this.#urgent, ...this.#waiting];
     this.#urgent.clear();
@@ -88,7 +88,7 @@ export class GroupedCalls<Item> {
   }
 }
 
-/** The answers to a call, item by item. Notes how long the server told to wait. */
+/** The answers to a call, item by item. Has `pace` wait for as long as the server's `Retry-After` says. */
 export const answersOf = async <T>(
   pace: Pace,
   ask: () => Promise<readonly Answered<T>[]>,

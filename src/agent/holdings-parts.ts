@@ -10,7 +10,7 @@ import type { AttestWorkload } from './attest-workload.ts';
 
 export interface HoldingsParts {
   readonly server: Pick<AgentServer, 'x509Svids' | 'jwtSvids'>;
-  /** Tells the server something; false when it cannot be told now. */
+  /** Sends the server a message; false when that is not possible now. */
   readonly say: (message: AgentMessage) => boolean;
   readonly hold: (descriptor: number) => WorkloadProcess;
   readonly attest: AttestWorkload;
@@ -18,20 +18,20 @@ export interface HoldingsParts {
   readonly delays: Delays;
   readonly entropy: Entropy;
   readonly logger: Logger;
-  /** How long it serves without a word from the server, in seconds; the server's TTL of X.509-SVIDs unless told (DEC-36). */
+  /** How many seconds the agent serves without hearing from the server; by default, the TTL of X.509-SVIDs (DEC-36). */
   readonly maxOffline?: number;
   /** How many entries get an X.509-SVID before anyone asks for it; 1,000 unless told, some 5 KiB each. */
   readonly maxSvids?: number;
-  /** Keeps it all over a restart, so that the agent serves while the server is away; nothing is kept without. */
+  /** Keeps everything over a restart, so that the agent can serve while the server is away; without it nothing is kept. */
   readonly cache?: HoldingsCache;
   /** How many JWT-SVIDs are kept; 4,096 unless told, some 2 KiB each. */
   readonly maxTokens?: number;
 }
 
 export interface HoldingsStatus {
-  /** Where in the log; absent until the first state is whole. */
+  /** Where in the log it stands; absent before the first synchronisation. */
   readonly cursor?: SyncPlace;
-  /** Unix milliseconds at which the server last said that what is held holds. */
+  /** Unix milliseconds at which the server last confirmed what is held. */
   readonly lastWord?: number;
   readonly entries: number;
   readonly svids: number;

@@ -21,13 +21,14 @@ export type { HoldingsParts, HoldingsStatus } from './holdings-parts.ts';
 const DEFAULT_X509_TTL = 3600;
 const DEFAULT_MAX_SVIDS = 1000;
 const DEFAULT_MAX_TOKENS = 4096;
-/** The time of the last word that is kept may lie behind by this part of the time that it counts for: so much of it is lost. */
+/** By what part of `maxOffline` the stored time of the last word may lie behind: a restart loses so much of it. */
 const LATENESS = 0.05;
 const LEAST_LATENESS_MS = 15_000;
 
 /**
- * All that the agent holds for its workloads: what the server told, SVIDs and tokens made from it, and the callers that are served
- * from them. It keeps itself fresh; it serves nothing before it was synchronised, or when the server has been away for too long.
+ * Everything that the agent holds for its workloads: the server's state as last synchronised, the SVIDs and tokens that follow
+ * from it, and the callers that get them. It keeps SVIDs fresh, and serves nothing before the first synchronisation or when the
+ * server has been away for too long.
  */
 export class Holdings implements SyncSink {
   /** For the listeners of the agent's socket. */
@@ -119,8 +120,8 @@ export class Holdings implements SyncSink {
   }
 
   /**
-   * Once this returns nothing is served that the parts say is dead; once it resolves, nothing of it comes back after a restart
-   * either, so that what is acknowledged then holds (DEC-35).
+   * When this returns, nothing is served that the parts have revoked or removed; once it resolves, nothing of that can come back
+   * after a restart either, which is what an acknowledgement promises (DEC-35).
    */
   commit(cursor: SyncPlace, age = 0): Promise<void> | void {
     const change = this.#view.commit(cursor);
@@ -145,14 +146,14 @@ export class Holdings implements SyncSink {
     this.#denials.tellAgain();
   }
 
-  /** The server said that what is held is all there is. */
+  /** The server confirmed that what is held is up to date. */
   heard(age = 0): void {
     if (this.#view.cursor === undefined) return;
     this.#lastWord.heard(age);
     this.#keep?.heard();
   }
 
-  /** Who this agent is. What was issued through another one is replaced. */
+  /** Sets who this agent is. What was issued through another one is replaced. */
   agentIs(agent: SpiffeId): void {
     if (agent === this.#agent) return;
     this.#agent = agent;
@@ -162,7 +163,7 @@ export class Holdings implements SyncSink {
   }
 
   /**
-   * The agent's own identity was taken back: everything is void, and streams end. Resolves once nothing of it comes back after a
+   * The agent's own identity was revoked: drops everything, and ends streams. Resolves once nothing of it can come back after a
    * restart.
    */
   forgetAll(): Promise<void> | void {
@@ -177,8 +178,8 @@ export class Holdings implements SyncSink {
   }
 
   /**
-   * Takes up what was kept over a restart, before the server is followed. What is of another agent, or older than the agent may be
-   * offline, is left alone. Never rejects.
+   * Restores what was kept over a restart, before the server is followed. Ignores what belongs to another agent, and what is older
+   * than the agent may be offline. Never rejects.
    */
   async restore(): Promise<void> {
     const { cache, logger } = this.#parts;
@@ -194,12 +195,12 @@ export class Holdings implements SyncSink {
     }
   }
 
-  /** Whether any entry has a selector of this kind, such as `unix:path:`: what nobody asks for need not be found out. */
+  /** Whether any entry has a selector of this kind, such as `unix:path:`; if not, attestors need not find it out. */
   wants(kind: string): boolean {
     return this.#view.entries.hasKind(kind);
   }
 
-  /** Whether callers are served: it was synchronised, and has not been without word from the server for too long. */
+  /** Whether callers are served: after a synchronisation, and while the server has been heard recently enough. */
   get mayServe(): boolean {
     return this.#lastWord.mayServe;
   }
@@ -221,7 +222,7 @@ export class Holdings implements SyncSink {
     };
   }
 
-  /** No timer is left, and no stream; what is held is kept for the next start. */
+  /** Stops timers and ends streams; what is held is kept for the next start. */
   async stop(): Promise<void> {
     this.#silence('away');
     this.#svids.stop();
@@ -235,7 +236,7 @@ export class Holdings implements SyncSink {
   }
 
   #takeUp(kept: KeptHoldings): void {
-    // A state that came first is newer.
+    // A state that the server has sent meanwhile is newer.
     if (this.#view.cursor !== undefined || kept.agent !== (this.#agent ?? kept.agent)) return;
     this.#x509Ttl = kept.x509Ttl;
     this.#lastWord.heardAt(instant(kept.lastWord));
@@ -270,7 +271,7 @@ export class Holdings implements SyncSink {
     for (const end of this.#streams) end(why);
   }
 
-  /** All that comes in one go reaches streams as one change. */
+  /** Changes within one turn reach streams as one. */
   #svidsChanged(ids: ReadonlySet<string>): void {
     if (this.#changedSvids.size === 0) queueMicrotask(() => this.#tellOfSvids());
     for (const id of ids) this.#changedSvids.add(id);

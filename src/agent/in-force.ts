@@ -4,11 +4,11 @@ import type { SyncEntry, SyncPlace } from '../formats/sync-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SyncedView } from './synced-view.ts';
 
-/** A credential of a workload, as far as it is asked whether it still counts. */
+/** A credential of a workload, as far as it takes to know whether it is still valid. */
 export interface Holding {
   readonly entryId: string;
   readonly spiffeId: SpiffeId;
-  /** The agent that it was issued through. */
+  /** The agent through which it was issued. */
   readonly agent: SpiffeId;
   /** Its serial or `jti`. */
   readonly credential: string;
@@ -18,8 +18,8 @@ export interface Holding {
 }
 
 /**
- * What the view says now of entries and of credentials that were issued. No round trip: each credential keeps its place in the
- * ledger, and the revocations keep theirs.
+ * Whether entries may be issued for and credentials are valid, by the view as it is now. That takes no round trip: credentials
+ * and revocations have their indexes in the ledger, which say what came first.
  */
 export class InForce {
   readonly #view: SyncedView;
@@ -32,20 +32,20 @@ export class InForce {
     this.#agent = agent;
   }
 
-  /** The entry, while something may be issued for it through this agent. */
+  /** The entry, if something may be issued under it through this agent now. */
   entry(id: string): SyncEntry | undefined {
     const entry = this.#view.entries.get(id);
     return entry && this.gives(entry) ? entry : undefined;
   }
 
-  /** Whether an entry of the view gives anything: it has not expired, and no block or hold stands against it. */
+  /** Whether something may be issued under an entry of the view: it has not expired, and no block or hold hits it. */
   gives(entry: SyncEntry): boolean {
     const agent = this.#agent();
     if (agent === undefined || this.#hasEnded(entry)) return false;
     return !this.#view.revocations.barring({ spiffeId: entry.spiffeId as SpiffeId, entry: entry.id, agent });
   }
 
-  /** Whether a credential may still be shown: it has not expired, is not revoked, and its entry gives the same SPIFFE ID. */
+  /** Whether a credential may still be served: it is neither expired nor revoked, and its entry gives the same SPIFFE ID. */
   isAlive(holding: Holding): boolean {
     if (holding.notAfter * 1000 <= this.#clock.now()) return false;
     const entry = this.#view.entries.get(holding.entryId);
@@ -53,7 +53,7 @@ export class InForce {
     return !this.#view.revocations.killing(subjectOf(holding), this.#placeOf(holding));
   }
 
-  /** Whether the order of the log says nothing about it any more, or another agent asked for it: a new one is due. */
+  /** Whether it is of another epoch, so that its index cannot be compared any more, or of another agent: a new one is due. */
   isOfThePast({ agent, ledger }: Holding): boolean {
     return agent !== this.#agent() || ledger.epoch !== this.#view.cursor?.epoch;
   }
@@ -62,7 +62,7 @@ export class InForce {
     return expiresAt * 1000 <= this.#clock.now();
   }
 
-  /** One of an epoch before may be older than any revocation of this one (DEC-10); one of a later epoch is newer than all. */
+  /** Its index for comparison: before every revocation if it is of an earlier epoch (DEC-10), after all if of a later one. */
   #placeOf({ ledger }: Holding): number {
     const epoch = this.#view.cursor?.epoch ?? ledger.epoch;
     if (ledger.epoch === epoch) return ledger.index;

@@ -8,17 +8,17 @@ export interface KeepHoldingsParts {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly delays: Delays;
   readonly logger: Logger;
-  /** What is to be kept now; nothing while there is nothing. */
+  /** What is to be kept now; undefined while there is nothing. */
   readonly write: () => Uint8Array | undefined;
-  /** How late the time of the last word may be kept, in milliseconds. */
+  /** By how much the stored time of the last word may lie behind, in milliseconds. */
   readonly lateness: () => number;
 }
 
-/** Changes that come close together are saved together, and not more often than this. Milliseconds. */
+/** Milliseconds: how long a change may wait for others to be saved with it, and the least time between two saves. */
 const SAVED_AFTER_MS = 1000;
 const SAVED_EVERY_MS = 5000;
 
-/** Saves what the agent holds soon after it changed, and, when nothing changes, often enough for the last word's time. */
+/** Saves what the agent holds soon after a change, and otherwise often enough to keep the time of the last word recent. */
 export class KeepHoldings {
   readonly #parts: KeepHoldingsParts;
   #cancel: (() => void) | undefined;
@@ -43,14 +43,14 @@ export class KeepHoldings {
     });
   }
 
-  /** Nothing changed, and that was said just now. */
+  /** The server has just confirmed that nothing changed. */
   heard(): void {
     if (this.#parts.clock.monotonic() - this.#savedAt >= this.#parts.lateness()) this.changed();
   }
 
   /**
-   * Saves at once, and resolves when that is done. When it fails, what was kept before is taken away: it holds what must not
-   * come back.
+   * Saves at once, and resolves when that is done. When it fails, removes what was saved before, which holds credentials that must
+   * not come back.
    */
   settle(): Promise<void> {
     this.#cancel?.();
@@ -67,7 +67,7 @@ export class KeepHoldings {
     });
   }
 
-  /** Nothing is kept any more. */
+  /** Removes what was saved. */
   async clear(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -75,7 +75,7 @@ export class KeepHoldings {
     return this.#then(() => this.#parts.cache.clear());
   }
 
-  /** Saves what is not saved yet, and nothing after that: another agent may have the place by then. */
+  /** Saves what is not saved yet, and nothing after that: the folder may belong to another agent process by then. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel?.();

@@ -26,12 +26,12 @@ export interface KeepIdentityParts extends OwnSvidParts {
   readonly logger: Logger;
 }
 
-/** The wall clock may be set at any time: it is looked at this often. */
+/** The wall clock may be set at any time, so it is looked at this often. */
 const TICK_MS = 250;
 
 /**
- * Gets an agent its identity and keeps it: what the state folder holds, if that is still good; else the node key; else evidence
- * (DEC-13). Renews at 40 to 50 % of life, for as long as the SVID lasts. Nothing here ends for good but by `stop`.
+ * Gets an agent its identity and keeps it. Takes the SVID in the state folder, if that is still valid; else comes back with the
+ * node key; else attests with evidence (DEC-13). Renews at 40 to 50 % of life. It goes on trying until `stop`.
  */
 export class IdentityKeeper implements AgentIdentity {
   readonly #parts: KeepIdentityParts;
@@ -42,7 +42,7 @@ export class IdentityKeeper implements AgentIdentity {
   #status: AgentStatus = { state: 'starting' };
   /** Unix milliseconds. */
   #renewAt = 0;
-  /** The server refused this SVID, though it has not ended. */
+  /** The SVID that the server refused although it has not expired. */
   #doubted: OwnSvid | undefined;
   #work: Promise<void> | undefined;
   #stop: (() => void) | undefined;
@@ -75,10 +75,10 @@ export class IdentityKeeper implements AgentIdentity {
     void this.step();
   }
 
-  /** What is under way ends by itself, and changes nothing any more: a lost reply is all that it leaves (DEC-12). */
+  /** A request under way is not cancelled, but its answer is dropped, as if the reply had been lost (DEC-12). */
   stop(): void {
     this.#isStopped = true;
-    this.#cutOff.letGo();
+    this.#cutOff.attempted();
     this.#stop?.();
     this.#observers.clear();
   }
@@ -91,13 +91,13 @@ export class IdentityKeeper implements AgentIdentity {
     return this.#work;
   }
 
-  /** The server took this SVID: failures from before count no more. */
+  /** The server accepted this SVID: earlier failures do not count any more. */
   accepted(svid: OwnSvid): void {
     if (!this.#isHeld(svid) || this.#doubted !== undefined) return;
     this.#attempts.accepted();
   }
 
-  /** The server does not take this SVID, and did not say why: it may have been superseded, or taken back. */
+  /** The server did not accept this SVID, and did not say why: it may be superseded or revoked. */
   refused(svid: OwnSvid): void {
     if (!this.#isHeld(svid) || this.#doubted === this.#svid) return;
     this.#doubted = this.#svid;
@@ -105,7 +105,7 @@ export class IdentityKeeper implements AgentIdentity {
     void this.step();
   }
 
-  /** The server said that what came with this SVID is void. False: the agent has another one by now, and keeps it. */
+  /** The server said that the identity of this SVID is revoked. False when the agent has another SVID by now, which it keeps. */
   revoked(svid: OwnSvid): boolean {
     if (!this.#isHeld(svid)) return false;
     this.#forget('the server took it back');
@@ -113,29 +113,29 @@ export class IdentityKeeper implements AgentIdentity {
     return true;
   }
 
-  /** The authority above the SVID is gone: nobody takes it, the server neither. The node key brings the next one (DEC-13), at once. */
+  /** The SVID's authority is gone, so that nobody accepts it, not even the server: gets the next at once, by the node key (DEC-13). */
   cutOff(svid: OwnSvid): void {
     if (!this.#isHeld(svid) || this.#cutOff.is(this.#svid)) return;
     this.#cutOff.mark(this.#svid);
     if (this.#parts.state.nodeKey()) this.#doubted = this.#svid;
     this.#renewAt = 0;
     this.#attempts.hurry();
-    // What is under way began before.
+    // Twice: a step that is under way began before this.
     void this.step().then(() => this.step());
   }
 
-  /** Resolves at once, unless the SVID was cut off: then when it is replaced, or that has failed. */
+  /** Resolves at once, unless the SVID is cut off: then after the next attempt to replace it. */
   settled(): Promise<void> {
-    return this.#cutOff.tried(this.#svid);
+    return this.#cutOff.nextAttempt(this.#svid);
   }
 
-  /** The authority behind the SVID is not to be relied on any more (DEC-22): the next one is due now. */
+  /** The SVID's authority is tainted (DEC-22): renews now. */
   renewNow(): void {
     this.#renewAt = 0;
     void this.step();
   }
 
-  /** By its serial: one that was locked meanwhile is another object, and still the SVID of connections that are open. */
+  /** By its serial, since locking makes another object of the same SVID, which open connections still use. */
   #isHeld({ serial }: OwnSvid): boolean {
     return serial === this.#svid?.serial;
   }
@@ -200,7 +200,7 @@ export class IdentityKeeper implements AgentIdentity {
     }
   }
 
-  /** The SVID has ended: who comes back with the node key needs no evidence. */
+  /** Gets a successor of an SVID that has expired: by the node key if possible, which takes no evidence. */
   async #replace(svid: OwnSvid): Promise<void> {
     try {
       this.#succeed(svid, await comeBack(this.#parts, svid.spiffeId));
@@ -217,7 +217,7 @@ export class IdentityKeeper implements AgentIdentity {
     this.#take(await attestWith(this.#parts, evidence));
   }
 
-  /** What was taken back while its successor was on the way has none. */
+  /** Ignores a successor whose predecessor was revoked or replaced while it was on its way. */
   #succeed(svid: OwnSvid, next: OwnSvid): void {
     if (this.#svid === svid) this.#take(next);
   }
@@ -233,7 +233,7 @@ export class IdentityKeeper implements AgentIdentity {
     this.#tell('identified');
   }
 
-  /** A disk that fails must not cost the agent an identity that it has. */
+  /** A failing disk must not cost the agent an identity that it has. */
   #keep(svid: OwnSvid): void {
     try {
       this.#parts.state.saveSvid(svid);
@@ -244,7 +244,7 @@ export class IdentityKeeper implements AgentIdentity {
 
   #hold(svid: OwnSvid): void {
     this.#svid = svid;
-    this.#cutOff.letGo();
+    this.#cutOff.attempted();
     this.#renewAt = renewalOf(this.#parts.entropy, svid);
     this.#each((observer) => observer.identity?.(this.current()));
   }
@@ -259,7 +259,7 @@ export class IdentityKeeper implements AgentIdentity {
     this.#svid = undefined;
     this.#doubted = undefined;
     this.#attempts.hurry();
-    this.#cutOff.letGo();
+    this.#cutOff.attempted();
     this.#parts.logger.warn('the identity of the agent was revoked: everything is forgotten', { problem });
     this.#each((observer) => void observer.revoked?.());
     this.#each((observer) => observer.identity?.(undefined));
@@ -267,7 +267,7 @@ export class IdentityKeeper implements AgentIdentity {
   }
 
   #failed(error: unknown): void {
-    this.#cutOff.letGo();
+    this.#cutOff.attempted();
     const problem = problemOf(error);
     if (!(error instanceof Refusal || error instanceof EvidenceProblem)) {
       this.#parts.logger.error('the agent could not see to its identity', { problem });

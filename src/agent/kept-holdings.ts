@@ -7,7 +7,7 @@ import type { ViewPart } from './synced-view.ts';
 /** What an agent keeps over its own restart. */
 export interface KeptHoldings {
   readonly agent: SpiffeId;
-  /** Unix milliseconds at which the server last said that this holds. */
+  /** Unix milliseconds at which the server last confirmed this. */
   readonly lastWord: number;
   /** Seconds. */
   readonly x509Ttl: number;
@@ -33,8 +33,8 @@ export const writeKept = (kept: KeptHoldings): Uint8Array => {
 };
 
 /**
- * What `writeKept` wrote; undefined when another version wrote it. It was sealed by this agent, so that its shape is not looked at
- * beyond that. Throws when it is no JSON.
+ * Reads what `writeKept` wrote; undefined when another version wrote it. Its shape is not checked further, since this agent sealed
+ * it. Throws when it is not JSON.
  */
 export const readKept = (written: Uint8Array): KeptHoldings | undefined => {
   const read = JSON.parse(Buffer.from(written).toString('utf8')) as Omit<KeptHoldings, 'svids'> & {

@@ -6,24 +6,24 @@ import type { Delays } from '../ports/timers.ts';
 export interface LastWordParts {
   readonly clock: Clock;
   readonly delays: Delays;
-  /** How long the agent may serve without a word from the server, in milliseconds. */
+  /** How long the agent may serve without hearing from the server, in milliseconds. */
   readonly maxOffline: () => number;
-  /** It may serve from now on, or may not any more. */
-  readonly changed: (maySay: boolean) => void;
+  /** Called when the agent may serve from now on, or may not any more. */
+  readonly changed: (mayServe: boolean) => void;
 }
 
-/** A stored time may lie so far ahead of the clock, in milliseconds, before it is not believed. */
+/** How far ahead of the clock a stored time may lie and still be believed, in milliseconds. */
 const AHEAD_MS = 60_000;
-/** The clocks are looked at this often. */
+/** The clocks are compared at least this often: no timer counts the time that the machine slept. */
 const LONGEST_WAIT = 30_000;
 
 /**
- * How long ago the server last said that what is held holds, and whether that is too long (DEC-36). Time that the machine slept
- * counts. Whatever the wall clock says, nobody serves for longer than `maxOffline`.
+ * When the server last confirmed what the agent holds, and whether that is recent enough to serve by (DEC-36). Time that the
+ * machine slept counts, and setting the wall clock gains nothing: the agent never serves for longer than `maxOffline`.
  */
 export class LastWord {
   readonly #parts: LastWordParts;
-  /** On the clock that nobody sets; milliseconds. */
+  /** Milliseconds on the monotonic clock, which nobody sets. */
   #heardAt: number | undefined;
   #wallAt: Instant | undefined;
   #mayServe = false;
@@ -33,7 +33,7 @@ export class LastWord {
     this.#parts = parts;
   }
 
-  /** Unix milliseconds. */
+  /** When the server confirmed last; Unix milliseconds. */
   get at(): Instant | undefined {
     return this.#wallAt;
   }
@@ -42,14 +42,14 @@ export class LastWord {
     return this.#remaining() > 0;
   }
 
-  /** The server said so, this many milliseconds ago at most. */
+  /** The server confirmed, at most `age` milliseconds ago. */
   heard(age = 0): void {
     this.#heardAt = this.#elapsed() - age;
     this.#wallAt = earlier(this.#parts.clock.now(), age);
     this.#look();
   }
 
-  /** It said so then, before this process began. A time that lies ahead counts for nothing. */
+  /** The server confirmed at `at`, before this process began. A time in the future is ignored. */
   heardAt(at: Instant): void {
     const age = this.#parts.clock.now() - at;
     if (age < -AHEAD_MS) return;
@@ -58,14 +58,14 @@ export class LastWord {
     this.#look();
   }
 
-  /** As if nothing had ever been heard. */
+  /** As if the server had never been heard. */
   forget(): void {
     this.#heardAt = undefined;
     this.#wallAt = undefined;
     this.#look();
   }
 
-  /** Refuses with `unavailable` when nothing was heard yet, or not for too long. */
+  /** Refuses with `unavailable` when the server was not heard yet, or not for too long. */
   check(): void {
     if (this.#remaining() > 0) return;
     const reason =
@@ -73,7 +73,7 @@ export class LastWord {
     throw new Refusal('unavailable', reason, { retryAfter: 1 });
   }
 
-  /** No timer is left. */
+  /** Stops the timer. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;

@@ -28,7 +28,7 @@ const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' 
 
 const spkiOf = (key: KeyObject): Buffer => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
-/** DEC-12: the key is on disk before the server hears of it, and stays the same until there is an SVID for it. */
+/** The key of the next SVID: on disk before the server sees it, and the same for every attempt until there is an SVID (DEC-12). */
 const pendingKey = ({ state }: OwnSvidParts): KeyObject => {
   const pending = state.pendingKey();
   if (pending) return pending;
@@ -48,7 +48,7 @@ const nodeKey = ({ state }: OwnSvidParts): KeyObject => {
 const bad = (problem: string): Refusal =>
   new Refusal('unavailable', `the server gave an SVID that is not taken: ${problem}`);
 
-/** Believes nothing of the answer but the certificate, and that only as far as it verifies. */
+/** The SVID of an answer, of which nothing but the certificate is believed, and that only if it verifies. */
 const checked = (parts: OwnSvidParts, { chain }: IssuedSvid, key: KeyObject): OwnSvid => {
   try {
     const svid = readX509Svid(chain);
@@ -85,7 +85,7 @@ export const comeBack = async (parts: OwnSvidParts, spiffeId: string): Promise<O
   return checked(parts, await parts.server.attest({ type: 'node_key', evidence, csr, challenge }), key);
 };
 
-/** The evidence cannot be shown; the server was not asked. */
+/** The evidence could not be collected; the server was not asked. */
 export class EvidenceProblem extends Error {
   constructor(message: string) {
     super(message);
@@ -123,11 +123,11 @@ export const attestWith = async (parts: OwnSvidParts, source: EvidenceSource): P
   return checked(parts, answer, key);
 };
 
-/** DEC-36: in Unix milliseconds; never later than half of its life, whatever chance says. */
+/** When to renew, in Unix milliseconds: at 40 to 50 % of the life (DEC-36). */
 export const renewalOf = (entropy: Entropy, { notBefore, notAfter }: OwnSvid): number =>
   notBefore * 1000 + (notAfter - notBefore) * 1000 * between(entropy, 0.4, 0.5);
 
-/** The server said no, and not that it could not tell. */
+/** Whether the server has refused, rather than been unable to decide. */
 export const isFinal = (error: unknown): error is Refusal =>
   error instanceof Refusal &&
   ['attestation_refused', 'revoked', 'unauthenticated', 'renewal_refused', 'forbidden', 'no_identity'].includes(

@@ -1,16 +1,16 @@
 import type { Clock } from '../ports/clock.ts';
+import { retryPause } from './jitter.ts';
 
-const FIRST_RETRY_MS = 250;
-const LONGEST_RETRY_MS = 30_000;
+const RETRY = { first: 250, most: 30_000 };
 
-/** How fast the agent may ask, in items a second, and how long the server told it to wait. */
+/** When the agent may ask the server: at most so many items a second, not before the server said, and later after failures. */
 export class Pace {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #perSecond: number;
-  /** When the bucket is full again, and when the server may be asked again; monotonic milliseconds. */
+  /** When what was taken is earned again, and until when the server asked to wait; monotonic milliseconds. */
   #full = 0;
   #pausedUntil = 0;
-  /** Nobody answered so often in a row, and is not to be asked again before this; monotonic milliseconds. */
+  /** How often in a row the server did not answer, and when it may be asked again; monotonic milliseconds. */
   #failures = 0;
   #retryAt = 0;
 
@@ -19,7 +19,7 @@ export class Pace {
     this.#perSecond = perSecond;
   }
 
-  /** Takes room for `items` and answers 0, or takes nothing and answers the milliseconds to wait. A second's worth may come at once. */
+  /** Takes room for `items` and returns 0, or takes none and returns the milliseconds to wait. Lets a second's worth through at once. */
   take(items: number): number {
     const now = this.#clock.monotonic();
     const until = Math.max(this.#pausedUntil, this.#retryAt);
@@ -37,16 +37,15 @@ export class Pace {
   }
 
   /**
-   * Nobody answered: the next call comes later, each time twice as late as before, and for all that waits in one. An agent with
-   * a thousand entries knocks no more often than one with a single entry. `random` from 0 up to 1.
+   * The server did not answer: the pause before the next call doubles, one for everything that waits, so that an agent with a
+   * thousand entries asks no more often than one with a single entry. `random` from 0 up to 1.
    */
   failed(random: number): void {
-    const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#retryAt = this.#clock.monotonic() + longest * (1 - random / 2);
+    this.#retryAt = this.#clock.monotonic() + retryPause(RETRY, this.#failures, random);
   }
 
-  /** The server is there. */
+  /** The server answered: no pause is left. */
   answered(): void {
     this.#failures = 0;
     this.#retryAt = 0;

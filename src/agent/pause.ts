@@ -10,7 +10,7 @@ export class Pause {
     this.#delays = delays;
   }
 
-  /** From here on `end` counts for the next wait. */
+  /** An `end` from here on ends the next `wait`, even before it begins. */
   begin(): void {
     this.#isEnded = false;
   }

@@ -4,7 +4,7 @@ import type { SharedState } from './shared-state.ts';
 import type { WorkloadCaller } from './workload-caller.ts';
 import type { WorkloadState } from './workload-session.ts';
 
-/** What callers wait for at most when SVIDs of theirs are on their way: none is there, or some are. Milliseconds. */
+/** How long a caller waits at most for SVIDs that are on their way: while it has none, and while it has some. Milliseconds. */
 const NONE_YET_MS = 5000;
 const SOME_YET_MS = 1000;
 

@@ -4,10 +4,10 @@ import { answersOf, GroupedCalls } from './grouped-calls.ts';
 import { newKeyAndCsr } from './held-svid.ts';
 import type { Pace } from './pace.ts';
 
-/** What became of one entry that an SVID was asked for. */
+/** What came of asking for the SVID of one entry. */
 export type SvidOutcome =
   | { readonly issued: IssuedSvid; readonly key: Uint8Array; readonly csr: Uint8Array }
-  /** A refusal code that stands in the item's place. */
+  /** The code of the refusal. */
   | { readonly refused: string }
   /** The server did not answer, or not now. */
   | { readonly failed: unknown };
@@ -22,7 +22,7 @@ export interface SvidRequestParts {
   readonly settle: (entryId: string, outcome: SvidOutcome) => void;
 }
 
-/** Asks the server for X.509-SVIDs of entries, by their ids, each with a new key. */
+/** Asks the server for the X.509-SVIDs of entries, given their ids, each with a new key. */
 export const svidRequests = ({ server, pace, delays, random, settle }: SvidRequestParts): GroupedCalls<string> => {
   const ask = async (entryIds: readonly string[]): Promise<void> => {
     const made = await Promise.all(entryIds.map(newKeyAndCsr));

@@ -41,8 +41,9 @@ export interface ServerTrustParts {
 }
 
 /**
- * The authorities under which the server has to prove itself: what the server told last, over connections that were verified
- * themselves, and before that what the operator configured. What was learned under another configuration does not count.
+ * The authorities by which the server's certificate is verified: those of the bundle that it sent last, over connections that
+ * were verified themselves; before the first such bundle, the configured anchor. What was learned under another anchor does not
+ * count.
  */
 export class ServerTrust {
   readonly #parts: ServerTrustParts;
@@ -56,7 +57,7 @@ export class ServerTrust {
     if (learned?.anchor === this.#anchor) this.#roots = learned.x509Authorities;
   }
 
-  /** DER. The same array for as long as nothing changed; empty before `ready`. */
+  /** DER; the same array until they change. Empty before `ready`. */
   roots(): readonly Uint8Array[] {
     return this.#roots;
   }
@@ -67,9 +68,9 @@ export class ServerTrust {
   }
 
   /**
-   * Takes what the server told, and keeps it over a restart; false when nothing is new. Throws when the disk fails, and what was
-   * told holds nevertheless. A bundle of another trust domain is none
-   * of ours, and one without authorities would leave nobody to learn the next from: both are left aside.
+   * Takes over the authorities of a bundle that the server sent, and stores them; false when they are not new. Throws when they
+   * cannot be stored, and has taken them over nevertheless. Ignores a bundle of another trust domain, and one without
+   * authorities: after that no server could be verified from which to learn the next.
    */
   learn({ trustDomain, sequence, x509Authorities }: SyncBundle): boolean {
     if (trustDomain !== this.#parts.trustDomain) return false;

@@ -11,19 +11,19 @@ export type Outcome =
   | { readonly kind: 'coming' }
   | { readonly kind: 'none' };
 
-/** How long an SVID that died may be missing before streams are told of what is left; its successor is on its way. Milliseconds. */
+/** Milliseconds that streams are left with the old state when an SVID has ended and its successor is on its way. */
 const SETTLING_MS = 500;
-/** Streams told in one go, before others may work. */
+/** How many streams hear of a change in one turn of the event loop. */
 const SLICE = 64;
 
-/** What the callers with one set of selectors may have. Streams hear of it when it changes. */
+/** The state of all callers with the same selectors, worked out once for them. Streams hear of its changes. */
 export class SharedState {
   readonly selectors: readonly string[];
   readonly #states: CallerStates;
   readonly #svids: FreshSvids;
   readonly #delays: Delays;
   readonly #listeners = new Set<() => void>();
-  /** Those that have to hear of the newest yet. */
+  /** The listeners that have not heard of the newest change yet. */
   #untold = new Set<() => void>();
   #isTelling = false;
   #waiting = 0;
@@ -34,7 +34,7 @@ export class SharedState {
   #identities: readonly SyncEntry[] = [];
   #outcome: Outcome = { kind: 'none' };
   #last: WorkloadState | undefined;
-  /** What streams were told last. */
+  /** What streams heard last. */
   #told: Outcome | undefined;
   #pins: readonly (() => void)[] = [];
   #pinned: readonly SyncEntry[] = [];
@@ -61,15 +61,15 @@ export class SharedState {
     return this.#identities;
   }
 
-  /** As it is now. */
+  /** The outcome as it is now. */
   get outcome(): Outcome {
     this.#refresh();
     return this.#outcome;
   }
 
   /**
-   * What streams hear: while an SVID that died is being replaced, what was before is left standing for a moment, rather than
-   * shown without it (DEC-36).
+   * What streams are shown: the outcome, except that for a moment after an SVID has ended they keep the state before, rather than
+   * see one without it (DEC-36).
    */
   get told(): Outcome {
     return this.#told ?? this.outcome;
@@ -103,7 +103,7 @@ export class SharedState {
     }
   }
 
-  /** Something changed that may be of this state. */
+  /** To be called when something changed that may concern this state. */
   look(): void {
     this.#refresh();
     this.#looked.resolve();
@@ -141,14 +141,14 @@ export class SharedState {
       this.#told?.kind === outcome.kind &&
       (outcome.kind !== 'state' || (this.#told.kind === 'state' && this.#told.state === outcome.state));
     const isFirst = this.#told === undefined;
-    // What is on its way is no news: the streams keep what they were told.
+    // While SVIDs are on their way, streams keep what they were shown.
     if (outcome.kind !== 'coming') this.#told = outcome;
     if (isEqual || isFirst || outcome.kind === 'coming') return;
     this.#untold = new Set(this.#listeners);
     if (!this.#isTelling) this.#tellSome();
   }
 
-  /** A thousand streams at once would keep everyone else waiting. */
+  /** In slices: a thousand streams at once would keep everyone else waiting. */
   #tellSome(): void {
     this.#isTelling = true;
     let count = 0;
@@ -162,7 +162,7 @@ export class SharedState {
     else this.#isTelling = false;
   }
 
-  /** What is watched is kept, however many others are wanted. */
+  /** Pins the SVIDs of a state that is watched, so that they are not dropped in favour of others. */
   #pin(): void {
     if (!this.isWatched || this.#pinned === this.#identities) return;
     const pins = this.#identities.map(({ id }) => this.#svids.pin(id));
@@ -184,6 +184,6 @@ export class SharedState {
   }
 }
 
-/** Nothing is lost for good: what is missing now is on its way. */
+/** Whether `now` lacks SVIDs only until their successors are there. */
 const isLossInPassing = (told: Outcome | undefined, now: Outcome): boolean =>
   told?.kind === 'state' && now.kind === 'state' && !now.isWhole && now.state.svids.length < told.state.svids.length;

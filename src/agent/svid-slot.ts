@@ -1,12 +1,12 @@
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { HeldSvid } from './held-svid.ts';
+import { retryPause } from './jitter.ts';
 
-/** DEC-36: renewal falls between these parts of a life; what is random only makes it earlier. */
+/** DEC-36: renewal is due at half of the life, less a random part of at most a tenth. */
 const LATEST_RENEWAL = 0.5;
 const RENEWAL_SPREAD = 0.1;
-const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 30_000;
-/** What the server refused is asked for again when something changed; if not, after so long, in case that it was an accident. */
+const RETRY = { first: 1000, most: 30_000 };
+/** What the server refused is asked for again when something changes, or after so long, in case that the refusal was a mistake. */
 const REFUSED_RETRY_MS = 300_000;
 
 interface AskedAs {
@@ -16,20 +16,20 @@ interface AskedAs {
   readonly cursor: unknown;
 }
 
-/** The place of one entry among the SVIDs that are kept fresh. Times in Unix milliseconds; `random` from 0 up to 1. */
+/** The SVID of one entry, held or to be had, and when to ask for the next. Times in Unix milliseconds; `random` from 0 up to 1. */
 export class SvidSlot {
   readonly id: string;
   held: HeldSvid | undefined;
   /** A request is waiting or under way. */
   isAsked = false;
-  /** What the entry, this agent, the bundle and the place in the log were when it was asked for. */
+  /** The entry, the agent, the bundle and the cursor as they were when the SVID was asked for. */
   askedAs: AskedAs | undefined;
-  /** The server said that there is none to be had. */
+  /** The server refused an SVID for this entry. */
   isRefused = false;
-  /** By how many it is used just now. */
+  /** How many keep it from being dropped for want of room. */
   pins = 0;
   renewAt = 0;
-  /** Not to be asked for before. */
+  /** It is not asked for before this. */
   retryAt = 0;
   #failures = 0;
 
@@ -42,23 +42,22 @@ export class SvidSlot {
     this.askedAs = askedAs;
   }
 
-  /** Whether the bundle is the one that it was asked for under: what came of another one says nothing about the next attempt. */
+  /** Whether `bundle` is the one under which it was asked for: a result under another says nothing about the next attempt. */
   wasAskedUnder(bundle: unknown): boolean {
     return this.askedAs !== undefined && this.askedAs.bundle === bundle;
   }
 
   hold(held: HeldSvid, random: number): void {
     this.held = held;
-    // Whichever clock is wrong, ours or the server's, this is not too late.
+    // The shorter of two measures of its life: right in time even if our clock or the server's is wrong.
     const life = Math.max(0, Math.min(held.life * 1000, held.notAfter * 1000 - held.receivedAt));
     this.renewAt = held.receivedAt + life * (LATEST_RENEWAL - RENEWAL_SPREAD * random);
   }
 
-  /** The next attempt is due later, each time twice as late as before. */
+  /** An attempt failed: the next one is due after a pause that doubles each time. */
   fail(now: number, random: number): void {
-    const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.retryAt = now + longest * (1 - random / 2);
+    this.retryAt = now + retryPause(RETRY, this.#failures, random);
   }
 
   refuse(now: number, random: number): void {
@@ -67,14 +66,14 @@ export class SvidSlot {
     this.retryAt = now + REFUSED_RETRY_MS * (1 + random);
   }
 
-  /** Nothing stands in the way of the next attempt. */
+  /** The next attempt may be at once. */
   clear(): void {
     this.isRefused = false;
     this.retryAt = 0;
     this.#failures = 0;
   }
 
-  /** Before which it is not asked for again. A pause longer than any that is made comes from a clock that was set back. */
+  /** `retryAt`, unless it is further away than any pause: then the clock was set back, and it does not count. */
   retryAtLatest(now: number): number {
     return this.retryAt - now > 2 * REFUSED_RETRY_MS ? 0 : this.retryAt;
   }

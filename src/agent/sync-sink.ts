@@ -1,22 +1,28 @@
 import type { SyncBundleMessage, SyncEntries, SyncPlace, SyncRevocations } from '../formats/sync-message.ts';
 
 /**
- * Who holds what the server tells. What is told between `begin` and `commit` holds all at once with `commit`, and not before.
- * No method may throw; nothing else of the sink is called while `commit` runs.
+ * Takes what the server sends. Everything between `begin` and `commit` comes into force at once with `commit`, and not before.
+ * No method may throw, and none is called while a `commit` runs.
  */
 export interface SyncSink {
-  /** The place that everything held stands at; undefined while nothing is. */
+  /** The cursor of what is in force; undefined before the first `commit`. */
   held(): SyncPlace | undefined;
-  /** Parts follow. What was begun and not committed is dropped. `reset`: they are everything, in place of what is held. */
+  /** Parts follow; what was not committed is dropped. With `reset` they replace everything that is in force. */
   begin(reset: boolean): void;
   entries(message: SyncEntries): void;
   revocations(message: SyncRevocations): void;
   bundle(message: SyncBundleMessage): void;
-  /** Makes what was told hold. The server is told so once this has resolved. It was told so many milliseconds ago at most. */
+  /**
+   * Puts what was sent in force; once this resolves, the agent acknowledges it. The server sent it at most `age` milliseconds
+   * ago.
+   */
   commit(cursor: SyncPlace, age: number): Promise<void> | void;
-  /** The server said, so many milliseconds ago at most and on a connection on which all that it told was committed, that nothing else is so. */
+  /**
+   * The server confirmed that what is in force is up to date, at most `age` milliseconds ago. Only called when everything that
+   * it sent on this connection is committed.
+   */
   heard(age: number): void;
-  /** All that is held is void. Resolves once nothing of it comes back after a restart. */
+  /** Everything that is held is void. Resolves once nothing of it can come back after a restart. */
   forgetAll(): Promise<void> | void;
   /** Denials that the agent told of are on record. */
   recorded(ids: readonly string[]): void;

@@ -12,38 +12,39 @@ import type {
 } from '../formats/sync-message.ts';
 import { EntryIndex } from './entry-index.ts';
 
-/** What a cursor brought. */
+/** What a commit changed. */
 export interface ViewChange {
   readonly cursor: SyncPlace;
-  /** Ids of the entries that are new, other than they were, or gone. */
+  /** Ids of the entries that are new, changed or gone. */
   readonly entries: ReadonlySet<string>;
   /** Whether revocations came or went. */
   readonly revocations: boolean;
   /** Whether bundles, own or federated, or what is tainted changed. */
   readonly bundle: boolean;
-  /** The log goes on in another epoch: places from before say nothing about the order with those of now (DEC-10). */
+  /** Whether the log is in another epoch now: indexes of the two cannot be compared (DEC-10). */
   readonly epoch: boolean;
 }
 
-/** The parts in which a state, or a change of one, is told. */
+/** The parts of a snapshot or a delta. */
 export type ViewPart = SyncEntries | SyncRevocations | SyncBundleMessage;
 
-/** Everything that the server told, as of one place of the log. */
-interface Told {
+/** Everything that the server sent, as of one place of the log. */
+interface ViewState {
   readonly entries: EntryIndex;
   readonly revocations: RevocationIndex;
-  readonly told: Map<string, SyncRevocation>;
+  /** The revocations as they were sent, to be kept over a restart. */
+  readonly sent: Map<string, SyncRevocation>;
   bundle: SyncBundleMessage | undefined;
 }
 
-const nothingTold = (): Told => ({
+const emptyState = (): ViewState => ({
   entries: new EntryIndex(),
   revocations: new RevocationIndex(),
-  told: new Map(),
+  sent: new Map(),
   bundle: undefined,
 });
 
-/** When and why are for operators, who ask the server. */
+/** Time and reason are not sent to agents: operators ask the server for them. */
 const revocationOf = ({ id, target, predicates, index }: SyncRevocation): Revocation => ({
   id: id as RecordId,
   target,
@@ -56,16 +57,16 @@ const revocationOf = ({ id, target, predicates, index }: SyncRevocation): Revoca
 const isEqual = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /**
- * What the server told on `GET /v1/sync` (DEC-35), as it holds at the last cursor. What is told between `begin` and `commit`
- * changes nothing until `commit`, and then all at once.
+ * What the server sent on `GET /v1/sync` (DEC-35), as of the last cursor. Parts between `begin` and `commit` come into force all
+ * at once with `commit`, and not before.
  */
 export class SyncedView {
-  #now = nothingTold();
+  #now = emptyState();
   #staged: ViewPart[] = [];
   #isWhole = false;
   #cursor: SyncPlace | undefined;
 
-  /** Where in the log this is; undefined until the first state is whole. */
+  /** Where in the log this stands; undefined before the first commit. */
   get cursor(): SyncPlace | undefined {
     return this.#cursor;
   }
@@ -82,7 +83,7 @@ export class SyncedView {
     return this.#now.bundle?.bundle;
   }
 
-  /** Of other trust domains. */
+  /** The bundles of other trust domains. */
   get federated(): readonly SyncBundle[] {
     return this.#now.bundle?.federated ?? [];
   }
@@ -92,7 +93,7 @@ export class SyncedView {
     return this.#now.bundle?.tainted ?? [];
   }
 
-  /** Parts follow; those that were begun and not committed are dropped. `whole`: in place of all that is known. */
+  /** Parts follow; those that were not committed are dropped. `whole`: they replace everything. */
   begin(whole: boolean): void {
     this.#staged = [];
     this.#isWhole = whole;
@@ -102,7 +103,7 @@ export class SyncedView {
     this.#staged.push(part);
   }
 
-  /** What was told holds from here on. */
+  /** Puts the staged parts in force. */
   commit(cursor: SyncPlace): ViewChange {
     const before = this.#cursor;
     const staged = this.#staged;
@@ -113,24 +114,24 @@ export class SyncedView {
     return { cursor, epoch: before !== undefined && before.epoch !== cursor.epoch, ...changed };
   }
 
-  /** The parts that tell all of this to another view. */
+  /** The parts from which another view gets the same state. */
   parts(): readonly ViewPart[] {
-    const { entries, told, bundle } = this.#now;
+    const { entries, sent, bundle } = this.#now;
     return [
       { type: 'entries', entries: [...entries.all()], removed: [] },
-      { type: 'revocations', revocations: [...told.values()], removed: [] },
+      { type: 'revocations', revocations: [...sent.values()], removed: [] },
       ...(bundle ? [bundle] : []),
     ];
   }
 
-  /** As if nothing had ever been told. */
+  /** As if nothing had ever been sent. */
   forget(): void {
-    this.#now = nothingTold();
+    this.#now = emptyState();
     this.begin(false);
     this.#cursor = undefined;
   }
 
-  /** Changes to what is known. */
+  /** Applies a delta. */
   #change(staged: readonly ViewPart[]): Pick<ViewChange, 'entries' | 'revocations' | 'bundle'> {
     const { bundle } = this.#now;
     const entries = new Set<string>();
@@ -141,17 +142,17 @@ export class SyncedView {
         for (const id of message.removed) if (this.#now.entries.get(id)) entries.add(id);
       }
       revocations ||= message.type === 'revocations';
-      tell(this.#now, message);
+      applyPart(this.#now, message);
     }
     return { entries, revocations, bundle: !isEqual(bundle, this.#now.bundle) };
   }
 
-  /** A whole state; what it has in common with the last one did not change. */
+  /** Applies a snapshot. What it has in common with the state before counts as unchanged. */
   #replace(staged: readonly ViewPart[]): Pick<ViewChange, 'entries' | 'revocations' | 'bundle'> {
     const before = this.#now;
-    const now = nothingTold();
-    for (const message of staged) tell(now, message);
-    // One object for one content: what was made from it stays good.
+    const now = emptyState();
+    for (const message of staged) applyPart(now, message);
+    // The same object for the same content, so that what was made from it stays valid.
     if (isEqual(before.bundle, now.bundle)) now.bundle = before.bundle;
     this.#now = now;
     const entries = new Set<string>();
@@ -162,18 +163,18 @@ export class SyncedView {
     for (const { id } of before.entries.all()) if (!now.entries.get(id)) entries.add(id);
     return {
       entries,
-      revocations: !isEqual([...before.told.values()], [...now.told.values()]),
+      revocations: !isEqual([...before.sent.values()], [...now.sent.values()]),
       bundle: before.bundle !== now.bundle,
     };
   }
 }
 
-const tell = (state: Told, message: ViewPart): void => {
+const applyPart = (state: ViewState, message: ViewPart): void => {
   switch (message.type) {
     case 'entries':
       for (const id of message.removed) state.entries.remove(id);
       for (const entry of message.entries) {
-        // No server of ours names one that is malformed; nothing could be made of it.
+        // No Mayfly server sends a malformed ID; nothing could be done with one.
         if (spiffeIdProblem(entry.spiffeId) === undefined) state.entries.put(entry);
         else state.entries.remove(entry.id);
       }
@@ -182,7 +183,7 @@ const tell = (state: Told, message: ViewPart): void => {
       for (const id of message.removed) forgetRevocation(state, id);
       for (const revocation of message.revocations) {
         forgetRevocation(state, revocation.id);
-        state.told.set(revocation.id, revocation);
+        state.sent.set(revocation.id, revocation);
         state.revocations.add(revocationOf(revocation));
       }
       return;
@@ -191,7 +192,7 @@ const tell = (state: Told, message: ViewPart): void => {
   }
 };
 
-const forgetRevocation = (state: Told, id: string): void => {
-  state.told.delete(id);
+const forgetRevocation = (state: ViewState, id: string): void => {
+  state.sent.delete(id);
   state.revocations.remove(id as RecordId);
 };

@@ -16,13 +16,13 @@ export interface ReadTrustBundle extends TrustBundle {
   readonly verificationKeys: readonly VerificationKey[];
 }
 
-/** WLAPI-44: nothing but what makes the key, and its name. */
+/** The members of a JWK that workloads get: what makes the key, and its `kid` (WLAPI-44). */
 const KEY_MEMBERS = ['kty', 'kid', 'crv', 'x', 'y', 'n', 'e'];
 
 const plainKey = (jwk: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(jwk).filter(([name]) => KEY_MEMBERS.includes(name)));
 
-/** One key that is of no use to us or to clients would make some of them drop the whole set. */
+/** Undefined for a key that cannot be used: it is left out, since some clients drop a whole set because of one such key. */
 const readKey = (jwk: Readonly<Record<string, string>>): VerificationKey | undefined => {
   if (jwk['kid'] === undefined || jwk['kid'] === '') return undefined;
   try {
@@ -58,15 +58,15 @@ const read = (bundle: SyncBundle): ReadTrustBundle | undefined => {
   };
 };
 
-/** What workloads see of it; a sequence may grow without that this changes. */
+/** What workloads see of a bundle: its sequence may grow while this stays the same. */
 const contentOf = ({ x509Authorities, jwtKeys }: SyncBundle): string => JSON.stringify([x509Authorities, jwtKeys]);
 
-/** One content of a trust domain's bundle is one object, so that what is made from it can be kept. */
+/** Reads bundles; the same content gives the same object, so that what is made from it can be kept. */
 export class TrustBundles {
   readonly #read = new WeakMap<SyncBundle, { readonly bundle: ReadTrustBundle | undefined }>();
   readonly #last = new Map<string, { readonly content: string; readonly bundle: ReadTrustBundle | undefined }>();
 
-  /** What is malformed in it is left out; nothing at all when it names no trust domain. */
+  /** Leaves out what is malformed; undefined when the bundle names no valid trust domain. */
   of(bundle: SyncBundle): ReadTrustBundle | undefined {
     const known = this.#read.get(bundle);
     if (known) return known.bundle;

@@ -10,7 +10,7 @@ import type { WorkloadState } from './workload-session.ts';
 const ATTESTED_EVERY: readonly [number, number] = [25_000, 30_000];
 const ATTESTED_SOON: readonly [number, number] = [0, 5000];
 
-/** Something to do; several things before anyone looks are one. */
+/** Wakes one waiter; rings before it waits count as one. */
 class Bell {
   #rung = Promise.withResolvers<void>();
 
@@ -56,7 +56,7 @@ class Watch {
 
   async run(signal: AbortSignal): Promise<never> {
     const ring = (): void => this.#bell.ring();
-    // Two listeners: a signal made of both would cost more than all the rest of a call that fetches once.
+    // Two listeners rather than `AbortSignal.any`, which costs more than all the rest of a call that fetches once.
     const stops = [signal, this.#caller.closed];
     for (const stop of stops) stop.addEventListener('abort', ring);
     const unsilence = this.#parts.whenSilenced((why) => {
@@ -86,13 +86,13 @@ class Watch {
 
   #check(signal: AbortSignal): void {
     signal.throwIfAborted();
-    // All that the stream was told is void (DEC-36).
+    // Everything that the stream was sent is void (DEC-36).
     if (this.#isRevoked) throw this.#caller.denied({ operation: this.#operation, reason: 'the agent was revoked' });
     this.#parts.lastWord.check();
     this.#caller.checkSame(this.#operation);
   }
 
-  /** From now on the state of callers with these selectors. */
+  /** Follows the state of callers with these selectors from now on. */
   #listenTo(selectors: readonly string[]): SharedState {
     const shared = this.#parts.states.of(selectors);
     const unlisten = shared.listen(() => this.#bell.ring());
@@ -102,7 +102,7 @@ class Watch {
     return shared;
   }
 
-  /** Begins: the first state is told as soon as there is one. */
+  /** Sends the first state as soon as there is one, and follows it from then on. */
   async #follow(selectors: readonly string[]): Promise<void> {
     const shared = this.#listenTo(selectors);
     const state = await ready(this.#parts, this.#caller, shared, this.#operation);
@@ -142,10 +142,10 @@ class Watch {
     this.#isAttestationDue = false;
     try {
       const selectors = await this.#caller.attest(this.#operation);
-      // Nothing is waited for: the stream has to hear of a revocation meanwhile.
+      // Not awaited: meanwhile the stream has to hear of revocations.
       if (selectors.join('\n') !== this.#shared?.selectors.join('\n')) this.#listenTo(selectors);
     } catch (error) {
-      // That it cannot be told now is no reason to take away what was proven, while the process is the same.
+      // Not to be able to attest now is no reason to take away what was proven, while the process is the same.
       if (!(error instanceof Refusal) || error.code !== 'unavailable') throw error;
       this.#attestLater(ATTESTED_SOON);
       return;

@@ -1,14 +1,15 @@
 import type { Clock } from '../ports/clock.ts';
 
 /**
- * How old, at most, what the server said last on one connection is. Whoever can hold octets back on the way makes them arrive
- * late, so that their arrival proves nothing. The server says with its first word, and from then on with each heartbeat, how much
- * time has passed on its own clock; the first word answers the question that the connection began with, and was not said before.
+ * An upper bound on the age of the server's last message on one connection. When it arrived proves nothing: somebody on the way
+ * may have held it back. But the server tells in its welcome, and then in each heartbeat, the time on a clock of its own; and the
+ * welcome answers the request that opened the connection, so it was not sent before that. The difference of the two times,
+ * counted from the request, is when the message was sent at the earliest.
  */
 export class WordAge {
   readonly #clock: Pick<Clock, 'monotonic' | 'sinceBoot'>;
   #askedAt = 0;
-  /** On the server's clock, in milliseconds. */
+  /** The first and the last time that the server told, on its clock, in milliseconds. */
   #first: number | undefined;
   #last: number | undefined;
 
@@ -16,20 +17,20 @@ export class WordAge {
     this.#clock = clock;
   }
 
-  /** A connection is asked for. */
+  /** A connection is being opened. */
   asked(): void {
     this.#askedAt = this.#now();
     this.#first = undefined;
     this.#last = undefined;
   }
 
-  /** The server said so; undefined: it is one that does not tell. */
+  /** The server sent its time; undefined from one that sends none. */
   told(elapsed: number | undefined): void {
     this.#first ??= elapsed;
     this.#last = elapsed ?? this.#last;
   }
 
-  /** Milliseconds; 0 on a connection to a server that does not tell. */
+  /** The age in milliseconds; 0 for a server that sends no time. */
   get milliseconds(): number {
     if (this.#first === undefined || this.#last === undefined) return 0;
     const saidAt = this.#askedAt + (this.#last - this.#first);
