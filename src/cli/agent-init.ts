@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { DEFAULT_AGENT_CONFIG_FILE, parseConfig } from '../compose/config.ts';
 import { initAgent } from '../compose/init-agent.ts';
-import { tellProblems } from './config-options.ts';
+import { tellInitProblems } from './config-options.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { making } from './making.ts';
 import { record } from './output.ts';
@@ -60,9 +60,7 @@ export const agentInitVerb = (cli: Cli): Command =>
       const text = JSON.stringify({ trustDomain: options.trustDomain, agent });
       const result = parseConfig({ text, folder: dirname(file), environment: terminal.environment, flags: {} });
       if (!result.ok) {
-        // The text with the lines is one that nobody wrote.
-        const problems = result.problems.map(({ line: _line, ...problem }) => problem);
-        tellProblems(problems, 'mayfly agent init', output);
+        tellInitProblems(result.problems, 'mayfly agent init', output);
         return EXIT.usage;
       }
       const { trustDomain, cacheKey } = options;

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { type AgentConfig, type Config, DEFAULT_AGENT_CONFIG_FILE } from '../compose/config.ts';
-import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import { fileOf, loadOrTell, tellProblems, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { record, table } from './output.ts';
+import { tellFindings } from './findings.ts';
+import { record } from './output.ts';
 import type { Output } from './output.ts';
 import { serveUntilStopped, starting } from './serve.ts';
 import { serviceOf } from './service.ts';
@@ -14,15 +15,11 @@ import type { Cli } from './verb.ts';
 
 const hasAgent = (config: Config): config is AgentConfig => config.agent !== undefined;
 
-/** The configuration, if it is whole and has an agent in it; what is wrong with it has been told otherwise. */
+/** The configuration of an agent; undefined when something is wrong with it, which was put out then. */
 const loadAgent = (options: ConfigOptions, output: Output, terminal: Terminal): AgentConfig | undefined => {
+  const config = loadOrTell(options, terminal, output, DEFAULT_AGENT_CONFIG_FILE);
+  if (config === undefined || hasAgent(config)) return config;
   const file = fileOf(options, terminal, DEFAULT_AGENT_CONFIG_FILE);
-  const loaded = load(options, terminal, DEFAULT_AGENT_CONFIG_FILE);
-  if (!loaded.ok) {
-    tellProblems(loaded.problems, file, output);
-    return undefined;
-  }
-  if (hasAgent(loaded.config)) return loaded.config;
   const right = 'a section with the URL of the server, which `mayfly agent init` writes';
   tellProblems([{ key: 'agent', source: 'file', reason: 'is missing', right }], file, output);
   return undefined;
@@ -81,14 +78,6 @@ export const agentCheckVerb = (cli: Cli): Command =>
       const config = loadAgent(options, output, terminal);
       if (config === undefined) return EXIT.no;
       const { checkAgent } = await import('../compose/check-agent.ts');
-      const findings = await checkAgent(config);
-      const ok = findings.every((finding) => finding.ok);
-      output.result({ ok, findings }, () =>
-        table(
-          ['', 'WHAT', 'FOUND'],
-          findings.map((found) => [found.ok ? 'ok' : 'WRONG', found.what, found.detail]),
-        ),
-      );
-      return ok ? EXIT.yes : EXIT.no;
+      return tellFindings(await checkAgent(config), output);
     },
   );

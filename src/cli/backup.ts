@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import { loadOrTell, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { answering, EXIT } from './exit.ts';
 import { record, time } from './output.ts';
@@ -23,13 +23,10 @@ export const backupCommand = (cli: Cli): Command =>
         ),
     ),
     async ({ args: [file = ''], options, output, terminal }) => {
-      const loaded = load(options, terminal);
-      if (!loaded.ok) {
-        tellProblems(loaded.problems, fileOf(options, terminal), output);
-        return EXIT.usage;
-      }
+      const config = loadOrTell(options, terminal, output);
+      if (config === undefined) return EXIT.usage;
       const { backupStore } = await import('../compose/backup-store.ts');
-      const asked = { config: loaded.config, file: resolve(file), onProgress: progressOf('backup', output) };
+      const asked = { config, file: resolve(file), onProgress: progressOf('backup', output) };
       const backup = await answering(backupStore(asked));
       output.result(backup, () =>
         record([

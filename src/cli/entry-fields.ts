@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { Entry } from './answers.ts';
 import { moment, repeated, seconds, wholeBetween } from './options.ts';
-import { record, time, timeOfSeconds } from './output.ts';
+import { record, time, timeOfSeconds, unlessEmpty } from './output.ts';
 
 interface AdminOption {
   readonly role: string;
@@ -104,8 +104,6 @@ export const draftOf = (options: EntryOptions): Readonly<Record<string, unknown>
 
 const ttlText = (ttl: number | undefined): string | undefined => (ttl === undefined ? undefined : `${ttl} s`);
 
-const none = (values: readonly string[]): readonly string[] | undefined => (values.length === 0 ? undefined : values);
-
 /** An entry as a person reads it. */
 export const entryText = (entry: Entry): string =>
   record([
@@ -115,14 +113,14 @@ export const entryText = (entry: Entry): string =>
     ['selectors', entry.selectors],
     ['x509 ttl', ttlText(entry.x509Ttl)],
     ['jwt ttl', ttlText(entry.jwtTtl)],
-    ['dns names', none(entry.dnsNames)],
+    ['dns names', unlessEmpty(entry.dnsNames)],
     ['common name', entry.commonName],
-    ['federates with', none(entry.federatesWith)],
+    ['federates with', unlessEmpty(entry.federatesWith)],
     ['hint', entry.hint],
     ['admin', entry.admin === undefined ? undefined : `${entry.admin.role} below ${entry.admin.prefix}`],
     ['downstream', entry.downstream ? 'yes' : undefined],
-    ['grants', none(entry.grants.map(({ resource, scopes }) => `${resource}: ${scopes.join(' ')}`))],
-    ['jwt audiences', none(entry.jwtAudiences)],
+    ['grants', unlessEmpty(entry.grants.map(({ resource, scopes }) => `${resource}: ${scopes.join(' ')}`))],
+    ['jwt audiences', unlessEmpty(entry.jwtAudiences)],
     ['signings/s', entry.limits?.signingsPerSecond],
     ['owner', entry.owner],
     ['expires', entry.expiresAt === undefined ? undefined : timeOfSeconds(entry.expiresAt)],

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../compose/version.ts';
 import { agentCommand } from './agent.ts';
 import { authorityCommand } from './authority.ts';
 import { backupCommand } from './backup.ts';
@@ -40,14 +40,7 @@ const NOUNS = [
   restoreCommand,
 ] as const;
 
-const version = (): string => {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
-};
-
-/** Errors of use end with 2 (DEC-42) and go where the rest goes, for every command and its subcommands. */
+/** Makes usage errors end with 2 (DEC-42) and go to the terminal that is passed in, for a command and its subcommands. */
 const strict = (command: Command, terminal: Terminal): Command => {
   command.configureOutput({
     writeOut: (text) => terminal.out(text),
@@ -63,7 +56,7 @@ const strict = (command: Command, terminal: Terminal): Command => {
 export const createProgram = (cli: Cli): Command => {
   const program = new Command('mayfly')
     .description('Short-lived credentials for workloads: SPIFFE identities and access tokens.')
-    .version(version(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .helpOption('--help', 'say what there is');
   for (const noun of NOUNS) program.addCommand(noun(cli));
   return strict(program, cli.terminal);
@@ -72,14 +65,14 @@ export const createProgram = (cli: Cli): Command => {
 /** A key id: the base64url of a digest. No option is as long. */
 const KEY_ID_LIKE_OPTION = /^-[\w-]{42}$/;
 
-/** One key id in 64 begins with a dash. Nobody is to know that an argument behind `--` is no option. */
+/** One key id in 64 begins with a dash: puts `--` before such ids, so that nobody has to know of it. */
 const withIdsLast = (args: readonly string[]): readonly string[] => {
   const isId = (arg: string): boolean => KEY_ID_LIKE_OPTION.test(arg);
   if (args.includes('--') || !args.some(isId)) return args;
   return [...args.filter((arg) => !isId(arg)), '--', ...args.filter(isId)];
 };
 
-/** Runs one command line, without the names of runtime and script, and gives the exit code. It never rejects. */
+/** Runs one command line, given without the names of runtime and script. Resolves with the exit code, and never rejects. */
 export const run = async (args: readonly string[], terminal: Terminal): Promise<ExitCode> => {
   const cli: Cli = { terminal, exit: EXIT.yes };
   try {

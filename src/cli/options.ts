@@ -46,3 +46,12 @@ export const readInput = async (path: string, terminal: Terminal): Promise<strin
     throw new UsageError(`cannot read ${path} (${code})`);
   }
 };
+
+/** An option of pairs with `=` between name and value, such as `key=value`; may be repeated. */
+export const pairs =
+  (form: string) =>
+  (text: string, held: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new InvalidArgumentError(`write it as ${form}`);
+    return { ...held, [text.slice(0, at)]: text.slice(at + 1) };
+  };

@@ -78,3 +78,7 @@ export const time = (at: number | string): string =>
 
 /** The same from Unix seconds. */
 export const timeOfSeconds = (seconds: number): string => time(seconds * 1000);
+
+/** For `record`, which leaves out a line without a value. */
+export const unlessEmpty = (values: readonly string[]): readonly string[] | undefined =>
+  values.length === 0 ? undefined : values;

@@ -3,8 +3,8 @@ import { segment } from '../adapters/http-client/admin.ts';
 import type { Resource } from './answers.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
-import { repeated, seconds } from './options.ts';
-import { record, table } from './output.ts';
+import { pairs, repeated, seconds } from './options.ts';
+import { record, table, unlessEmpty } from './output.ts';
 import { adminVerb } from './verb.ts';
 import type { Cli } from './verb.ts';
 
@@ -33,26 +33,18 @@ const scopeOption = (text: string, held: readonly ScopeOption[] = []): readonly 
   return [...held, { name, ...(ttl !== undefined && { maxTtl: seconds(ttl) }) }];
 };
 
-const claimOption = (text: string, held: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write it as name=value');
-  return { ...held, [text.slice(0, at)]: text.slice(at + 1) };
-};
-
 const scopeText = ({ name, maxTtl }: ScopeOption): string =>
   maxTtl === undefined ? name : `${name} (at most ${maxTtl} s)`;
-
-const none = (values: readonly string[]): readonly string[] | undefined => (values.length === 0 ? undefined : values);
 
 const resourceText = (resource: Resource): string =>
   record([
     ['identifier', resource.identifier],
-    ['names', none(resource.names)],
-    ['scopes', none(resource.scopes.map(scopeText))],
+    ['names', unlessEmpty(resource.names)],
+    ['scopes', unlessEmpty(resource.scopes.map(scopeText))],
     ['bindings', resource.bindings.join(', ')],
     ['algorithm', resource.algorithm],
-    ['owners', none(resource.owners)],
-    ['claims', none(Object.entries(resource.claims).map(([name, value]) => `${name}: ${String(value)}`))],
+    ['owners', unlessEmpty(resource.owners)],
+    ['claims', unlessEmpty(Object.entries(resource.claims).map(([name, value]) => `${name}: ${String(value)}`))],
     ['owner', resource.owner],
     ['revision', resource.revision],
   ]);
@@ -76,7 +68,7 @@ const createVerb = (cli: Cli): Command =>
         repeated,
       )
       .option('--algorithm <alg>', 'ES256 unless told, or RS256')
-      .option('--claim <name=value>', 'a claim in every token; may be repeated', claimOption)
+      .option('--claim <name=value>', 'a claim in every token; may be repeated', pairs('name=value'))
       .option('--owner <label>', 'who keeps this record'),
     async ({ api, args: [identifier = ''], options, output }) => {
       const draft = {

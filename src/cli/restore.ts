@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Accepted, AcceptPlan } from '../compose/accept-restore.ts';
 import type { Config } from '../compose/config.ts';
 import type { Restored } from '../compose/restore-backup.ts';
-import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import { loadOrTell, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
@@ -86,14 +86,11 @@ export const restoreCommand = (cli: Cli): Command =>
       ),
     ),
     ({ args: [file], options, output, terminal }) => {
-      const loaded = load(options, terminal);
-      if (!loaded.ok) {
-        tellProblems(loaded.problems, fileOf(options, terminal), output);
-        return Promise.resolve(EXIT.usage);
-      }
+      const config = loadOrTell(options, terminal, output);
+      if (config === undefined) return Promise.resolve(EXIT.usage);
       if ((file === undefined) === (options.accept !== true)) {
         throw new UsageError('either a backup to restore, or --accept for the store that is there');
       }
-      return file === undefined ? accept(loaded.config, options, output) : restore(loaded.config, file, output);
+      return file === undefined ? accept(config, options, output) : restore(config, file, output);
     },
   );

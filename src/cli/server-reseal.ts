@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Resealed, ResealPlan } from '../compose/reseal-server.ts';
-import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import { loadOrTell, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { withConfirm, wouldDo } from './confirm.ts';
 import type { ConfirmOptions } from './confirm.ts';
@@ -58,12 +58,8 @@ export const resealVerb = (cli: Cli): Command =>
       ),
     ),
     async ({ options, output, terminal }) => {
-      const loaded = load(options, terminal);
-      if (!loaded.ok) {
-        tellProblems(loaded.problems, fileOf(options, terminal), output);
-        return EXIT.usage;
-      }
-      const { config } = loaded;
+      const config = loadOrTell(options, terminal, output);
+      if (config === undefined) return EXIT.usage;
       const place = placeOf(options, config.server.sealKey, terminal);
       const { planReseal, resealServer } = await import('../compose/reseal-server.ts');
       const asked = { config, ...place, by: `uid:${process.getuid?.() ?? 0}` };

@@ -2,12 +2,13 @@ import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { DEFAULT_CONFIG_FILE, parseConfig } from '../compose/config.ts';
 import type { Config } from '../compose/config.ts';
-import { fileOf, load, tellProblems, withConfig } from './config-options.ts';
+import { loadOrTell, tellInitProblems, withConfig } from './config-options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { tellFindings } from './findings.ts';
 import { making } from './making.ts';
-import { record, table } from './output.ts';
+import { record } from './output.ts';
 import type { Output } from './output.ts';
 import { serveUntilStopped, starting } from './serve.ts';
 import { resealVerb } from './server-reseal.ts';
@@ -49,12 +50,10 @@ const initVerb = (cli: Cli): Command =>
       });
       const result = parseConfig({ text, folder: dirname(file), environment: terminal.environment, flags: {} });
       if (!result.ok) {
-        // The text with the lines is one that nobody wrote.
-        const problems = result.problems.map(({ line: _line, ...problem }) => problem);
-        tellProblems(problems, 'mayfly server init', output);
+        tellInitProblems(result.problems, 'mayfly server init', output);
         return EXIT.usage;
       }
-      // Not for every command that there is: it brings the store.
+      // Imported here, so that other commands do not load the store.
       const { initServer } = await import('../compose/init-server.ts');
       making('--config, --data-dir and --seal-key', () => initServer(made));
       output.result(made, () =>
@@ -100,10 +99,8 @@ const runVerb = (cli: Cli): Command =>
     cli,
     withConfig(new Command('run').description('Run the server until it is told to stop (SIGTERM).')),
     async ({ options, output, terminal }) => {
-      const loaded = load(options, terminal);
-      if (loaded.ok) return run(loaded.config, output, terminal);
-      tellProblems(loaded.problems, fileOf(options, terminal), output);
-      return EXIT.usage;
+      const config = loadOrTell(options, terminal, output);
+      return config === undefined ? EXIT.usage : run(config, output, terminal);
     },
   );
 
@@ -114,21 +111,10 @@ const checkVerb = (cli: Cli): Command =>
       new Command('check').description('Look at configuration, store, keys and ports, and say all that is wrong.'),
     ),
     async ({ options, output, terminal }) => {
-      const loaded = load(options, terminal);
-      if (!loaded.ok) {
-        tellProblems(loaded.problems, fileOf(options, terminal), output);
-        return EXIT.no;
-      }
+      const config = loadOrTell(options, terminal, output);
+      if (config === undefined) return EXIT.no;
       const { checkServer } = await import('../compose/check-server.ts');
-      const findings = await checkServer(loaded.config);
-      const ok = findings.every((finding) => finding.ok);
-      output.result({ ok, findings }, () =>
-        table(
-          ['', 'WHAT', 'FOUND'],
-          findings.map((found) => [found.ok ? 'ok' : 'WRONG', found.what, found.detail]),
-        ),
-      );
-      return ok ? EXIT.yes : EXIT.no;
+      return tellFindings(await checkServer(config), output);
     },
   );
 
