@@ -14,11 +14,12 @@ import type { Clock } from '../ports/clock.ts';
 import type { KnownElsewhere } from '../ports/ledger.ts';
 import { authoritiesToTaint, draftNextEpoch } from '../usecases/open-next-epoch.ts';
 import { rotateAuthorities } from '../usecases/rotate-authorities.ts';
+import { authorityKeeper, authorityPolicy } from './authorities.ts';
 import { readStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import { giveToOwner } from './give-to-owner.ts';
 import { buildIssuer } from './issuer.ts';
-import { authorityKeeper, authorityPolicy, checkDataFolder, headFileOf, openStore } from './store.ts';
+import { checkDataFolder, headFileOf, openStore } from './store.ts';
 
 export interface AcceptOptions {
   readonly config: Config;

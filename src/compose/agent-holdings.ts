@@ -6,7 +6,8 @@ import { parseSpiffeId } from '../domain/spiffe-id.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Delays, Timers } from '../ports/timers.ts';
-import { openCache, type OpenIdentity } from './agent-identity.ts';
+import { openCache } from './agent-cache.ts';
+import type { OpenIdentity } from './agent-identity.ts';
 import type { AgentConfig } from './config.ts';
 import { workloadAttestors } from './workload-attestors.ts';
 

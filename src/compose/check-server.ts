@@ -12,12 +12,13 @@ import { readCaCertificate } from '../formats/ca-certificate.ts';
 import { readCertificate } from '../formats/certificate.ts';
 import { parsePem } from '../formats/pem.ts';
 import { rootProblems } from '../verify/ca-certificate.ts';
+import { broughtRoot } from './authorities.ts';
 import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
 import { publicIdentity } from './listener-identity.ts';
 import { askRunning, checkPort } from './ports-taken.ts';
-import { broughtRoot, checkDataFolder } from './store.ts';
+import { checkDataFolder } from './store.ts';
 
 /** What a start needs: the write-ahead log of its first commits, and the files beside the store. */
 const LEAST_ROOM_BYTES = 8 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { isLoopback } from './loopback.ts';
 import { formatDuration } from './config-values.ts';
 import type { Config } from './config.ts';
 
-/** A problem between keys that are each right on their own. */
+/** A problem between keys of which each is right on its own. */
 export interface RelationProblem {
   readonly path: readonly string[];
   readonly reason: string;
@@ -18,7 +18,7 @@ const isInside = (folder: string, file: string): boolean => {
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
 };
 
-/** The shortest `sun_path` of the systems that we run on, without its final zero. */
+/** The shortest `sun_path` of the supported systems, without its final zero. */
 const MAX_SOCKET_PATH = 103;
 
 const listeners = ({ server }: Config): readonly RelationProblem[] => {
@@ -71,37 +71,20 @@ const files = ({ server }: Config): readonly RelationProblem[] => {
     const right = 'a path outside it, so that a copy of the data is not a copy of the keys';
     problems.push({ path: ['server', 'sealKey'], reason: 'lies in the data folder', right, with: 'server.dataDir' });
   }
-  if (kind === 'files' && certFile === undefined) {
-    problems.push({
-      path: ['server', 'root', 'certFile'],
-      reason: 'is missing',
-      right: 'the certificate of the root, as kind is files',
-      with: 'server.root.kind',
-    });
-  }
-  if (kind === 'files' && keyFile === undefined) {
-    problems.push({
-      path: ['server', 'root', 'keyFile'],
-      reason: 'is missing',
-      right: 'the key of the root, as kind is files',
-      with: 'server.root.kind',
-    });
-  }
-  if (kind !== 'files' && certFile !== undefined) {
-    problems.push({
-      path: ['server', 'root', 'certFile'],
-      reason: 'is never read',
-      right: 'kind: files with it, or no such key',
-      with: 'server.root.kind',
-    });
-  }
-  if (kind !== 'files' && keyFile !== undefined) {
-    problems.push({
-      path: ['server', 'root', 'keyFile'],
-      reason: 'is never read',
-      right: 'kind: files with it, or no such key',
-      with: 'server.root.kind',
-    });
+  const rootFiles = [
+    { key: 'certFile', file: certFile, what: 'the certificate' },
+    { key: 'keyFile', file: keyFile, what: 'the key' },
+  ];
+  for (const { key, file, what } of rootFiles) {
+    const path = ['server', 'root', key];
+    if (kind === 'files' && file === undefined) {
+      const right = `${what} of the root, as kind is files`;
+      problems.push({ path, reason: 'is missing', right, with: 'server.root.kind' });
+    }
+    if (kind !== 'files' && file !== undefined) {
+      const right = 'kind: files with it, or no such key';
+      problems.push({ path, reason: 'is never read', right, with: 'server.root.kind' });
+    }
   }
   return problems;
 };
@@ -168,7 +151,7 @@ const agent = ({ agent: section }: Config): readonly RelationProblem[] => {
   return problems;
 };
 
-/** What does not fit together, all of it. */
+/** All problems between keys. */
 export const relationProblems = (config: Config): readonly RelationProblem[] => [
   ...listeners(config),
   ...lifetimes(config),

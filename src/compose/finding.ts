@@ -1,20 +1,20 @@
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly what: string;
   readonly ok: boolean;
   readonly detail: string;
 }
 
-/** Looks, and makes an answer of whatever is found: what throws is wrong, and says why. */
-export const look = async (what: string, look: () => string | Promise<string>): Promise<Finding> => {
+/** Runs a check, which returns what it found, or throws what is wrong. */
+export const look = async (what: string, check: () => string | Promise<string>): Promise<Finding> => {
   try {
-    return { what, ok: true, detail: await look() };
+    return { what, ok: true, detail: await check() };
   } catch (error) {
     return { what, ok: false, detail: (error as Error).message };
   }
 };
 
-/** Ends a look. */
+/** Ends a check: this is wrong. */
 export const wrong = (detail: string): never => {
   throw new Error(detail);
 };

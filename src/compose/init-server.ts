@@ -16,7 +16,7 @@ export interface InitOptions {
   readonly adminSocket: string;
 }
 
-const refuseFullFolder = (folder: string): void => {
+const refuseUsedFolder = (folder: string): void => {
   try {
     if (readdirSync(folder).length > 0) throw new Refusal('conflict', `the data folder ${folder} is not empty`);
   } catch (error) {
@@ -41,7 +41,7 @@ export const initServer = (options: InitOptions): void => {
     (file) => lstatSync(file, { throwIfNoEntry: false }) !== undefined,
   );
   if (taken !== undefined) throw alreadyThere(taken);
-  refuseFullFolder(options.dataDir);
+  refuseUsedFolder(options.dataDir);
   makeClosedFolder(options.dataDir);
   chmodSync(options.dataDir, 0o700);
   allowFounding(options.dataDir);

@@ -31,10 +31,11 @@ export interface Restored extends BackupHeader {
   readonly store: string;
 }
 
-/** What an empty data folder may hold: word of `init`, the lock, and what a restore that was cut short left. */
+/** What an empty data folder may hold: the mark of `init`, the lock, and what an interrupted restore left. */
 const NOT_DATA = new Set(['founding', 'lock.db', 'lock.db-journal', 'restoring']);
 
-const emptyFolder = (dataDir: string): void => {
+/** Makes the data folder where it is missing. Refuses with `conflict` when it holds data. */
+const requireEmptyFolder = (dataDir: string): void => {
   if (statSync(dataDir, { throwIfNoEntry: false }) === undefined) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     chmodSync(dataDir, 0o700);
@@ -45,7 +46,7 @@ const emptyFolder = (dataDir: string): void => {
   throw new Refusal('conflict', `the data folder ${dataDir} is not empty: it holds ${found}`);
 };
 
-/** The copy is whole, is the one that its header tells of, and every entry of it stands in the tree. */
+/** Throws unless the copy is undamaged, is the one that its header describes, and its log adds up to its root. */
 const verify = async (folder: string, header: BackupHeader): Promise<void> => {
   await readStore(ledgerFile(folder), ({ db, state }) => {
     const answer = db.pragma('quick_check(1)', { simple: true });
@@ -68,7 +69,7 @@ const verify = async (folder: string, header: BackupHeader): Promise<void> => {
 const reasonOf = ({ madeAt, epoch, size }: BackupHeader): string =>
   `it was restored from the backup of ${new Date(madeAt).toISOString()} (epoch ${epoch}, size ${size}), and what came after that is lost`;
 
-/** Puts the store in its place only when all of it was checked, so that one that was cut short is not started on. */
+/** Moves the store into its place only once all of it was verified: no server can start on half of one. */
 const bringBack = async (
   { config, file, onProgress = () => undefined }: RestoreOptions,
   sealKey: Uint8Array,
@@ -106,7 +107,7 @@ export const restoreBackup = async (options: RestoreOptions): Promise<Restored> 
     throw new Refusal('not_found', `there is no file at ${options.file}`);
   }
   const sealKey = readSealKey(server.sealKey, { credentials });
-  emptyFolder(server.dataDir);
+  requireEmptyFolder(server.dataDir);
   const release = holdFolder(server.dataDir);
   try {
     return await bringBack(options, sealKey);

@@ -1,24 +1,15 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSealKey, isSealKeyInside, readSealKey } from '../adapters/keys/seal-key.ts';
 import { type LedgerOptions, type OpenLedger, openLedger } from '../adapters/sqlite/open-ledger.ts';
 import { ledgerFile } from '../adapters/sqlite/open.ts';
-import {
-  DEFAULT_AUTHORITY_POLICY,
-  JWT_ALGORITHMS_WITH_RS256,
-  type AuthorityPolicy,
-} from '../domain/authority-policy.ts';
-import { parsePem } from '../formats/pem.ts';
 import type { Entropy } from '../ports/entropy.ts';
-import type { BroughtRoot } from '../usecases/authority-keeper.ts';
-import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { Config } from './config.ts';
 import { checkFounding, endFounding } from './founding.ts';
-import type { BuiltIssuer } from './issuer.ts';
 
 /**
- * The seal key as configured. `dev` makes it on the first start, beside the data, which nothing else may (DEC-26). Never for
- * a store that exists: a new key would open nothing of it, and stand in the way of the old one.
+ * The seal key as configured. `mayfly dev` makes one on its first start, and alone may have it beside the data (DEC-26). Never
+ * for a store that exists: a new key could open nothing in it, and would take the place of the right one.
  */
 export const sealKeyOf = ({ server, credentials }: Config, dev: boolean, entropy: Entropy): Uint8Array => {
   const isFirst = dev && !existsSync(server.sealKey) && !existsSync(ledgerFile(server.dataDir));
@@ -32,7 +23,7 @@ export const sealKeyOf = ({ server, credentials }: Config, dev: boolean, entropy
 
 export const headFileOf = ({ dataDir, headFile }: Config['server']): string => headFile ?? join(dataDir, 'head.json');
 
-/** What a server for real use demands of its data folder, beyond what the store itself does. */
+/** Throws unless the data folder is fit for a production server: there, a folder, and closed to others. */
 export const checkDataFolder = (dataDir: string): void => {
   const stat = statSync(dataDir, { throwIfNoEntry: false });
   if (!stat) throw new Error(`${dataDir} does not exist; mayfly server init makes it`);
@@ -41,8 +32,8 @@ export const checkDataFolder = (dataDir: string): void => {
 };
 
 /**
- * Opens the ledger of the configured folder. Where a start would make a new store in place of one that is missing, or in a
- * folder that `init` never made, it is refused before anything is created.
+ * Opens the ledger in the configured folder. Throws before anything is created when that would make a new store in place of one
+ * that is missing, or in a folder that `init` did not prepare.
  */
 export const openStore = async (
   config: Config,
@@ -66,36 +57,4 @@ export const openStore = async (
   });
   endFounding(dataDir);
   return store;
-};
-
-/** The root that the configuration names: its certificate, and the path of its key, which is not read yet. */
-export const broughtRoot = ({ server: { root } }: Config): BroughtRoot | undefined => {
-  if (root.kind !== 'files' || root.certFile === undefined || root.keyFile === undefined) return undefined;
-  const [certificate] = parsePem(readFileSync(root.certFile, 'utf8'), 'CERTIFICATE');
-  if (!certificate) throw new Error(`${root.certFile} holds no certificate`);
-  return { certificate, keyReference: root.keyFile };
-};
-
-const ORIGINS = { generated: 'made', files: 'brought', offline: 'offline' } as const;
-
-/** How authorities live, as configured. */
-export const authorityPolicy = ({ server: { root, tokens } }: Config): AuthorityPolicy => ({
-  ...DEFAULT_AUTHORITY_POLICY,
-  root: ORIGINS[root.kind],
-  ...(tokens.rs256 && { algorithms: { ...DEFAULT_AUTHORITY_POLICY.algorithms, ...JWT_ALGORITHMS_WITH_RS256 } }),
-});
-
-/** What looks after the authorities, as configured. */
-export const authorityKeeper = (config: Config, { issuer, keyStore }: BuiltIssuer): AuthorityManager => {
-  const brought = broughtRoot(config);
-  return {
-    trustDomain: config.trustDomain,
-    authorityPolicy: authorityPolicy(config),
-    ...(brought && { broughtRoot: brought }),
-    clock: issuer.clock,
-    entropy: issuer.entropy,
-    ledger: issuer.ledger,
-    views: issuer.views,
-    keyStore,
-  };
 };
