@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, sep } from 'node:path';
 import { stringify } from 'yaml';
 import { createSealKey } from '../adapters/keys/seal-key.ts';
 import { systemEntropy } from '../adapters/system/entropy.ts';
@@ -30,6 +30,12 @@ const configText = ({ trustDomain, dataDir, sealKey, adminSocket }: InitOptions)
     server: { dataDir, sealKey, admin: { socket: adminSocket } },
   })}`;
 
+/** A server starts only where others cannot reach the folder of its admin socket. What would be made open in passing is made closed. */
+const keepSocketFolderClosed = ({ adminSocket, dataDir, sealKey, file }: InitOptions): void => {
+  const folder = dirname(adminSocket);
+  if ([dataDir, sealKey, file].some((path) => path.startsWith(folder + sep))) makeClosedFolder(folder);
+};
+
 /**
  * Makes what a server needs before its first start: a data folder (0700) where the first start
  * may found the trust domain, a seal key elsewhere (0400, DEC-26), and a
@@ -42,6 +48,7 @@ export const initServer = (options: InitOptions): void => {
   );
   if (taken !== undefined) throw alreadyThere(taken);
   refuseUsedFolder(options.dataDir);
+  keepSocketFolderClosed(options);
   makeClosedFolder(options.dataDir);
   chmodSync(options.dataDir, 0o700);
   allowFounding(options.dataDir);

@@ -47,6 +47,12 @@ test('a folder that is made for both stays open, though what lies in it beside t
   ]);
 });
 
+test('a folder of the admin socket is made closed, or no server would start on it', () => {
+  const places = ['--config', at('demo/mayfly.yaml'), '--data-dir', at('demo/data'), '--socket', at('demo/admin.sock')];
+  initUnder077('server', 'init', '--trust-domain', 'example.org', ...places);
+  expect(['demo', 'demo/data'].map(modeOf)).toEqual(['700', '700']);
+});
+
 test('a relative folder leaves the one above it as it is', () => {
   mkdirSync(at('above'));
   chmodSync(at('above'), 0o700);
