@@ -19,10 +19,10 @@ export interface BackgroundParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly store: OpenLedger;
-  readonly issuer: Issuer;
+  readonly issuer: Pick<Issuer, 'clock' | 'follower' | 'keys' | 'policy' | 'views'>;
   readonly keeper: AuthorityKeeper;
-  readonly svid: ServerSvidKeeper;
-  readonly bundleFile: BundleFile;
+  readonly svid: Pick<ServerSvidKeeper, 'renew'>;
+  readonly bundleFile: Pick<BundleFile, 'catchUp'>;
   readonly tell: (report: HealthReport) => void;
   readonly flushDenials: () => Promise<void>;
   /** Retention ran. */
@@ -130,15 +130,14 @@ export class Background {
   async #follow(): Promise<void> {
     if (!this.#isSigning()) return;
     if (!this.#isReadOnly() && awaitedRoot(this.#parts.keeper) === undefined) {
-      try {
-        await this.#parts.svid.renew();
-      } catch {
-        // The CA was lost while it was asked, and its successor may have come while nobody could be asked.
-        if (!this.#isSigning()) return;
-        await this.#parts.svid.renew();
-      }
+      await this.#parts.svid.renew().catch(() => this.#renewOnceMore());
     }
-    await this.probe();
+    if (this.#isSigning()) await this.probe();
+  }
+
+  /** The CA may be lost while it is asked, and its successor come meanwhile. What else failed fails again, and is told then. */
+  async #renewOnceMore(): Promise<void> {
+    if (this.#isSigning()) await this.#parts.svid.renew();
   }
 
   /** A lost CA is tainted while it is active still. */

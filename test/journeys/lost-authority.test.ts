@@ -96,29 +96,3 @@ test('a lost token key is replaced at once; what it signed is refused, and the k
   // A spare is out again.
   expect((await authorities('jwt-svid')).filter(({ state }) => state === 'prepared')).toHaveLength(1);
 });
-
-/** How ready the server is, once it shows who trusts the new bundle only a certificate under that; asked so many times at most. */
-const readiness = async (own: Journey, tries: number): Promise<number | undefined> => {
-  for (let tried = 0; tried < tries; tried += 1) {
-    try {
-      return (await own.public().ask('/readyz')).status;
-    } catch {
-      // This front end shows its old one still.
-    }
-  }
-  return undefined;
-};
-
-test('nobody signs until the successor of a lost CA does: the server waits for it, and calls that no failure', async () => {
-  // The system's time: the change feed is followed while the operation goes on.
-  const own = await Journey.start();
-  try {
-    const { authorities: all } = await own.administer<{ authorities: Authority[] }>('GET', '/v1/admin/authorities');
-    const root = all.find(({ purpose, state }) => purpose === 'x509-root' && state === 'active');
-    await own.administer('POST', '/v1/admin/authorities', { kind: 'revoke', id: root?.id, confirm: true, force: true });
-    expect(await readiness(own, 2000)).toBe(200);
-    expect(own.log.lines.filter(({ message }) => message.includes('failed'))).toEqual([]);
-  } finally {
-    await own.stop();
-  }
-});
