@@ -5,7 +5,8 @@ import { SeenFolder } from '../adapters/agent-state/folder.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { AgentConfig } from './config.ts';
-import { type Finding, look } from './finding.ts';
+import { type Finding, look, wrong } from './finding.ts';
+import { writeObstacle } from './folder-access.ts';
 
 /** What a look at a state folder came to. */
 export interface SeenAgent {
@@ -40,6 +41,8 @@ export const seeState = async ({ agent: { stateDir } }: AgentConfig): Promise<Se
     const folder = new SeenFolder(stateDir);
     isInUse = folder.isHeld();
     state = seenState(folder);
+    const obstacle = isInUse ? undefined : writeObstacle(stateDir, folder.owner);
+    if (obstacle !== undefined) return wrong(`the state folder ${stateDir} ${obstacle}`);
     const parts = [
       stateDir,
       ...(folder.owner === getuid?.() ? [] : [`of user ${folder.owner}`]),

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkAgent } from '../../src/compose/check-agent.ts';
@@ -173,5 +173,21 @@ test('a state folder that others may open is said, and so is a token that others
   expect(wrong).toEqual([
     expect.stringMatching(/^state folder: .*chmod 0700/),
     expect.stringMatching(/^evidence: .*\/open/),
+  ]);
+});
+
+/** Another user than root, whom no mode keeps out. */
+const STRANGER = 54_321;
+const isRoot = process.getuid?.() === 0;
+
+test('a state folder that its user cannot write to is said, to root too', async () => {
+  const state = join(folder, 'state');
+  mkdirSync(state, { mode: 0o500 });
+  if (isRoot) chownSync(state, STRANGER, STRANGER);
+  const said = isRoot
+    ? `cannot be written to by its owner, user ${STRANGER}: chmod u+wx it`
+    : 'cannot be read and written to (EACCES)';
+  expect(await wrongIn({ evidence: { joinTokenFile: await tokenFile() } })).toEqual([
+    `state folder: the state folder ${state} ${said}`,
   ]);
 });
