@@ -1,18 +1,16 @@
-import { statSync } from 'node:fs';
-import { connect } from 'node:net';
 import type { IncomingMessage, RequestOptions } from 'node:http';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { readSealKey } from '../adapters/keys/seal-key.ts';
 import { ServerAddresses } from '../adapters/http-client/verified-connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { processSight, programSight } from '../adapters/system/process-sight.ts';
+import { PROGRAMS, processSight, programSight } from '../adapters/system/process-sight.ts';
 import { systemTimers } from '../adapters/system/timers.ts';
 import { checkEngine, checkKubelet } from '../adapters/workload-attestors/checks.ts';
 import { ServerTrust } from '../agent/server-trust.ts';
 import { parseJson } from '../formats/json.ts';
 import { evidenceOf } from './agent-evidence.ts';
 import { trustAnchor } from './agent-trust.ts';
+import { checkSocket } from './check-agent-socket.ts';
 import { IN_USE, type SeenAgent, seeState } from './check-agent-state.ts';
 import type { AgentConfig } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
@@ -24,7 +22,6 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 /** Certificates of seconds ago are not valid yet to a clock that is further behind. */
 const MAX_CLOCK_SECONDS = 10;
 const ANSWER_MS = 5_000;
-const OTHERS_MAY_ENTER = 0o011;
 const MAX_BODY_BYTES = 64 * 1024;
 
 interface Readiness {
@@ -109,41 +106,6 @@ const checkEvidence = async (
   return `${source.type}, readable; whether the server takes it is found out at the start`;
 };
 
-/** The first folder on the way to the socket, from the socket up, through which nobody but its owner comes. */
-const closedFolder = (path: string): string | undefined => {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
-    const stat = statSync(folder, { throwIfNoEntry: false });
-    if (stat !== undefined && (stat.mode & OTHERS_MAY_ENTER) === 0) return folder;
-  }
-  return undefined;
-};
-
-/** Callers are programs of other users. A group that may enter is somebody's choice. */
-const checkWay = (path: string): void => {
-  const closed = closedFolder(path);
-  if (closed === undefined) return;
-  wrong(
-    `${path}: its callers cannot enter ${closed}, which is closed to others: name a folder of its own in agent.socket, or chmod 0755 that one if nothing else needs it closed, as a server's admin socket does`,
-  );
-};
-
-/** Somebody who answers is an agent, this node's own as far as anyone can tell. */
-const checkSocket = (path: string): Promise<string> => {
-  checkWay(path);
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const socket = connect(path);
-  socket.once('connect', () => {
-    socket.destroy();
-    resolve(`${path}, an agent answers`);
-  });
-  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code === 'ENOENT') resolve(`${path} is not there yet; the start makes it`);
-    else if (code === 'ECONNREFUSED') resolve(`${path}, left behind by an agent that ended`);
-    else reject(new Error(`${path} cannot be opened (${code})`));
-  });
-  return promise;
-};
-
 const checkAttestors = ({ agent: { attestors } }: AgentConfig): readonly Promise<Finding>[] => {
   const { docker, k8s } = attestors;
   return [
@@ -206,7 +168,7 @@ export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[
         ]),
     ...processSight(),
     // Its service may give it rights that nobody has who only looks.
-    seen.isInUse ? { what: 'programs of callers', ok: true, detail: IN_USE } : programSight(),
+    seen.isInUse ? { what: PROGRAMS, ok: true, detail: IN_USE } : programSight(),
     ...(await Promise.all(checkAttestors(config))),
     ...(await checkRunning(config)),
   ];

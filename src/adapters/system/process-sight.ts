@@ -88,5 +88,8 @@ export const processSight = (): readonly SightFinding[] => [
   finding('namespaces', ownNamespaces),
 ];
 
+/** What `programSight` looks at. */
+export const PROGRAMS = 'programs of callers';
+
 /** The same of the programs of callers, which takes rights that an agent may have and another process of its user not. */
-export const programSight = (): SightFinding => finding('programs of callers', programs);
+export const programSight = (): SightFinding => finding(PROGRAMS, programs);
