@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { closedToCallers } from './closed-to-callers.ts';
 import { wrong } from './finding.ts';
+import { writeObstacle } from './folder-access.ts';
 
 /** What the system says to who connects; undefined when somebody answers. */
 const knock = (path: string): Promise<string | undefined> => {
@@ -14,8 +17,11 @@ const knock = (path: string): Promise<string | undefined> => {
   return promise;
 };
 
-/** Somebody who answers is an agent, this node's own as far as anyone can tell. */
-export const checkSocket = async (path: string): Promise<string> => {
+/**
+ * Somebody who answers is an agent, this node's own as far as anyone can tell. Where nobody does, `user`, the agent's, has to be able
+ * to make the socket.
+ */
+export const checkSocket = async (path: string, user: number | undefined): Promise<string> => {
   const closed = closedToCallers(path);
   if (closed !== undefined) {
     return wrong(
@@ -24,6 +30,9 @@ export const checkSocket = async (path: string): Promise<string> => {
   }
   const said = await knock(path);
   if (said === undefined) return `${path}, an agent answers`;
+  const folder = dirname(path);
+  const obstacle = existsSync(folder) ? writeObstacle(folder, user) : undefined;
+  if (obstacle !== undefined) return wrong(`the folder of the socket, ${folder}, ${obstacle}`);
   if (said === 'ENOENT') return `${path} is not there yet; the start makes it`;
   if (said === 'ECONNREFUSED') return `${path}, left behind by an agent that ended`;
   return wrong(`${path} cannot be opened (${said})`);

@@ -13,6 +13,8 @@ export interface SeenAgent {
   readonly state: Pick<AgentState, 'svid' | 'trust'>;
   /** An agent that is running has the folder: it knows of itself what is not seen from here. */
   readonly isInUse: boolean;
+  /** The user that the agent runs as: who has the folder; without one, who looks. */
+  readonly user: number | undefined;
   readonly finding: Finding;
 }
 
@@ -34,12 +36,14 @@ const identity = (svid: OwnSvid | undefined): string => {
 export const seeState = async ({ agent: { stateDir } }: AgentConfig): Promise<SeenAgent> => {
   let state = NO_STATE;
   let isInUse = false;
+  let user = getuid?.();
   const finding = await look('state folder', () => {
     if (lstatSync(stateDir, { throwIfNoEntry: false }) === undefined) {
       return `${stateDir} is not there yet; the start makes it`;
     }
     const folder = new SeenFolder(stateDir);
     isInUse = folder.isHeld();
+    user = folder.owner;
     state = seenState(folder);
     const obstacle = isInUse ? undefined : writeObstacle(stateDir, folder.owner);
     if (obstacle !== undefined) return wrong(`the state folder ${stateDir} ${obstacle}`);
@@ -51,5 +55,5 @@ export const seeState = async ({ agent: { stateDir } }: AgentConfig): Promise<Se
     ];
     return parts.join(', ');
   });
-  return { state, isInUse, finding };
+  return { state, isInUse, user, finding };
 };

@@ -157,7 +157,7 @@ export const checkAgent = async (config: AgentConfig): Promise<readonly Finding[
     trust,
     ...known,
     await look('evidence', () => checkEvidence(config, seen)),
-    await look('socket', () => checkSocket(agent.socket)),
+    await look('socket', () => checkSocket(agent.socket, seen.user)),
     ...(cacheKey === undefined
       ? []
       : [

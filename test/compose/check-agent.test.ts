@@ -183,11 +183,25 @@ const isRoot = process.getuid?.() === 0;
 test('a state folder that its user cannot write to is said, to root too', async () => {
   const state = join(folder, 'state');
   mkdirSync(state, { mode: 0o500 });
-  if (isRoot) chownSync(state, STRANGER, STRANGER);
+  if (isRoot) for (const each of [folder, state]) chownSync(each, STRANGER, STRANGER);
   const said = isRoot
     ? `cannot be written to by its owner, user ${STRANGER}: chmod u+wx it`
     : 'cannot be read and written to (EACCES)';
   expect(await wrongIn({ evidence: { joinTokenFile: await tokenFile() } })).toEqual([
     `state folder: the state folder ${state} ${said}`,
   ]);
+});
+
+test('a folder in which the agent cannot make its socket is said, to root too', async () => {
+  const state = join(folder, 'state');
+  const sockets = join(folder, 'sockets');
+  mkdirSync(state, { mode: 0o700 });
+  mkdirSync(sockets);
+  if (isRoot) chownSync(state, STRANGER, STRANGER);
+  else chmodSync(sockets, 0o555);
+  const said = isRoot
+    ? `belongs to user 0, and user ${STRANGER} cannot write to it: chown it`
+    : 'cannot be read and written to (EACCES)';
+  const agent = { socket: join(sockets, 'w.sock'), evidence: { joinTokenFile: await tokenFile() } };
+  expect(await wrongIn(agent)).toEqual([`socket: the folder of the socket, ${sockets}, ${said}`]);
 });
