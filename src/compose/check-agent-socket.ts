@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { closedToCallers } from './closed-to-callers.ts';
 import { wrong } from './finding.ts';
-import { writeObstacle } from './folder-access.ts';
+import { accessObstacle, TO_WRITE } from './folder-access.ts';
 
 /** What the system says to who connects; undefined when somebody answers. */
 const knock = (path: string): Promise<string | undefined> => {
@@ -31,7 +31,7 @@ export const checkSocket = async (path: string, user: number | undefined): Promi
   const said = await knock(path);
   if (said === undefined) return `${path}, an agent answers`;
   const folder = dirname(path);
-  const obstacle = existsSync(folder) ? writeObstacle(folder, user) : undefined;
+  const obstacle = existsSync(folder) ? accessObstacle(folder, user, TO_WRITE) : undefined;
   if (obstacle !== undefined) return wrong(`the folder of the socket, ${folder}, ${obstacle}`);
   if (said === 'ENOENT') return `${path} is not there yet; the start makes it`;
   if (said === 'ECONNREFUSED') return `${path}, left behind by an agent that ended`;

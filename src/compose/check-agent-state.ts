@@ -6,7 +6,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { AgentConfig } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
-import { writeObstacle } from './folder-access.ts';
+import { accessObstacle, TO_KEEP } from './folder-access.ts';
 
 /** What a look at a state folder came to. */
 export interface SeenAgent {
@@ -45,7 +45,7 @@ export const seeState = async ({ agent: { stateDir } }: AgentConfig): Promise<Se
     isInUse = folder.isHeld();
     user = folder.owner;
     state = seenState(folder);
-    const obstacle = isInUse ? undefined : writeObstacle(stateDir, folder.owner);
+    const obstacle = isInUse ? undefined : accessObstacle(stateDir, folder.owner, TO_KEEP);
     if (obstacle !== undefined) return wrong(`the state folder ${stateDir} ${obstacle}`);
     const parts = [
       stateDir,

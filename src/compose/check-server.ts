@@ -16,6 +16,7 @@ import { broughtRoot } from './authorities.ts';
 import { checkAuthorityKeys, checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import { type Finding, look, wrong } from './finding.ts';
+import { accessObstacle, TO_WRITE } from './folder-access.ts';
 import { publicIdentity } from './listener-identity.ts';
 import { askRunning, checkPort } from './ports-taken.ts';
 import { checkDataFolder } from './store.ts';
@@ -41,9 +42,15 @@ const checkFolder = (folder: string): string => {
   return full === undefined ? folder : wrong(`${folder}: ${full}`);
 };
 
-const checkHeadFile = (file: string): string => {
+/** The user that a server runs as: root, who looks, is told by the data folder. */
+const serverUser = (dataDir: string): number | undefined =>
+  getuid?.() === 0 ? statSync(dataDir, { throwIfNoEntry: false })?.uid : getuid?.();
+
+const checkHeadFile = (file: string, dataDir: string): string => {
   checkHeadPlace(file);
-  return file;
+  const folder = dirname(file);
+  const obstacle = accessObstacle(folder, serverUser(dataDir), TO_WRITE);
+  return obstacle === undefined ? file : wrong(`the folder of the head file, ${folder}, ${obstacle}`);
 };
 
 const checkSealKey = ({ server, credentials }: Config): string => {
@@ -82,10 +89,6 @@ const checkPublicIdentity = (config: Config): string => {
   createSecureContext({ cert: identity.certificateChain, key: identity.privateKey });
   return `${config.server.public.certificate?.keyFile ?? ''}, fits its certificate`;
 };
-
-/** The user that a server runs as: root, who looks, is told by the data folder. */
-const serverUser = (dataDir: string): number | undefined =>
-  getuid?.() === 0 ? statSync(dataDir, { throwIfNoEntry: false })?.uid : getuid?.();
 
 const checkSocketFolder = ({ dataDir, admin: { socket } }: Config['server']): string => {
   const folder = dirname(socket);
@@ -126,7 +129,7 @@ export const checkServer = async (config: Config): Promise<readonly Finding[]> =
     look('data folder', () => checkFolder(server.dataDir)),
     look('store', () => checkStore(config)),
     // Beside the store it has the store's folder.
-    ...(headFile === undefined ? [] : [look('head file', () => checkHeadFile(headFile))]),
+    ...(headFile === undefined ? [] : [look('head file', () => checkHeadFile(headFile, server.dataDir))]),
     look('seal key', () => checkSealKey(config)),
     look('authority keys', () => checkAuthorityKeys(config)),
     ...checkFiles(config),

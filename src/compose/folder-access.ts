@@ -1,27 +1,26 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { getuid } from 'node:process';
 
-/** To write to a folder takes the right to enter it, too. */
-const OWNER_MAY_WRITE = 0o300;
-const GROUP_MAY_WRITE = 0o030;
-const OTHERS_MAY_WRITE = 0o003;
+const { R_OK, W_OK, X_OK } = constants;
 
-const has = (mode: number, rights: number): boolean => (mode & rights) === rights;
+/** To make files in a folder, and replace them. */
+export const TO_WRITE = W_OK | X_OK;
+/** To see its entries to disk, too, for which it is opened. */
+export const TO_KEEP = R_OK | W_OK | X_OK;
 
 /**
- * What keeps `user` from writing to a folder that is there, in words that follow its name; undefined where nothing does. What root is
- * allowed says nothing of another user: of that one owner and mode tell, and a group is taken to be its own.
+ * What keeps `user` from using a folder that is there with these rights, in words that follow its name; undefined where nothing does.
+ * What root is allowed says nothing of another user: of that one owner and mode tell, and a group is taken to be its own.
  */
-export const writeObstacle = (folder: string, user: number | undefined): string | undefined => {
+export const accessObstacle = (folder: string, user: number | undefined, rights: number): string | undefined => {
   try {
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(folder, rights);
   } catch (error) {
-    return `cannot be read and written to (${(error as NodeJS.ErrnoException).code})`;
+    return `cannot be written to (${(error as NodeJS.ErrnoException).code})`;
   }
   if (user === undefined || user === 0 || user === getuid?.()) return undefined;
   const { uid, mode } = statSync(folder);
-  if (uid === user)
-    return has(mode, OWNER_MAY_WRITE) ? undefined : `cannot be written to by its owner, user ${user}: chmod u+wx it`;
-  if (has(mode, GROUP_MAY_WRITE) || has(mode, OTHERS_MAY_WRITE)) return undefined;
-  return `belongs to user ${uid}, and user ${user} cannot write to it: chown it`;
+  const has = (shift: number): boolean => ((mode >> shift) & rights) === rights;
+  if (uid === user) return has(6) ? undefined : `cannot be written to by its owner, user ${user}: chmod u+rwx it`;
+  return has(3) || has(0) ? undefined : `belongs to user ${uid}, and user ${user} cannot write to it: chown it`;
 };

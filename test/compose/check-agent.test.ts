@@ -185,8 +185,8 @@ test('a state folder that its user cannot write to is said, to root too', async 
   mkdirSync(state, { mode: 0o500 });
   if (isRoot) for (const each of [folder, state]) chownSync(each, STRANGER, STRANGER);
   const said = isRoot
-    ? `cannot be written to by its owner, user ${STRANGER}: chmod u+wx it`
-    : 'cannot be read and written to (EACCES)';
+    ? `cannot be written to by its owner, user ${STRANGER}: chmod u+rwx it`
+    : 'cannot be written to (EACCES)';
   expect(await wrongIn({ evidence: { joinTokenFile: await tokenFile() } })).toEqual([
     `state folder: the state folder ${state} ${said}`,
   ]);
@@ -201,7 +201,7 @@ test('a folder in which the agent cannot make its socket is said, to root too', 
   else chmodSync(sockets, 0o555);
   const said = isRoot
     ? `belongs to user 0, and user ${STRANGER} cannot write to it: chown it`
-    : 'cannot be read and written to (EACCES)';
+    : 'cannot be written to (EACCES)';
   const agent = { socket: join(sockets, 'w.sock'), evidence: { joinTokenFile: await tokenFile() } };
   expect(await wrongIn(agent)).toEqual([`socket: the folder of the socket, ${sockets}, ${said}`]);
 });

@@ -188,6 +188,17 @@ asRoot('an admin socket in a folder of another user than the data folder is name
   ]);
 });
 
+asRoot('a head file in a folder that the owner of the data folder cannot write to is named, to root too', async () => {
+  mkdirSync(at('heads'), { mode: 0o755 });
+  chownSync(at('data'), 54_321, 54_321);
+  const found = await wrong(configured({ headFile: at('heads/head.json') }));
+  chownSync(at('data'), 0, 0);
+  expect(found).toContainEqual([
+    'head file',
+    `the folder of the head file, ${at('heads')}, belongs to user 0, and user 54321 cannot write to it: chown it`,
+  ]);
+});
+
 test('every port that is taken is named', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

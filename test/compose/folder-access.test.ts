@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeObstacle } from '../../src/compose/folder-access.ts';
+import { accessObstacle, TO_KEEP, TO_WRITE } from '../../src/compose/folder-access.ts';
 
 const USER = 54_321;
 const OTHER = 54_322;
@@ -13,18 +13,18 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a folder of its own is no obstacle to a user', () => {
-  expect(writeObstacle(folder, process.getuid?.())).toBeUndefined();
+  expect(accessObstacle(folder, process.getuid?.(), TO_KEEP)).toBeUndefined();
 });
 
 // As a file system that is read-only does; root's rights do not reach there either.
 const onLinux = process.platform === 'linux' ? test : (): void => undefined;
 onLinux('what keeps out whoever looks is named by its code', () => {
-  expect(writeObstacle('/proc/sys', process.getuid?.())).toMatch(/^cannot be read and written to \(E[A-Z]+\)$/);
+  expect(accessObstacle('/proc/sys', process.getuid?.(), TO_WRITE)).toMatch(/^cannot be written to \(E[A-Z]+\)$/);
 });
 
 const asRoot = process.getuid?.() === 0 ? test : (): void => undefined;
 asRoot('root is told what another user meets, by owner and mode', () => {
-  const readOnly = `cannot be written to by its owner, user ${USER}: chmod u+wx it`;
+  const readOnly = `cannot be written to by its owner, user ${USER}: chmod u+rwx it`;
   const foreign = `belongs to user ${OTHER}, and user ${USER} cannot write to it: chown it`;
   const found = (
     [
@@ -39,7 +39,10 @@ asRoot('root is told what another user meets, by owner and mode', () => {
   ).filter(([owner, mode, obstacle]) => {
     chownSync(folder, owner, owner);
     chmodSync(folder, mode);
-    return writeObstacle(folder, USER) !== obstacle;
+    return accessObstacle(folder, USER, TO_WRITE) !== obstacle;
   });
   expect(found).toEqual([]);
+  chownSync(folder, USER, USER);
+  chmodSync(folder, 0o300);
+  expect([TO_WRITE, TO_KEEP].map((rights) => accessObstacle(folder, USER, rights))).toEqual([undefined, readOnly]);
 });
