@@ -33,6 +33,10 @@ class CredentialRevocations {
     issuer.follower.onForget(() => this.#sweep());
   }
 
+  get size(): number {
+    return [...this.#byAgent.values()].reduce((sum, held) => sum + held.size, this.#fresh.size);
+  }
+
   of(agent: SpiffeId): readonly Revocation[] {
     for (const id of this.#fresh) {
       this.#add(id);
@@ -89,6 +93,11 @@ export class AgentRevocations {
 
   constructor(issuer: Reader) {
     this.#issuer = issuer;
+  }
+
+  /** How many revocations of single credentials are remembered here, beside those that the follower has. */
+  get remembered(): number {
+    return this.#credentials?.size ?? 0;
   }
 
   /** All in force that hit an agent or one of these entries. */

@@ -50,6 +50,7 @@ test('a front end forgets revocations with their rows, and no other', async () =
     [short, long, banned],
     [short, long],
   ]);
+  expect(agents.remembered).toBe(2);
 
   world.clock.advance(9 * DAY);
   await forget();
@@ -58,11 +59,28 @@ test('a front end forgets revocations with their rows, and no other', async () =
   const changes: unknown[] = [];
   follower.on('revocations', (each) => changes.push(...each));
   await forget();
+  expect(agents.remembered).toBe(1);
   expect([known(), told()]).toEqual([[long, banned], [long]]);
 
   world.clock.advance(500 * DAY);
   expect(await world.open.purge()).toMatchObject({ revocations: 1 });
   await forget();
+  expect(agents.remembered).toBe(0);
   expect([known(), told()]).toEqual([[banned], []]);
   expect(changes).toEqual([]);
+});
+
+test('what nobody has asked for yet is forgotten, too', async () => {
+  const agents = new AgentRevocations({ views: world.views, follower });
+  // From the first question on they are collected.
+  await revoked(30);
+  follower.refresh();
+  expect(agents.of(AGENT, [])).toHaveLength(1);
+  await revoked(1);
+  follower.refresh();
+  expect(agents.remembered).toBe(2);
+  world.clock.advance(9 * DAY);
+  await world.open.purge();
+  await forget();
+  expect(agents.remembered).toBe(1);
 });
