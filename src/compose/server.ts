@@ -51,8 +51,8 @@ const NO_IDENTITY: TlsIdentity = { certificateChain: '', privateKey: '' };
 
 /** A store that was restored, or lay for longer than the last certificate lived. */
 const NO_CERTIFICATE =
-  'there is no certificate to show: only the admin socket answers, and public if it has one of its own, until the store ' +
-  'takes writes again (mayfly restore --accept, or a newer copy of it)';
+  'there is no certificate to show: only the admin socket and the metrics port answer, and public if it has one of its own, ' +
+  'until the store takes writes again (mayfly restore --accept, or a newer copy of it)';
 
 const SECRET_BYTES = 32;
 

@@ -26,7 +26,9 @@ const saidOfCertificate = async (prepare: (dataDir: string) => void): Promise<re
 // A backup does not hold it.
 test('a server without the certificate that it had last says that nobody is answered over TLS, and until when', async () => {
   const said = await saidOfCertificate((dataDir) => rmSync(join(dataDir, 'listener.sealed')));
-  expect(said).toEqual([expect.stringMatching(/only the admin socket answers.*until the store takes writes again/)]);
+  expect(said).toEqual([
+    expect.stringMatching(/only the admin socket and the metrics port answer.*until the store takes writes again/),
+  ]);
 });
 
 test('one that has it shows it, and says nothing', async () => {
