@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import type { EpochOpening } from '../../ledger/open-epoch.ts';
 import { headFileContradiction } from '../../ledger/recover.ts';
@@ -114,6 +115,8 @@ export const openFrontEndLedger = (
  */
 export const openLedger = async (options: LedgerOptions): Promise<OpenLedger> => {
   const { dataDir, headFile, clock, entropy, testing } = options;
+  // Nothing is made for a head file without a place. In the data folder it has one once that is there.
+  if (headFile !== undefined && relative(dataDir, dirname(headFile)) !== '') checkHeadPlace(headFile);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   if (headFile !== undefined) checkHeadPlace(headFile);
   const head = headFile === undefined ? undefined : readHeadFile(headFile);

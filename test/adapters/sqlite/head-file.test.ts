@@ -62,7 +62,14 @@ describe('the head file', () => {
       code: 'ENOENT',
       message: expect.stringContaining(`the head file ${headFile} cannot be written (ENOENT)`) as string,
     });
-    expect(existsSync(ledgerFile(dataDir))).toBe(false);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  test('may lie in the data folder, which is made', async () => {
+    const dataDir = join(folder, 'data');
+    const headFile = join(dataDir, 'head');
+    await (await openTestLedger({ dataDir: `${dataDir}/`, headFile })).close({ keep: true });
+    expect(readHeadFile(headFile)).toMatchObject({ epoch: 1, size: 1 });
   });
 
   test('whose folder is gone at the end is told of, and keeps nobody from an orderly end', async () => {
