@@ -2,10 +2,10 @@ import type { Administrator } from '../domain/administrator.ts';
 import type { CredentialKind } from '../domain/fact.ts';
 import type { Revocation, RevocationTarget } from '../domain/revocation.ts';
 import { isPathPrefix, type SpiffeId } from '../domain/spiffe-id.ts';
-import type { EntryFilter } from '../ports/views.ts';
+import type { CredentialRow, EntryFilter } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 import { inForceFor, requireTargetWithin, resolveTarget } from './revocation-target.ts';
-import { liveCredentials } from './revoked-credentials.ts';
+import { visitLive } from './revoked-credentials.ts';
 import { readPages, type StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'policy' | 'clock'>;
@@ -91,30 +91,23 @@ export const previewRevocation = async (
   const target = resolveTarget(issuer, asked);
   requireTargetWithin(issuer, admin, target);
   const credentials: Record<CredentialKind, number> = { 'x509-svid': 0, 'jwt-svid': 0, 'access-token': 0 };
-  // An agent's own credential may be found again among those that were issued through it.
-  const seen = new Set<string>();
   const holders = new Set<SpiffeId>();
-  let counted = 0;
   let latest = 0;
-  for await (const rows of liveCredentials(issuer, target, MAX_COUNTED, standAside)) {
-    counted += rows.length;
-    for (const { id, credential, spiffeId, notAfter } of rows) {
-      if (seen.has(id)) continue;
-      seen.add(id);
-      credentials[credential] += 1;
-      holders.add(spiffeId);
-      latest = Math.max(latest, notAfter);
-    }
-  }
+  const visit = ({ credential, spiffeId, notAfter }: CredentialRow): void => {
+    credentials[credential] += 1;
+    holders.add(spiffeId);
+    latest = Math.max(latest, notAfter);
+  };
+  const { isWhole } = await visitLive(issuer, target, { most: MAX_COUNTED, standAside, visit });
   const identities = [...holders].sort();
   return {
     target,
     credentials,
-    ...(seen.size > 0 && { latestNotAfter: latest }),
+    ...(holders.size > 0 && { latestNotAfter: latest }),
     identities: { count: identities.length, first: identities.slice(0, NAMED_IDENTITIES) },
     entries: countEntries(issuer, target),
     agents: await countAgents(issuer, target, standAside),
-    truncated: counted === MAX_COUNTED,
+    truncated: !isWhole,
     inForce: inForceFor(issuer, target),
   };
 };

@@ -8,7 +8,7 @@ import type { CredentialRow } from '../ports/views.ts';
 import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
 import { requireTargetWithin } from './revocation-target.ts';
-import { liveCredentials } from './revoked-credentials.ts';
+import { visitLive } from './revoked-credentials.ts';
 import type { StandAside } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'policy' | 'follower'>;
@@ -96,12 +96,11 @@ export class RevocationConfirmations {
   /** Who holds credentials that it ends, and until when. Good for ever: what is issued later is not ended by it. */
   async #findHolders({ target, index }: Revocation): Promise<ReadonlyMap<SpiffeId, number>> {
     const holders = new Map<SpiffeId, number>();
-    for await (const rows of liveCredentials(this.#issuer, target, MAX_CREDENTIALS, this.#standAside)) {
-      for (const row of rows) {
-        const agent = row.index < index ? holderOf(row) : undefined;
-        if (agent !== undefined) holders.set(agent, Math.max(row.notAfter, holders.get(agent) ?? 0));
-      }
-    }
+    const visit = (row: CredentialRow): void => {
+      const agent = row.index < index ? holderOf(row) : undefined;
+      if (agent !== undefined) holders.set(agent, Math.max(row.notAfter, holders.get(agent) ?? 0));
+    };
+    await visitLive(this.#issuer, target, { most: MAX_CREDENTIALS, standAside: this.#standAside, visit });
     return holders;
   }
 }

@@ -1,5 +1,5 @@
 import { unixSeconds } from '../domain/instant.ts';
-import { parseRecordId } from '../domain/record-id.ts';
+import { parseRecordId, type RecordId } from '../domain/record-id.ts';
 import type { RevocationTarget } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { CredentialFilter, CredentialRow } from '../ports/views.ts';
@@ -25,28 +25,39 @@ export const credentialFilters = (target: RevocationTarget): readonly Credential
   }
 };
 
+export interface LiveLook {
+  readonly most: number;
+  readonly standAside: StandAside;
+  readonly visit: (row: CredentialRow) => void;
+}
+
 /**
- * At most `most` of the credentials that a target hits and that have not expired, page by page, in no order; some may come
- * twice. Stands aside between pages.
+ * Visits the credentials that a target hits and that have not expired, each once, in no order, at most `most` of them. `isWhole`
+ * says that there are no more. Stands aside between pages.
  */
-export const liveCredentials = async function* (
+export const visitLive = async (
   issuer: Reader,
   target: RevocationTarget,
-  most: number,
-  standAside: StandAside,
-): AsyncGenerator<readonly CredentialRow[]> {
+  { most, standAside, visit }: LiveLook,
+): Promise<{ readonly isWhole: boolean }> => {
   const liveAt = unixSeconds(issuer.clock.now());
   if (target.kind === 'credential') {
     const row = issuer.views.credentials.get(parseRecordId(target.value));
-    if (row !== undefined && row.notAfter > liveAt) yield [row];
+    if (row !== undefined && row.notAfter > liveAt) visit(row);
+    return { isWhole: true };
   }
-  let left = most;
+  // An agent's own credential may be found again among those that were issued through it.
+  const seen = new Set<RecordId>();
   for (const filter of credentialFilters(target)) {
     for (const rows of issuer.views.credentials.walk({ ...filter, liveAt })) {
-      yield rows.slice(0, left);
-      left -= rows.length;
-      if (left <= 0) return;
+      for (const row of rows) {
+        if (seen.has(row.id)) continue;
+        if (seen.size === most) return { isWhole: false };
+        seen.add(row.id);
+        visit(row);
+      }
       await standAside();
     }
   }
+  return { isWhole: true };
 };

@@ -5,10 +5,11 @@ import { RevocationConfirmations } from '../../src/usecases/revocation-confirmat
 import { revoke } from '../../src/usecases/revoke.ts';
 import { id, openAdministration, ROOT, type TestAdministration } from '../support/administration.ts';
 
-const PAGES = 300;
 const PER_PAGE = 100;
 const BOUND = 20_000;
 const AGENT = id('/mayfly/agent/x509pop/node-1');
+
+const SELF = id('/mayfly/agent/x509pop/node-2');
 
 let admin: TestAdministration;
 beforeAll(async () => {
@@ -16,11 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => admin.close());
 
-/** A store with more live credentials than are counted; says how many pages were read. */
-const full = (row: CredentialRow) => {
+/** A store with so many pages of live credentials, more than are counted unless told; says how many were read. */
+const full = (row: CredentialRow, pagesThere = 300) => {
   let pages = 0;
   const walk: CredentialReader['walk'] = function* () {
-    for (let at = 0; at < PAGES; at += 1) {
+    for (let at = 0; at < pagesThere; at += 1) {
       pages += 1;
       yield Array.from({ length: PER_PAGE }, (_, one) => ({ ...row, id: `${at}-${one}` as RecordId }));
     }
@@ -46,7 +47,22 @@ test('a preview reads up to its bound, says that there are more, and others come
     turns += 1;
   });
   expect(preview).toMatchObject({ credentials: { 'x509-svid': BOUND }, identities: { count: 1 }, truncated: true });
-  expect([pages(), turns]).toEqual([BOUND / PER_PAGE, BOUND / PER_PAGE - 1]);
+  // The page after the bound says that there are more.
+  expect([pages(), turns]).toEqual([BOUND / PER_PAGE + 1, BOUND / PER_PAGE]);
+});
+
+test('as many as are counted at most are all, and are not called a part', async () => {
+  const { reader } = full(await aRow(), BOUND / PER_PAGE);
+  const preview = await previewRevocation(reader, ROOT, target, () => Promise.resolve());
+  expect(preview).toMatchObject({ credentials: { 'x509-svid': BOUND }, truncated: false });
+});
+
+test('what an agent holds itself and got through itself is counted once', async () => {
+  await admin.attest({ spiffeId: SELF });
+  const { notAfter } = await admin.issue({ spiffeId: SELF, agent: SELF, role: 'agent' });
+  const own = { kind: 'agent', value: SELF } as const;
+  const preview = await previewRevocation(admin, ROOT, own, () => Promise.resolve());
+  expect(preview).toMatchObject({ credentials: { 'x509-svid': 1 }, latestNotAfter: notAfter, truncated: false });
 });
 
 test('who has to confirm is looked for once, however many ask meanwhile, and others come in between', async () => {
@@ -64,5 +80,5 @@ test('who has to confirm is looked for once, however many ask meanwhile, and oth
     unconfirmed: [{ agent: AGENT, connected: false, until: expect.any(Number) as number }],
   };
   expect(asked).toEqual([one, one, one]);
-  expect([pages(), turns]).toEqual([BOUND / PER_PAGE, BOUND / PER_PAGE - 1]);
+  expect([pages(), turns]).toEqual([BOUND / PER_PAGE + 1, BOUND / PER_PAGE]);
 });
