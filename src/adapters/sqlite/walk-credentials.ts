@@ -1,7 +1,6 @@
-import type { SpiffeId } from '../../domain/spiffe-id.ts';
-import type { CredentialFilter, CredentialReader, CredentialRow } from '../../ports/views.ts';
+import type { CredentialReader, CredentialRow } from '../../ports/views.ts';
 import { CREDENTIAL_COLUMNS, CREDENTIAL_NAMES, toCredentialRow, type StoredCredential } from './credential-rows.ts';
-import { type HolderConditions, holderConditions } from './holder-conditions.ts';
+import { type HolderConditions, holderConditions, type HolderRange } from './holder-conditions.ts';
 import type { SqliteDatabase } from './open.ts';
 
 /** How many rows one read looks at: a few milliseconds. */
@@ -12,24 +11,23 @@ interface Holder {
   readonly subject: string;
 }
 
-/**
- * Reads holders page by page; pass the last holder of a page to get the next. An index on one value gives the ids in order; over
- * a range of subjects it gives these first, so that the place is subject and id.
- */
-const holderPages = (db: SqliteDatabase, filter: CredentialFilter, { index, sql, values }: HolderConditions) => {
-  const { spiffeId, entry, agent, prefix } = filter;
-  if (prefix === undefined || spiffeId !== undefined || entry !== undefined || agent !== undefined) {
-    const next = db.prepare<unknown[], Holder>(
-      `SELECT id, subject FROM holder INDEXED BY ${index} WHERE ${sql} AND id > ? ORDER BY id LIMIT ${SLICE}`,
-    );
-    return (last: Holder | undefined) => next.all(...values, last?.id ?? 0);
-  }
-  const next = db.prepare<[string, number, string, SpiffeId, string], Holder>(
-    `SELECT id, subject FROM holder INDEXED BY holder_subject
-       WHERE (subject, id) > (?, ?) AND subject < ? AND (subject = ? OR subject >= ?) ORDER BY subject, id LIMIT ${SLICE}`,
+/** Reads a range page by page; pass the last holder of a page to get the next, which begins at its id or, over subjects, at both. */
+const pagesIn = (db: SqliteDatabase, index: string, range: HolderRange) => {
+  const [after, order] = range.order === 'id' ? ['id > ?', 'id'] : ['(subject, id) > (?, ?)', 'subject, id'];
+  const next = db.prepare<unknown[], Holder>(
+    `SELECT id, subject FROM holder INDEXED BY ${index} WHERE ${after} AND ${range.sql} ORDER BY ${order} LIMIT ${SLICE}`,
   );
-  return (last: Holder | undefined) =>
-    next.all(last?.subject ?? prefix, last?.id ?? 0, `${prefix}0`, prefix, `${prefix}/`);
+  return (last: Holder | undefined) => {
+    const id = last?.id ?? 0;
+    return next.all(...(range.order === 'id' ? [id] : [last?.subject ?? range.from, id]), ...range.values);
+  };
+};
+
+const holderPages = function* (db: SqliteDatabase, { index, ranges }: HolderConditions): Generator<readonly Holder[]> {
+  for (const range of ranges) {
+    const pageAfter = pagesIn(db, index, range);
+    for (let page = pageAfter(undefined); page.length > 0; page = pageAfter(page.at(-1))) yield page;
+  }
 };
 
 /** Walks over credentials. No statement stays open between pages: it would keep other reads at a past state (P2). */
@@ -61,10 +59,10 @@ export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => 
   };
 
   /** Slices of filed credentials, by holder. */
-  const filed = function* (below: number, pageAfter: ReturnType<typeof holderPages>): Generator<StoredCredential[]> {
+  const filed = function* (below: number, holders: HolderConditions): Generator<StoredCredential[]> {
     let slice: StoredCredential[] = [];
     let looked = 0;
-    for (let page = pageAfter(undefined); page.length > 0; page = pageAfter(page.at(-1))) {
+    for (const page of holderPages(db, holders)) {
       for (const { id } of page) {
         let rows = held.all(id, -1, below);
         for (;;) {
@@ -92,6 +90,6 @@ export const credentialWalk = (db: SqliteDatabase): CredentialReader['walk'] => 
     const below = holders === undefined ? 0 : (filedBelow.get() ?? 0);
     for (const rows of placed(below, holders)) yield read(rows);
     if (holders === undefined) return;
-    for (const rows of filed(below, holderPages(db, filter, holders))) yield read(rows);
+    for (const rows of filed(below, holders)) yield read(rows);
   };
 };

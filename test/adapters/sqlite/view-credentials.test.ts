@@ -71,7 +71,7 @@ describe('a walk', () => {
   const id = (path: string): SpiffeId => `spiffe://example.org${path}` as SpiffeId;
   const HOLDERS = 700;
   const FILED = 1900;
-  /** `/many` has the third part, the others one or two each; every fifth has expired. */
+  /** `/many` has the third part, the others, `/apps` itself among them, one or two each; every fifth has expired. */
   const holderOf = (idx: number): number => (idx % 3 === 0 ? 1 : 2 + (idx % (HOLDERS - 1)));
   const LIVE_AT = 5;
 
@@ -82,7 +82,7 @@ describe('a walk', () => {
         db.prepare('INSERT INTO name (id, text) VALUES (?, ?)').run(at + 1, text);
       }
       for (let holder = 1; holder <= HOLDERS; holder += 1) {
-        const path = holder === 1 ? '/apps/many' : `/apps${holder % 2 === 0 ? '/' : '.'}one-${holder}`;
+        const path = ['', '/apps/many', '/apps'][holder] ?? `/apps${holder % 2 === 0 ? '/' : '.'}one-${holder}`;
         db.prepare('INSERT INTO holder (id, key, subject, entry, agent) VALUES (?, ?, ?, ?, 2)').run(
           holder,
           serialOf(holder),
@@ -103,6 +103,7 @@ describe('a walk', () => {
     ['all', {}],
     ['one holder with many', { spiffeId: id('/apps/many') }],
     ['a prefix, whole segments', { prefix: id('/apps') }],
+    ['a prefix with nothing below it', { prefix: id('/apps/many') }],
     ['an entry', { entry: 'e3' }],
     ['an agent', { agent: AGENTS[0] as SpiffeId }],
     ['an agent, below a prefix', { agent: AGENTS[0] as SpiffeId, prefix: id('/apps') }],
@@ -115,6 +116,26 @@ describe('a walk', () => {
       expect(met).toEqual(reader.list({ ...filter, liveAt }, { limit: 3000 }));
       expect(Math.max(...pages.map((page) => page.length))).toBeLessThan(600);
     }
+  });
+
+  test('of a prefix looks at no holder beside it', () => {
+    const looked: unknown[] = [];
+    db.function('looked', { deterministic: false }, (subject: unknown) => {
+      looked.push(subject);
+      return 1;
+    });
+    const counting = new Proxy(db, {
+      get: (target, name) =>
+        name === 'prepare'
+          ? (sql: string) => target.prepare(sql.replace(/(?<=FROM holder .*WHERE )/, 'looked(subject) AND '))
+          : (Reflect.get(target, name) as unknown),
+    });
+    const met = [...credentialReader(counting).walk({ prefix: id('/apps') })].flat();
+    expect(met.length).toBeGreaterThan(0);
+    const below = db.prepare("SELECT subject FROM holder WHERE subject NOT LIKE '%/apps.%' ORDER BY subject").pluck();
+    expect([...new Set(looked)]).toEqual(below.all());
+    // A page begins at the last one of the page before.
+    expect(looked.length).toBeLessThan(below.all().length + 5);
   });
 
   test('meets each once when it is filed meanwhile, and leaves the connection to others', () => {
