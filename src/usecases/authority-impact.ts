@@ -18,30 +18,38 @@ export interface AuthorityImpact {
 /** What is shown of agents; the counts are always whole. */
 const MAX_AGENTS = 100;
 
-/**
- * Counts what hangs on `keys`. Walks all live credentials, and stands aside in between: for an operator's rare command, not for a
- * request of a workload.
- */
-export const impactOf = async (
+/** What hangs on every key. Others come in between while it is counted, and change which keys are about to go. */
+export interface LiveTally {
+  readonly credentials: ReadonlyMap<KeyId, number>;
+  readonly newest: ReadonlyMap<SpiffeId, Pick<CredentialRow, 'index' | 'authority'>>;
+}
+
+export const NO_TALLY: LiveTally = { credentials: new Map(), newest: new Map() };
+
+/** Walks all live credentials, and stands aside in between: for an operator's rare command, not for a request of a workload. */
+export const tallyLive = async (
   keeper: { readonly views: Pick<Views, 'credentials'> } & Pick<AuthorityKeeper, 'clock'>,
-  keys: readonly Authority[],
   standAside: StandAside,
-): Promise<AuthorityImpact> => {
-  const lost = new Set<KeyId>(keys.map(({ id }) => id));
+): Promise<LiveTally> => {
+  const credentials = new Map<KeyId, number>();
   const newest = new Map<SpiffeId, Pick<CredentialRow, 'index' | 'authority'>>();
-  let count = 0;
   for (const rows of keeper.views.credentials.walk({ liveAt: unixSeconds(keeper.clock.now()) })) {
     for (const { index, authority, role, spiffeId } of rows) {
-      if (lost.has(authority)) count += 1;
+      credentials.set(authority, (credentials.get(authority) ?? 0) + 1);
       if (role === 'agent' && index > (newest.get(spiffeId)?.index ?? -1)) newest.set(spiffeId, { index, authority });
     }
     await standAside();
   }
+  return { credentials, newest };
+};
+
+export const impactOf = ({ credentials, newest }: LiveTally, keys: readonly Authority[]): AuthorityImpact => {
+  const lost = new Set<KeyId>(keys.map(({ id }) => id));
   const notMoved = [...newest]
     .filter(([, { authority }]) => lost.has(authority))
     .sort(([, one], [, other]) => other.index - one.index);
   return {
-    liveCredentials: count,
+    liveCredentials: [...lost].reduce((sum, id) => sum + (credentials.get(id) ?? 0), 0),
     agentCount: notMoved.length,
     agentsNotMoved: notMoved.slice(0, MAX_AGENTS).map(([agent]) => agent),
   };

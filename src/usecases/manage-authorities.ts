@@ -5,7 +5,7 @@ import { authorityWarnings } from '../domain/authority-warnings.ts';
 import { MAX_KEYS_PER_SET } from '../domain/authority-policy.ts';
 import type { AuthorityChanged } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import { impactOf, type AuthorityImpact } from './authority-impact.ts';
+import { type AuthorityImpact, impactOf, type LiveTally, NO_TALLY, tallyLive } from './authority-impact.ts';
 import { authorityOf, recordFacts } from './authority-keeper.ts';
 import {
   type Draft,
@@ -27,8 +27,6 @@ export interface AuthorityPlan {
   /** Why `force` is needed, each in a sentence; empty when it is not. */
   readonly warnings: readonly string[];
 }
-
-const NOTHING: AuthorityImpact = { liveCredentials: 0, agentCount: 0, agentsNotMoved: [] };
 
 const preparation = (keeper: AuthorityManager, purpose: AuthorityPurpose, wanted?: SigningAlgorithm) => {
   const { views, clock, authorityPolicy: policy } = keeper;
@@ -69,29 +67,47 @@ export const listAuthorities = ({
   return { authorities, warnings: authorityWarnings(authorities, clock.now(), authorityPolicy) };
 };
 
-const changesOf = (facts: Draft['facts']): AuthorityPlan['changes'] => facts.map(({ kind, id }) => ({ kind, id }));
+export interface AuthorityOrder {
+  readonly by: string;
+  readonly force?: boolean;
+  /** While live credentials are counted. */
+  readonly standAside: StandAside;
+}
+
+type Change = Exclude<AuthorityOperation, { kind: 'prepare' }>;
+
+/** Refuses at once what is not on record. Only what takes a key away has an impact. */
+const tallyFor = async (keeper: AuthorityManager, { kind, id }: Change, standAside: StandAside): Promise<LiveTally> => {
+  authorityOf(keeper, id);
+  return kind === 'activate' ? NO_TALLY : tallyLive(keeper, standAside);
+};
+
+const planOf = (operation: Change, { facts, lost, warnings }: Draft, tally: LiveTally): AuthorityPlan => {
+  const impact = impactOf(tally, lost);
+  const changes = facts.map(({ kind, id }) => ({ kind, id }));
+  return { operation, changes, impact, warnings: [...warnings, ...forceWarnings(impact)] };
+};
+
+const planOfPreparation = (operation: AuthorityOperation, id?: KeyId): AuthorityPlan => ({
+  operation,
+  changes: [{ kind: 'authority-prepared', ...(id !== undefined && { id }) }],
+  impact: impactOf(NO_TALLY, []),
+  warnings: [],
+});
 
 /** What an operation would do, and to whom. Changes nothing. Refuses with `not_found` or `authority_state`. */
 export const planAuthorityOperation = async (
   keeper: AuthorityManager,
   operation: AuthorityOperation,
-  standAside: StandAside,
+  { by, standAside }: Omit<AuthorityOrder, 'force'>,
 ): Promise<AuthorityPlan> => {
   if (operation.kind === 'prepare') {
     preparation(keeper, operation.purpose, operation.algorithm);
-    return { operation, changes: [{ kind: 'authority-prepared' }], impact: NOTHING, warnings: [] };
+    return planOfPreparation(operation);
   }
-  const { facts, lost, warnings } = draftOf(keeper, operation, '');
-  const impact = lost.length === 0 ? NOTHING : await impactOf(keeper, lost, standAside);
-  return { operation, changes: changesOf(facts), impact, warnings: [...warnings, ...forceWarnings(impact)] };
+  const tally = await tallyFor(keeper, operation, standAside);
+  return planOf(operation, draftOf(keeper, operation, by), tally);
 };
-
-export interface AuthorityOrder {
-  readonly by: string;
-  readonly force?: boolean;
-  /** While the plan is made, which walks all credentials; without it nothing else comes in between. */
-  readonly standAside?: StandAside;
-}
 
 /**
  * Does it, all facts in one step, then whatever follows from it (a new issuing CA, a new spare). Refuses as
@@ -101,22 +117,22 @@ export interface AuthorityOrder {
 export const runAuthorityOperation = async (
   keeper: AuthorityManager,
   operation: AuthorityOperation,
-  { by, force = false, standAside = () => Promise.resolve() }: AuthorityOrder,
+  { by, force = false, standAside }: AuthorityOrder,
 ): Promise<AuthorityPlan> => {
-  const plan = await planAuthorityOperation(keeper, operation, standAside);
-  if (plan.warnings.length > 0 && !force) {
-    throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
-  }
   if (operation.kind === 'prepare') {
     const step = preparation(keeper, operation.purpose, operation.algorithm);
     const prepared = await prepareAuthority(keeper, step, by);
     await recordFacts(keeper, [prepared]);
-    return { ...plan, changes: [{ kind: prepared.kind, id: prepared.authority.id }] };
+    return planOfPreparation(operation, prepared.authority.id);
   }
-  // Others came in between: the spare of the plan may be gone.
-  const { facts } = draftOf(keeper, operation, by);
-  await recordFacts(keeper, facts);
-  const { purpose } = authorityOf(keeper, operation.id);
-  await rotateAuthorities(keeper, by, purposesWith(purpose));
-  return { ...plan, changes: changesOf(facts) };
+  const tally = await tallyFor(keeper, operation, standAside);
+  // Nobody comes in between from here on: what is recorded is what was planned, and what was forced.
+  const draft = draftOf(keeper, operation, by);
+  const plan = planOf(operation, draft, tally);
+  if (plan.warnings.length > 0 && !force) {
+    throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
+  }
+  await recordFacts(keeper, draft.facts);
+  await rotateAuthorities(keeper, by, purposesWith(authorityOf(keeper, operation.id).purpose));
+  return plan;
 };

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import type { Instant } from '../../src/domain/instant.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
 import { runAuthorityOperation } from '../../src/usecases/manage-authorities.ts';
+import { FORCED } from '../support/authorities.ts';
 import { agentForEachTest, freshId } from '../support/agent-holdings.ts';
 import type { AgentWorld } from '../support/agent-world.ts';
 import { eventually, type ManualTime } from '../support/manual-time.ts';
@@ -192,7 +193,7 @@ describe('authorities', () => {
     const [ca] = world.it.ledger.views.authorities.list('x509-issuing').filter(({ state }) => state === 'active');
     const spare = world.it.ledger.views.authorities.list('x509-root').find(({ state }) => state === 'prepared');
     const { parts, cursor } = world.state();
-    await runAuthorityOperation(world.it.keeper, { kind: 'taint', id: ca?.id ?? '' }, { by: 'test', force: true });
+    await runAuthorityOperation(world.it.keeper, { kind: 'taint', id: ca?.id ?? '' }, FORCED);
     // The bundle without the spare: what is signed under it waits.
     agent.view.begin(true);
     for (const part of parts) {

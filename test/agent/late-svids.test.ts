@@ -1,5 +1,6 @@
 import type { AgentServer } from '../../src/ports/agent-server.ts';
 import { runAuthorityOperation } from '../../src/usecases/manage-authorities.ts';
+import { FORCED } from '../support/authorities.ts';
 import { agentForEachTest, freshId } from '../support/agent-holdings.ts';
 import type { AgentWorld } from '../support/agent-world.ts';
 import { eventually, type ManualTime } from '../support/manual-time.ts';
@@ -27,7 +28,7 @@ test('what was asked for under a bundle that is gone when it comes is asked for 
   agent.sync();
   await eventually(() => world.it.facts('issued').some(({ entry }) => entry === id));
   const [ca] = world.it.ledger.views.authorities.list('x509-issuing').filter(({ state }) => state === 'active');
-  await runAuthorityOperation(world.it.keeper, { kind: 'taint', id: ca?.id ?? '' }, { by: 'test', force: true });
+  await runAuthorityOperation(world.it.keeper, { kind: 'taint', id: ca?.id ?? '' }, FORCED);
   agent.sync();
   gate.resolve();
   // No time passes.

@@ -5,6 +5,7 @@ import { parseTrustDomain, type TrustDomain } from '../../src/domain/trust-domai
 import { Follower } from '../../src/ledger/follow.ts';
 import type { AuthorityKeeper, BroughtRoot } from '../../src/usecases/authority-keeper.ts';
 import type { IssuancePolicy } from '../../src/usecases/issuer.ts';
+import type { AuthorityOrder } from '../../src/usecases/manage-authorities.ts';
 import { OpenSigningKeys } from '../../src/usecases/open-signing-keys.ts';
 import { openTestLedger, testClock, type TestLedger } from './ledger.ts';
 
@@ -45,6 +46,9 @@ export const openTestAuthorities = async (options: TestAuthorityOptions = {}): P
   const follower = new Follower(views);
   return { ...store, keeper, follower, keys: new OpenSigningKeys(follower, keeper.keyStore), sealKey };
 };
+
+/** An operation on authorities that goes on whatever hangs on them. */
+export const FORCED: AuthorityOrder = { by: 'test', force: true, standAside: () => Promise.resolve() };
 
 /** The rules of issuance, as design.md §10 has them. */
 export const testPolicy = (trustDomain: TrustDomain): IssuancePolicy => ({

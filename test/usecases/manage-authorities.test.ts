@@ -27,8 +27,11 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 const manager = () => ({ ...world.keeper, views: world.views });
-const run = (operation: AuthorityOperation, force = false) =>
-  runAuthorityOperation(manager(), operation, { by: 'uid:0', force });
+const onAndOn = (): Promise<void> => Promise.resolve();
+const run = (operation: AuthorityOperation, force = false, standAside = onAndOn) =>
+  runAuthorityOperation(manager(), operation, { by: 'uid:0', force, standAside });
+const plan = (operation: AuthorityOperation, standAside = onAndOn) =>
+  planAuthorityOperation(manager(), operation, { by: 'uid:0', standAside });
 const states = (purpose: AuthorityPurpose): string[] =>
   listAuthorities(manager())
     .authorities.filter((each) => each.purpose === purpose)
@@ -132,17 +135,17 @@ describe('a lost issuing CA (DEC-23)', () => {
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
     const before = world.views.log.head().size;
     let turns = 0;
-    const plan = await planAuthorityOperation(manager(), operation, async () => {
+    const planned = await plan(operation, async () => {
       turns += 1;
     });
     // Others come in between, however many credentials there are.
     expect(turns).toBeGreaterThan(0);
-    expect(plan.impact.liveCredentials).toBe(2);
-    expect(plan.impact.agentsNotMoved.toSorted()).toEqual([
+    expect(planned.impact.liveCredentials).toBe(2);
+    expect(planned.impact.agentsNotMoved.toSorted()).toEqual([
       'spiffe://example.org/mayfly/agent/join_token/one',
       'spiffe://example.org/mayfly/agent/join_token/two',
     ]);
-    expect(plan.changes.map(({ kind: name }) => name)).toEqual([
+    expect(planned.changes.map(({ kind: name }) => name)).toEqual([
       'authority-activated',
       'authority-tainted',
       'authority-tainted',
@@ -153,7 +156,7 @@ describe('a lost issuing CA (DEC-23)', () => {
     await run(operation, true);
     await issueToAgent('one');
     const gone = { kind: 'revoke', id: one('x509-root', 'active').id } as const;
-    const after = await planAuthorityOperation(manager(), gone, () => Promise.resolve());
+    const after = await plan(gone);
     expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
   });
 
@@ -166,16 +169,41 @@ describe('a lost issuing CA (DEC-23)', () => {
       await others;
     };
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
-    const { changes } = await runAuthorityOperation(manager(), operation, { by: 'uid:0', force: true, standAside });
+    const { changes } = await run(operation, true, standAside);
     const next = one('x509-root', 'active').id;
     expect(next).not.toBe(spare.id);
     expect(changes[0]).toEqual({ kind: 'authority-activated', id: next });
   });
 
+  test('what has to be forced is what is recorded, also where another operation came in between', async () => {
+    await issueToAgent('one');
+    const { id } = one('x509-issuing', 'active');
+    let others: Promise<unknown> | undefined;
+    const standAside = async (): Promise<void> => {
+      others ??= run({ kind: 'revoke', id }, true);
+      await others;
+    };
+    // Its root has gone meanwhile, and whatever hung on it.
+    const { changes, warnings } = await run({ kind: 'revoke', id }, false, standAside);
+    expect([changes, warnings]).toEqual([[{ kind: 'authority-revoked', id }], []]);
+  });
+
+  test('what is not on record is refused before anything is counted', async () => {
+    let turns = 0;
+    const standAside = async (): Promise<void> => {
+      turns += 1;
+    };
+    await issueToAgent('one');
+    await expect(run({ kind: 'revoke', id: 'nonsense' }, true, standAside)).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    expect(turns).toBe(0);
+  });
+
   test('of many agents some are shown, and all are counted', async () => {
     for (let at = 0; at < 101; at += 1) await issueToAgent(`node-${at}`);
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
-    const { impact, warnings } = await planAuthorityOperation(manager(), operation, () => Promise.resolve());
+    const { impact, warnings } = await plan(operation);
     expect([impact.agentCount, impact.agentsNotMoved.length]).toEqual([101, 100]);
     expect(warnings).toContain('101 agents have not moved and have to come back with their node keys');
   });

@@ -123,7 +123,7 @@ export const authorityRoutes = (issuer: Issuer, keeper: AuthorityManager): reado
     handle: (context, { body }) =>
       administer(issuer, context, async (admin) => {
         requireEverywhere(admin);
-        return { body: await planAuthorityOperation(keeper, operationOf(body), standAside) };
+        return { body: await planAuthorityOperation(keeper, operationOf(body), { by: admin.name, standAside }) };
       }),
   }),
   defineRoute({

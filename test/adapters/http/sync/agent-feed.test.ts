@@ -6,6 +6,7 @@ import type { SpiffeId } from '../../../../src/domain/spiffe-id.ts';
 import { Follower } from '../../../../src/ledger/follow.ts';
 import type { Issuer } from '../../../../src/usecases/issuer.ts';
 import { runAuthorityOperation } from '../../../../src/usecases/manage-authorities.ts';
+import { FORCED } from '../../../support/authorities.ts';
 import { type CallerWorld, openCallerWorld } from '../../../support/callers.ts';
 import { entryFixture, newId, WEB } from '../../../support/facts.ts';
 import { serveFeed } from '../../../support/feed-server.ts';
@@ -94,7 +95,7 @@ const anAgent = () => world.issue({ spiffeId: AGENT, recorded: { role: 'agent', 
 
 const prepareKey = () => {
   const keeper = { ...world.keeper, views: world.views };
-  return runAuthorityOperation(keeper, { kind: 'prepare', purpose: 'jwt-svid' }, { by: 'test' });
+  return runAuthorityOperation(keeper, { kind: 'prepare', purpose: 'jwt-svid' }, FORCED);
 };
 
 test('an agent that is banned between the check and its place in the feed is told so, whoever was told before', async () => {
