@@ -1,6 +1,7 @@
+import type { Cursor } from '../domain/cursor.ts';
 import { earlier, type Instant } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { AgentMessage, SyncBundleMessage, SyncBye, SyncPlace } from '../formats/sync-message.ts';
+import type { AgentMessage, SyncBundleMessage, SyncBye } from '../formats/sync-message.ts';
 import type { AgentServer, SyncStream } from '../ports/agent-server.ts';
 import type { AgentState, OwnSvid } from '../ports/agent-state.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -211,7 +212,7 @@ export class ServerFollower {
     this.#parts.sink.begin(reset);
   }
 
-  async #commit(stream: SyncStream, cursor: SyncPlace, svid: OwnSvid): Promise<void> {
+  async #commit(stream: SyncStream, cursor: Cursor, svid: OwnSvid): Promise<void> {
     const { sink } = this.#parts;
     this.#begin(false);
     // What is asked for from now on is asked of a server that proves itself anew, and by an agent that does.
@@ -226,7 +227,7 @@ export class ServerFollower {
   }
 
   /** The server counts it only where it is said: that a connection ends may be anyone's doing. */
-  async #forget(stream: SyncStream, svid: OwnSvid, cursor: SyncPlace | undefined): Promise<void> {
+  async #forget(stream: SyncStream, svid: OwnSvid, cursor: Cursor | undefined): Promise<void> {
     const { sink, identity } = this.#parts;
     if (!identity.revoked(svid)) return;
     this.#current = false;

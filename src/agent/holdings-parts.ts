@@ -1,4 +1,5 @@
-import type { AgentMessage, SyncPlace } from '../formats/sync-message.ts';
+import type { Cursor } from '../domain/cursor.ts';
+import type { AgentMessage } from '../formats/sync-message.ts';
 import type { AgentServer } from '../ports/agent-server.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -30,7 +31,7 @@ export interface HoldingsParts {
 
 export interface HoldingsStatus {
   /** Where in the log it stands; absent before the first synchronisation. */
-  readonly cursor?: SyncPlace;
+  readonly cursor?: Cursor;
   /** Unix milliseconds at which the server last confirmed what is held. */
   readonly lastWord?: number;
   readonly entries: number;

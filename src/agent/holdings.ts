@@ -1,6 +1,7 @@
+import type { Cursor } from '../domain/cursor.ts';
 import { instant } from '../domain/instant.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { SyncBundleMessage, SyncEntries, SyncPlace, SyncRevocations } from '../formats/sync-message.ts';
+import type { SyncBundleMessage, SyncEntries, SyncRevocations } from '../formats/sync-message.ts';
 import { CallerStates } from './caller-states.ts';
 import { Denials } from './denials.ts';
 import { FreshSvids } from './fresh-svids.ts';
@@ -99,7 +100,7 @@ export class Holdings implements SyncSink {
     });
   }
 
-  held(): SyncPlace | undefined {
+  held(): Cursor | undefined {
     return this.#view.cursor;
   }
 
@@ -123,7 +124,7 @@ export class Holdings implements SyncSink {
    * When this returns, nothing is served that the parts have revoked or removed; once it resolves, nothing of that can come back
    * after a restart either, which is what an acknowledgement promises (DEC-35).
    */
-  commit(cursor: SyncPlace, age = 0): Promise<void> | void {
+  commit(cursor: Cursor, age = 0): Promise<void> | void {
     const change = this.#view.commit(cursor);
     this.#svids.update(change);
     this.#tokens.update();

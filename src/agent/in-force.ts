@@ -1,6 +1,7 @@
+import type { Cursor } from '../domain/cursor.ts';
 import type { RevocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { SyncEntry, SyncPlace } from '../formats/sync-message.ts';
+import type { SyncEntry } from '../formats/sync-message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SyncedView } from './synced-view.ts';
 
@@ -12,7 +13,7 @@ export interface Holding {
   readonly agent: SpiffeId;
   /** Its serial or `jti`. */
   readonly credential: string;
-  readonly ledger: SyncPlace;
+  readonly ledger: Cursor;
   /** Unix seconds. */
   readonly notAfter: number;
 }

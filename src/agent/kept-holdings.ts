@@ -1,5 +1,5 @@
+import type { Cursor } from '../domain/cursor.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { SyncPlace } from '../formats/sync-message.ts';
 import type { HeldSvid } from './held-svid.ts';
 import type { HeldToken } from './held-token.ts';
 import type { ViewPart } from './synced-view.ts';
@@ -11,7 +11,7 @@ export interface KeptHoldings {
   readonly lastWord: number;
   /** Seconds. */
   readonly x509Ttl: number;
-  readonly cursor: SyncPlace;
+  readonly cursor: Cursor;
   readonly parts: readonly ViewPart[];
   readonly svids: readonly HeldSvid[];
   readonly tokens: readonly HeldToken[];

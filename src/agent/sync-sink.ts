@@ -1,4 +1,5 @@
-import type { SyncBundleMessage, SyncEntries, SyncPlace, SyncRevocations } from '../formats/sync-message.ts';
+import type { Cursor } from '../domain/cursor.ts';
+import type { SyncBundleMessage, SyncEntries, SyncRevocations } from '../formats/sync-message.ts';
 
 /**
  * Takes what the server sends. Everything between `begin` and `commit` comes into force at once with `commit`, and not before.
@@ -6,7 +7,7 @@ import type { SyncBundleMessage, SyncEntries, SyncPlace, SyncRevocations } from 
  */
 export interface SyncSink {
   /** The cursor of what is in force; undefined before the first `commit`. */
-  held(): SyncPlace | undefined;
+  held(): Cursor | undefined;
   /** Parts follow; what was not committed is dropped. With `reset` they replace everything that is in force. */
   begin(reset: boolean): void;
   entries(message: SyncEntries): void;
@@ -16,7 +17,7 @@ export interface SyncSink {
    * Puts what was sent in force; once this resolves, the agent acknowledges it. The server sent it at most `age` milliseconds
    * ago.
    */
-  commit(cursor: SyncPlace, age: number): Promise<void> | void;
+  commit(cursor: Cursor, age: number): Promise<void> | void;
   /**
    * The server confirmed that what is in force is up to date, at most `age` milliseconds ago. Only called when everything that
    * it sent on this connection is committed.

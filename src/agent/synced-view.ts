@@ -1,3 +1,4 @@
+import type { Cursor } from '../domain/cursor.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { RevocationIndex, type Revocation } from '../domain/revocation.ts';
@@ -6,7 +7,6 @@ import type {
   SyncBundle,
   SyncBundleMessage,
   SyncEntries,
-  SyncPlace,
   SyncRevocation,
   SyncRevocations,
 } from '../formats/sync-message.ts';
@@ -14,7 +14,7 @@ import { EntryIndex } from './entry-index.ts';
 
 /** What a commit changed. */
 export interface ViewChange {
-  readonly cursor: SyncPlace;
+  readonly cursor: Cursor;
   /** Ids of the entries that are new, changed or gone. */
   readonly entries: ReadonlySet<string>;
   /** Whether revocations came or went. */
@@ -64,10 +64,10 @@ export class SyncedView {
   #now = emptyState();
   #staged: ViewPart[] = [];
   #isWhole = false;
-  #cursor: SyncPlace | undefined;
+  #cursor: Cursor | undefined;
 
   /** Where in the log this stands; undefined before the first commit. */
-  get cursor(): SyncPlace | undefined {
+  get cursor(): Cursor | undefined {
     return this.#cursor;
   }
 
@@ -104,7 +104,7 @@ export class SyncedView {
   }
 
   /** Puts the staged parts in force. */
-  commit(cursor: SyncPlace): ViewChange {
+  commit(cursor: Cursor): ViewChange {
     const before = this.#cursor;
     const staged = this.#staged;
     const whole = this.#isWhole;

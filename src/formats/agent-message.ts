@@ -1,10 +1,11 @@
+import type { Cursor } from '../domain/cursor.ts';
 import { textProblem } from '../domain/problems.ts';
 import { isRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { MAX_SELECTORS, selectorProblem } from '../domain/selector.ts';
 import { spiffeIdProblem } from '../domain/spiffe-id.ts';
 import { isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from './json.ts';
-import type { AgentMessage, SyncDenial, SyncPlace } from './sync-message.ts';
+import type { AgentMessage, SyncDenial } from './sync-message.ts';
 
 /** Octets of one line of an agent, without its end. */
 export const MAX_AGENT_LINE_BYTES = 64 * 1024;
@@ -21,7 +22,7 @@ const malformed = (what: string): Refusal => new Refusal('invalid_request', `a l
 const isCount = (value: JsonValue | undefined): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
-const readPlace = (value: JsonValue | undefined): SyncPlace => {
+const readPlace = (value: JsonValue | undefined): Cursor => {
   if (!isJsonObject(value) || !isCount(value['epoch']) || !isCount(value['index'])) throw malformed('cursor');
   return { epoch: value['epoch'], index: value['index'] };
 };

@@ -1,3 +1,4 @@
+import type { Cursor } from '../domain/cursor.ts';
 import type { Predicate, RevocationTarget } from '../domain/revocation.ts';
 
 /**
@@ -21,12 +22,6 @@ export type ServerMessage =
   | SyncBye;
 
 export type AgentMessage = SyncAck | SyncDenials | SyncResync;
-
-/** A place in the log. */
-export interface SyncPlace {
-  readonly epoch: number;
-  readonly index: number;
-}
 
 /** First of all. Durations in seconds. */
 export interface SyncWelcome {
@@ -106,7 +101,7 @@ export interface SyncBundleMessage {
 /** All that was said up to here holds from now on, up to this place of the log. */
 export interface SyncCursor {
   readonly type: 'cursor';
-  readonly cursor: SyncPlace;
+  readonly cursor: Cursor;
 }
 
 export interface SyncHeartbeat {
@@ -141,13 +136,13 @@ export interface SyncBye {
    */
   readonly within?: number;
   /** With `revoked`: how far all is void. The agent acknowledges this place once it has forgotten everything. */
-  readonly cursor?: SyncPlace;
+  readonly cursor?: Cursor;
 }
 
 /** The agent serves what holds at this place; after `revoked`, nothing. */
 export interface SyncAck {
   readonly type: 'ack';
-  readonly cursor: SyncPlace;
+  readonly cursor: Cursor;
 }
 
 /** A caller of the Workload API that got nothing, for `mayfly explain` (P7). `id` is a record id that the caller was told. */

@@ -1,4 +1,5 @@
-import type { AgentMessage, ServerMessage, SyncPlace } from '../formats/sync-message.ts';
+import type { Cursor } from '../domain/cursor.ts';
+import type { AgentMessage, ServerMessage } from '../formats/sync-message.ts';
 
 /**
  * The server as an agent sees it. Every method rejects with the server's own refusal (same code, same `retryAfter`), and with
@@ -19,7 +20,7 @@ export interface AgentServer {
   /** `POST /v1/hello` (DEC-11): gives the head to remember, an opaque JSON text, and whether everything must be synced anew. */
   hello(remembered: string | undefined): Promise<{ readonly head: string; readonly resync: boolean }>;
   /** `GET /v1/sync`: resolves once the stream is open. Without `after` the server sends everything. */
-  sync(after: SyncPlace | undefined, signal: AbortSignal): Promise<SyncStream>;
+  sync(after: Cursor | undefined, signal: AbortSignal): Promise<SyncStream>;
 }
 
 export interface AgentEvidence {
@@ -39,7 +40,7 @@ export interface IssuedSvid {
   readonly chain: readonly Uint8Array[];
   readonly notBefore: number;
   readonly notAfter: number;
-  readonly ledger: SyncPlace;
+  readonly ledger: Cursor;
 }
 
 export interface IssuedIdentity extends IssuedSvid {
@@ -52,7 +53,7 @@ export interface IssuedToken {
   readonly token: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
-  readonly ledger: SyncPlace;
+  readonly ledger: Cursor;
 }
 
 export interface X509Item {

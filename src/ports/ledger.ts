@@ -2,12 +2,6 @@ import type { Denied, Fact } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { RefusalCode } from '../domain/refusal.ts';
 
-/** A place in the log. An index means nothing without its epoch. */
-export interface Cursor {
-  readonly epoch: number;
-  readonly index: number;
-}
-
 /** How far a log has come. */
 export interface LogHead {
   readonly logId: string;

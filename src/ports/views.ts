@@ -1,5 +1,6 @@
 import type { AttestedRole } from '../domain/attestation.ts';
 import type { Authority, AuthorityPurpose, KeyId } from '../domain/authority.ts';
+import type { Cursor } from '../domain/cursor.ts';
 import type { Entry } from '../domain/entry.ts';
 import type { CredentialKind, CredentialRole, Fact, FactKind } from '../domain/fact.ts';
 import type { Instant } from '../domain/instant.ts';
@@ -7,7 +8,7 @@ import type { RecordId } from '../domain/record-id.ts';
 import type { Resource } from '../domain/resource.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
-import type { Cursor, LogHead } from './ledger.ts';
+import type { LogHead } from './ledger.ts';
 
 /** Reads are synchronous and see everything that was committed before they began. */
 export interface Page {

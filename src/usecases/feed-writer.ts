@@ -1,9 +1,9 @@
+import type { Cursor } from '../domain/cursor.ts';
 import { type Entry, isLiveEntry } from '../domain/entry.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import { serverId, type SpiffeId } from '../domain/spiffe-id.ts';
 import { syncLine } from '../formats/sync-line.ts';
-import type { SyncPlace } from '../formats/sync-message.ts';
 import type { Change, CredentialRow } from '../ports/views.ts';
 import { AgentRevocations } from './agent-revocations.ts';
 import { type AgentScope, groupIds, groupsOf, parentIdsOf } from './agent-scope.ts';
@@ -118,7 +118,7 @@ export class FeedWriter {
   }
 
   /** How far the log is known here: to the newest change, or further where what follows is known to hold no change. */
-  place(): SyncPlace {
+  place(): Cursor {
     return { epoch: this.epoch, index: Math.max(this.#reached, this.#issuer.follower.cursor) };
   }
 
@@ -153,7 +153,7 @@ export class FeedWriter {
   }
 
   /** What changed since `after`; undefined when that cannot be worked out, and it takes a snapshot. */
-  delta(scope: AgentScope, after: SyncPlace): FeedUpdate | undefined {
+  delta(scope: AgentScope, after: Cursor): FeedUpdate | undefined {
     const { views } = this.#issuer;
     this.advance();
     const place = this.place();

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import type { AccessTokenClaims } from '../domain/access-token.ts';
+import type { Cursor } from '../domain/cursor.ts';
 import type { CredentialKind, Issued } from '../domain/fact.ts';
 import type { JwtSvidClaims } from '../domain/jwt-profile.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { accessTokenHeader, assembleJws, jwsSigningInput, jwtSvidHeader } from '../formats/jwt.ts';
-import type { Cursor } from '../ports/ledger.ts';
 import { checkIssuedJws } from '../verify/issued-jws.ts';
 import type { Issuer } from './issuer.ts';
 import type { Planned } from './planned.ts';

@@ -1,6 +1,7 @@
+import type { Cursor } from '../domain/cursor.ts';
 import type { Issued } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { Appended, Cursor } from '../ports/ledger.ts';
+import type { Appended } from '../ports/ledger.ts';
 
 /** A credential that was decided upon and is neither recorded nor signed yet (DEC-3). */
 export interface Planned<T> {

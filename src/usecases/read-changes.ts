@@ -1,5 +1,5 @@
+import type { Cursor } from '../domain/cursor.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { Cursor } from '../ports/ledger.ts';
 import type { Change } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 

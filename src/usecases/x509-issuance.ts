@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
+import type { Cursor } from '../domain/cursor.ts';
 import type { CredentialRole, Issued, Leans, Spend } from '../domain/fact.ts';
 import { newRecordId, type RecordId } from '../domain/record-id.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import { planX509Leaf, type X509LeafPlan } from '../domain/x509-profile.ts';
 import type { CertificationRequest } from '../formats/csr.ts';
 import { assembleCertificate, leafTbs, x509Signature } from '../formats/x509-leaf.ts';
-import type { Cursor } from '../ports/ledger.ts';
 import { checkX509Leaf } from '../verify/x509-leaf.ts';
 import type { Issuer } from './issuer.ts';
 import type { Planned } from './planned.ts';

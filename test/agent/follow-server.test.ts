@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemTimers } from '../../src/adapters/system/timers.ts';
 import { ServerFollower } from '../../src/agent/follow-server.ts';
-import type { SyncPlace } from '../../src/formats/sync-message.ts';
+import type { Cursor } from '../../src/domain/cursor.ts';
 import { hurried, noting } from '../support/agent-feed.ts';
 import { newStatePath } from '../support/agent-folder.ts';
 import { keepingLogger } from '../support/http.ts';
@@ -27,7 +27,7 @@ const newPath = (): string => {
   return path;
 };
 
-const follow = (agent: TestAgent, start?: SyncPlace) => {
+const follow = (agent: TestAgent, start?: Cursor) => {
   const time = hurried();
   const note = noting(start);
   const logger = keepingLogger();

@@ -1,6 +1,6 @@
 import { systemTimers } from '../../src/adapters/system/timers.ts';
 import type { SyncSink } from '../../src/agent/sync-sink.ts';
-import type { SyncPlace } from '../../src/formats/sync-message.ts';
+import type { Cursor } from '../../src/domain/cursor.ts';
 import type { Delays } from '../../src/ports/timers.ts';
 
 /** Longer than any pause between two connections. */
@@ -29,7 +29,7 @@ export const hurried = () => {
 };
 
 /** Notes what it is told, as one word each. */
-export const noting = (start?: SyncPlace) => {
+export const noting = (start?: Cursor) => {
   const told: string[] = [];
   let held = start;
   const sink: SyncSink = {

@@ -1,9 +1,10 @@
+import type { Cursor } from '../../src/domain/cursor.ts';
 import type { Entry } from '../../src/domain/entry.ts';
 import type { Predicate, RevocationTarget } from '../../src/domain/revocation.ts';
 import { Refusal } from '../../src/domain/refusal.ts';
 import type { SpiffeId } from '../../src/domain/spiffe-id.ts';
 import type { ViewPart } from '../../src/agent/synced-view.ts';
-import type { SyncEntry, SyncPlace } from '../../src/formats/sync-message.ts';
+import type { SyncEntry } from '../../src/formats/sync-message.ts';
 import type { AgentServer } from '../../src/ports/agent-server.ts';
 import type { Caller } from '../../src/usecases/authenticate-caller.ts';
 import { createJoinToken } from '../../src/usecases/create-join-token.ts';
@@ -27,7 +28,7 @@ export interface AgentWorld {
   remove(id: string): Promise<void>;
   revoke(target: RevocationTarget, ...predicates: readonly Predicate[]): Promise<void>;
   /** Everything that the server would tell this agent now, and the place. */
-  state(): { readonly parts: readonly ViewPart[]; readonly cursor: SyncPlace };
+  state(): { readonly parts: readonly ViewPart[]; readonly cursor: Cursor };
   close(): Promise<void>;
 }
 

@@ -4,7 +4,8 @@ import { HttpAgentServer } from '../../src/adapters/http-client/agent-server.ts'
 import { systemTimers } from '../../src/adapters/system/timers.ts';
 import type { IdentityObserver } from '../../src/agent/agent-identity.ts';
 import { ServerFollower } from '../../src/agent/follow-server.ts';
-import type { ServerMessage, SyncPlace } from '../../src/formats/sync-message.ts';
+import type { Cursor } from '../../src/domain/cursor.ts';
+import type { ServerMessage } from '../../src/formats/sync-message.ts';
 import type { OwnSvid } from '../../src/ports/agent-state.ts';
 import { hurried, noting } from './agent-feed.ts';
 import { keepingLogger } from './http.ts';
@@ -22,7 +23,7 @@ export const say = (socket: Duplex, ...messages: readonly ServerMessage[]): void
 export interface FollowScript {
   readonly sync: (socket: Duplex, path: string, time: number) => void;
   readonly hello?: (request: IncomingMessage, response: ServerResponse, time: number) => void;
-  readonly held?: SyncPlace;
+  readonly held?: Cursor;
   readonly head?: string;
   /** Whether there is an identity from the start; true unless told. */
   readonly starts?: boolean;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
-import type { AgentMessage, ServerMessage, SyncPlace } from '../../src/formats/sync-message.ts';
+import type { Cursor } from '../../src/domain/cursor.ts';
+import type { AgentMessage, ServerMessage } from '../../src/formats/sync-message.ts';
 import type { ClientCertificate } from './journey-client.ts';
 
 const NEWLINE = 0x0a;
@@ -8,7 +9,7 @@ const HEAD_END = '\r\n\r\n';
 const PATIENCE_MS = 4000;
 
 export interface SyncOptions {
-  readonly after?: SyncPlace;
+  readonly after?: Cursor;
   /** Acknowledges each cursor, and that all is void; true unless told. */
   readonly acknowledges?: boolean;
   /** In place of the headers that ask for the upgrade. */
@@ -96,7 +97,7 @@ export class SyncClient {
     return [...held].sort();
   }
 
-  get cursor(): SyncPlace | undefined {
+  get cursor(): Cursor | undefined {
     return this.all('cursor').at(-1)?.cursor;
   }
 
@@ -153,7 +154,7 @@ export class SyncClient {
     this.#wake();
   }
 
-  #acknowledge(cursor: SyncPlace): void {
+  #acknowledge(cursor: Cursor): void {
     if (this.socket.writable) this.say({ type: 'ack', cursor });
   }
 

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
+import type { Cursor } from '../../src/domain/cursor.ts';
 import type { Attested } from '../../src/domain/fact.ts';
 import { unixSeconds } from '../../src/domain/instant.ts';
 import type { RevocationTarget } from '../../src/domain/revocation.ts';
 import { serverId, type SpiffeId } from '../../src/domain/spiffe-id.ts';
 import { readSyncLine } from '../../src/adapters/http-client/sync-lines.ts';
-import type { SyncPlace } from '../../src/formats/sync-message.ts';
 import type { AgentScope } from '../../src/usecases/agent-scope.ts';
 import { FeedWriter } from '../../src/usecases/feed-writer.ts';
 import { type CallerWorld, openCallerWorld } from '../support/callers.ts';
@@ -65,7 +65,7 @@ beforeEach(async () => {
 
 afterEach(() => world.close());
 
-const place = (): SyncPlace => {
+const place = (): Cursor => {
   writer.advance();
   return writer.place();
 };
@@ -73,7 +73,7 @@ const place = (): SyncPlace => {
 const revoke = (kind: RevocationTarget['kind'], value: string) => world.revoke({ kind, value }, ['cutoff', 'block']);
 
 /** What is told since a place, in parts. */
-const told = (after: SyncPlace) =>
+const told = (after: Cursor) =>
   [...(writer.delta(scope, after)?.parts ?? [])].map((lines) => lines.map((line) => readSyncLine(line)));
 
 const revocationsIn = (parts: ReturnType<typeof told>): readonly string[] =>

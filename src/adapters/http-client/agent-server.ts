@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Cursor } from '../../domain/cursor.ts';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
-import type { SyncPlace } from '../../formats/sync-message.ts';
 import type {
   AgentEvidence,
   AgentServer,
@@ -123,7 +123,7 @@ export class HttpAgentServer implements AgentServer {
     return { head: JSON.stringify(head), resync };
   }
 
-  async sync(after: SyncPlace | undefined, signal: AbortSignal): Promise<SyncStream> {
+  async sync(after: Cursor | undefined, signal: AbortSignal): Promise<SyncStream> {
     const path = after === undefined ? '/v1/sync' : `/v1/sync?after=${after.epoch}.${after.index}`;
     const socket = await this.#identified.upgrade(path, SYNC_PROTOCOL, signal);
     const where = this.#addresses.host;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Cursor } from '../../../domain/cursor.ts';
 import { Refusal } from '../../../domain/refusal.ts';
-import type { SyncPlace } from '../../../formats/sync-message.ts';
 import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -10,7 +10,7 @@ import { agentOf } from './agent-caller.ts';
 
 const PLACE = /^(?<epoch>[0-9]{1,12})\.(?<index>[0-9]{1,15})$/;
 
-const placeOf = (text: string): SyncPlace => {
+const placeOf = (text: string): Cursor => {
   const { epoch, index } = PLACE.exec(text)?.groups ?? {};
   return { epoch: Number(epoch), index: Number(index) };
 };

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
+import type { Cursor } from '../../../domain/cursor.ts';
 import { unixSeconds } from '../../../domain/instant.ts';
 import type { RecordId } from '../../../domain/record-id.ts';
 import { Refusal } from '../../../domain/refusal.ts';
 import { readAgentMessage } from '../../../formats/agent-message.ts';
-import type { SyncBye, SyncPlace } from '../../../formats/sync-message.ts';
+import type { SyncBye } from '../../../formats/sync-message.ts';
 import type { Logger } from '../../../ports/logger.ts';
 import type { Delays } from '../../../ports/timers.ts';
 import type { Change } from '../../../ports/views.ts';
@@ -86,7 +87,7 @@ export class AgentFeed implements StreamOwner {
   }
 
   /** Takes over the connection of an agent that was authenticated; sends the changes since `after`, or a snapshot. */
-  open(socket: Socket, first: Buffer, { row, spiffeId }: Caller, source: string, after: SyncPlace | undefined): void {
+  open(socket: Socket, first: Buffer, { row, spiffeId }: Caller, source: string, after: Cursor | undefined): void {
     const { issuer, listener } = this.#parts;
     const groups = this.#writer.groups(row);
     const now = issuer.clock.now();
@@ -161,7 +162,7 @@ export class AgentFeed implements StreamOwner {
     this.#parts.listener.dropped();
   }
 
-  #acknowledge(stream: AgentStream, { epoch, index }: SyncPlace): void {
+  #acknowledge(stream: AgentStream, { epoch, index }: Cursor): void {
     if (epoch !== this.#writer.epoch || index > stream.sent) {
       throw new Refusal('invalid_request', 'it acknowledges what it was not told');
     }
@@ -178,7 +179,7 @@ export class AgentFeed implements StreamOwner {
     this.#sendState(stream, undefined);
   }
 
-  #sendState(stream: AgentStream, after: SyncPlace | undefined): void {
+  #sendState(stream: AgentStream, after: Cursor | undefined): void {
     const { index, parts } = (after && this.#writer.delta(stream, after)) ?? this.#writer.snapshot(stream);
     stream.sent = index;
     sendUpdate(stream, parts, standAside).catch((error: unknown) =>

@@ -1,5 +1,6 @@
+import type { Cursor } from '../../../domain/cursor.ts';
 import { syncLine } from '../../../formats/sync-line.ts';
-import type { SyncBye, SyncPlace } from '../../../formats/sync-message.ts';
+import type { SyncBye } from '../../../formats/sync-message.ts';
 
 /**
  * How many may come back in a second, so that half of a core is left for others: a handshake takes a millisecond or two, and
@@ -22,4 +23,4 @@ export const goodbye = (reason: Reason, count = 1): Buffer => {
 };
 
 /** The last line to an agent whose identity is void, with the place that it is to acknowledge. */
-export const voidGoodbye = (cursor: SyncPlace): Buffer => syncLine({ type: 'bye', reason: 'revoked', cursor });
+export const voidGoodbye = (cursor: Cursor): Buffer => syncLine({ type: 'bye', reason: 'revoked', cursor });
