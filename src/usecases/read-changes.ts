@@ -3,18 +3,6 @@ import { Refusal } from '../domain/refusal.ts';
 import type { Change } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
 
-const CURSOR = /^([0-9]{1,10})\.([0-9]{1,15})$/;
-
-/** `<epoch>.<index>`, as `GET /v1/sync` writes it too (DEC-35). */
-export const formatCursor = ({ epoch, index }: Cursor): string => `${epoch}.${index}`;
-
-/** Refuses with `invalid_request`. */
-export const parseCursor = (text: string): Cursor => {
-  const match = CURSOR.exec(text);
-  if (!match) throw new Refusal('invalid_request', 'a cursor is written <epoch>.<index>', { field: 'after' });
-  return { epoch: Number(match[1]), index: Number(match[2]) };
-};
-
 export interface ChangePage {
   readonly changes: readonly Change[];
   /** Where to go on. */

@@ -2,7 +2,7 @@ import type { KeyId } from '../../src/domain/authority.ts';
 import { createEntry } from '../../src/usecases/create-entry.ts';
 import { deleteEntry } from '../../src/usecases/delete-entry.ts';
 import { explain } from '../../src/usecases/explain.ts';
-import { parseCursor, formatCursor, readChanges } from '../../src/usecases/read-changes.ts';
+import { readChanges } from '../../src/usecases/read-changes.ts';
 import { revoke } from '../../src/usecases/revoke.ts';
 import { updateEntry } from '../../src/usecases/update-entry.ts';
 import {
@@ -228,13 +228,9 @@ describe('the change feed', () => {
     expect(first.changes.map(({ kind, subject }) => [kind, subject])).toEqual([['entry-created', entryId]]);
     await admin.issue();
     await deleteEntry(admin, ROOT, entryId);
-    const second = readChanges(admin, parseCursor(formatCursor(first.cursor)), 10);
+    const second = readChanges(admin, first.cursor, 10);
     expect(second.changes.map(({ kind }) => kind)).toEqual(['entry-deleted']);
     expect(readChanges(admin, second.cursor, 10)).toEqual({ changes: [], cursor: second.cursor });
-  });
-
-  test.each(['', '1', '1.', '-1.2', '1.2.3', 'a.b', '1.-2'])('the cursor %j is refused', async (text) => {
-    expect(await codeOf(() => parseCursor(text))).toBe('invalid_request');
   });
 
   test('a cursor of another epoch means nothing here', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Cursor } from '../../domain/cursor.ts';
 import { Refusal, type RefusalCode } from '../../domain/refusal.ts';
+import { formatCursor } from '../../formats/cursor.ts';
 import type {
   AgentEvidence,
   AgentServer,
@@ -124,7 +125,7 @@ export class HttpAgentServer implements AgentServer {
   }
 
   async sync(after: Cursor | undefined, signal: AbortSignal): Promise<SyncStream> {
-    const path = after === undefined ? '/v1/sync' : `/v1/sync?after=${after.epoch}.${after.index}`;
+    const path = after === undefined ? '/v1/sync' : `/v1/sync?after=${formatCursor(after)}`;
     const socket = await this.#identified.upgrade(path, SYNC_PROTOCOL, signal);
     const where = this.#addresses.host;
     const { delays } = this.#options;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { requireEverywhere } from '../../../domain/administrator.ts';
+import { formatCursor, parseCursor } from '../../../formats/cursor.ts';
 import { explain } from '../../../usecases/explain.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { formatCursor, parseCursor, readChanges } from '../../../usecases/read-changes.ts';
+import { readChanges } from '../../../usecases/read-changes.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { StatusAnswer } from './admin-credentials.ts';
 import { ADMIN_LISTENERS, administer, pageOf, pageQuery, recordIdOf, recordIdParam } from './administering.ts';
@@ -80,7 +81,7 @@ export const explainRoutes = (issuer: Issuer): readonly Route[] => [
     handle: (context, { query }) =>
       administer(issuer, context, (admin) => {
         requireEverywhere(admin);
-        const after = query.after === undefined ? undefined : parseCursor(query.after);
+        const after = query.after === undefined ? undefined : parseCursor(query.after, 'after');
         const { changes, cursor } = readChanges(issuer, after, pageOf(query).limit);
         const rendered = changes.map(({ kind, subject, cursor: at }) => ({ cursor: formatCursor(at), kind, subject }));
         return { body: { changes: rendered, cursor: formatCursor(cursor) } };

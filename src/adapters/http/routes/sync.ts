@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Cursor } from '../../../domain/cursor.ts';
 import { Refusal } from '../../../domain/refusal.ts';
+import { CURSOR_TEXT, parseCursor } from '../../../formats/cursor.ts';
 import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -8,17 +8,10 @@ import type { AgentFeed } from '../sync/agent-feed.ts';
 import { UPGRADE_PROTOCOL } from '../upgrade.ts';
 import { agentOf } from './agent-caller.ts';
 
-const PLACE = /^(?<epoch>[0-9]{1,12})\.(?<index>[0-9]{1,15})$/;
-
-const placeOf = (text: string): Cursor => {
-  const { epoch, index } = PLACE.exec(text)?.groups ?? {};
-  return { epoch: Number(epoch), index: Number(index) };
-};
-
 const Query = z.strictObject({
   after: z
     .string()
-    .regex(PLACE, 'is not <epoch>.<index>')
+    .regex(CURSOR_TEXT, 'is not <epoch>.<index>')
     .optional()
     .describe('The newest cursor that the agent holds, as `<epoch>.<index>`: only what changed since is told.'),
 });
@@ -57,7 +50,7 @@ export const syncRoutes = (
       feed.checkRoom();
       takeRate(caller);
       const { source } = context;
-      const after = query.after === undefined ? undefined : placeOf(query.after);
+      const after = query.after === undefined ? undefined : parseCursor(query.after, 'after');
       return { takeOver: (socket, first) => feed.open(socket, first, caller, source, after) };
     },
   }),
