@@ -5,8 +5,8 @@ import { type Fact, type Leans, POLICY_VERSION } from '../domain/fact.ts';
 import { multiTenantProblem } from '../domain/oidc-selectors.ts';
 import { Refusal, problemsRefusal } from '../domain/refusal.ts';
 import { canonicalJson, type CanonicalValue } from '../formats/canonical-json.ts';
-import type { Appended } from '../ports/ledger.ts';
 import type { Issuer } from './issuer.ts';
+import { recordOr } from './record-facts.ts';
 
 /** What the use cases that write entries and resources need. */
 export type AdminIssuer = Pick<Issuer, 'policy' | 'clock' | 'entropy' | 'ledger' | 'views'>;
@@ -20,17 +20,8 @@ export const adminLeans = (admin: Administrator, more: Pick<Leans, 'entry' | 're
 });
 
 /** Resolves when the facts are durable, all of them. Refuses as the sequencer did; `precondition_failed` when a record changed. */
-export const record = async (
-  issuer: Pick<Issuer, 'ledger'>,
-  facts: readonly Fact[],
-): Promise<Extract<Appended, { status: 'committed' }>> => {
-  const appended = await issuer.ledger.append({ facts });
-  if (appended.status === 'committed') return appended;
-  if (appended.status === 'refused') {
-    throw new Refusal(appended.code, appended.reason, { reason: appended.reason });
-  }
-  throw new Refusal('precondition_failed', `the ${appended.what} was changed by someone else`);
-};
+export const record = (issuer: Pick<Issuer, 'ledger'>, facts: readonly Fact[]): ReturnType<typeof recordOr> =>
+  recordOr('precondition_failed', issuer, facts);
 
 export const entryContext = (issuer: Pick<Issuer, 'policy' | 'views'>): EntryContext => ({
   trustDomain: issuer.policy.trustDomain,

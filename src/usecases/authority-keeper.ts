@@ -8,6 +8,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { KeyStore } from '../ports/keys.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Views } from '../ports/views.ts';
+import { recordOr } from './record-facts.ts';
 
 /** A root that the operator brings online: its certificate, and where its private key is. */
 export interface BroughtRoot {
@@ -41,8 +42,5 @@ export const authorityOf = (keeper: Pick<AuthorityKeeper, 'views'>, id: string):
 
 /** Records facts that stand or fall together. Refuses with the ledger's code, and with `conflict` when someone was faster. */
 export const recordFacts = async (keeper: Pick<AuthorityKeeper, 'ledger'>, facts: readonly Fact[]): Promise<void> => {
-  const appended = await keeper.ledger.append({ facts });
-  if (appended.status === 'committed') return;
-  if (appended.status === 'changed') throw new Refusal('conflict', `the ${appended.what} has changed meanwhile`);
-  throw new Refusal(appended.code, appended.reason, { reason: appended.reason });
+  await recordOr('conflict', keeper, facts);
 };
