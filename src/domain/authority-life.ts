@@ -26,20 +26,17 @@ export const rotatesAt = (authority: Authority, policy: AuthorityPolicy): number
 export const asksRootFrom = ({ activatedAt, preparedAt, notAfter }: Authority): number =>
   (unixSeconds(activatedAt ?? preparedAt) + notAfter) / 2;
 
-/** The root that an issuing CA hangs on is still trusted. */
-const hasGoodRoot = (authority: Authority, all: readonly Authority[]): boolean => {
-  if (authority.purpose !== 'x509-issuing') return true;
-  const root = all.find(({ id }) => id === authority.issuer);
-  return root !== undefined && isPublished(root) && !root.tainted;
-};
+/** The root that an issuing CA hangs on, while verifiers are told of it; without it, what the CA signs is worth nothing to anyone. */
+export const publishedRootOf = (issuing: Authority, all: readonly Authority[]): Authority | undefined =>
+  all.find((each) => each.id === issuing.issuer && isPublished(each));
 
-/** May sign, or be made to: not tainted, has a certificate and a trusted root, and lives. */
+/** May sign, or be made to: not tainted, has a certificate and a root that is published and not tainted, and lives. */
 export const isUsable = (authority: Authority, all: readonly Authority[], now: Instant): boolean =>
   (authority.state === 'active' || authority.state === 'prepared') &&
   !authority.tainted &&
   !isWaiting(authority) &&
   authority.notAfter > unixSeconds(now) &&
-  hasGoodRoot(authority, all);
+  (authority.purpose !== 'x509-issuing' || publishedRootOf(authority, all)?.tainted === false);
 
 /**
  * Unix seconds from which a spare may sign: by then verifiers have had `prepublish` seconds to learn what they need to know

@@ -1,5 +1,5 @@
 import type { Authority, AuthorityPurpose, KeyId } from '../domain/authority.ts';
-import { activeOf, isPublished } from '../domain/authority-life.ts';
+import { activeOf, publishedRootOf } from '../domain/authority-life.ts';
 import { Refusal } from '../domain/refusal.ts';
 import { readCaCertificate } from '../formats/ca-certificate.ts';
 import type { Follower } from '../ledger/follow.ts';
@@ -8,10 +8,6 @@ import type { Signer } from '../ports/signer.ts';
 import type { IssuingCa, JwtKey, SigningKeys } from './signing-keys.ts';
 
 const unavailable = (what: string, reason: string): Refusal => new Refusal('unavailable', what, { reason });
-
-/** After the bundle has dropped its root, what an issuing CA signs is worth nothing to anyone. */
-const hasRoot = (issuing: Authority, all: readonly Authority[]): boolean =>
-  all.some((each) => each.id === issuing.issuer && isPublished(each));
 
 /**
  * The active keys, opened once each and kept by key id. Every call looks at the ledger's newest state; while nothing
@@ -91,7 +87,7 @@ export class OpenSigningKeys implements SigningKeys {
 
   async #openIssuing(): Promise<IssuingCa> {
     const authority = this.#active('x509-issuing');
-    if (authority.certificate === undefined || !hasRoot(authority, this.#seen)) {
+    if (authority.certificate === undefined || publishedRootOf(authority, this.#seen) === undefined) {
       throw unavailable(
         'no signing key is active',
         `the root of the issuing CA ${authority.id} is not trusted any more`,

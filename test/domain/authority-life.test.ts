@@ -7,6 +7,7 @@ import {
   isWaiting,
   nextGeneration,
   maySignFrom,
+  publishedRootOf,
   rotatesAt,
 } from '../../src/domain/authority-life.ts';
 import { AUTHORITY_PURPOSES, type Authority, type KeyId } from '../../src/domain/authority.ts';
@@ -63,6 +64,29 @@ describe('verifiers are told of an authority', () => {
 
   test('also when it is tainted: what it signed has to be verified until it is replaced', () => {
     expect(isPublished({ ...jwt, tainted: true })).toBe(true);
+  });
+});
+
+describe('the root of an issuing CA', () => {
+  test.each([
+    ['prepared', true],
+    ['active', true],
+    ['old', true],
+    ['revoked', false],
+    ['gone', false],
+  ] as const)('is published when it is %s: %s', (state, published) => {
+    const hangsOn = { ...root, state };
+    expect(publishedRootOf(issuing, [jwt, issuing, hangsOn])).toBe(published ? hangsOn : undefined);
+  });
+
+  test('is published also when it is tainted, and not before it has a certificate', () => {
+    const tainted = { ...root, tainted: true };
+    expect(publishedRootOf(issuing, [issuing, tainted])).toBe(tainted);
+    expect(publishedRootOf(issuing, [issuing, rootWithout])).toBeUndefined();
+  });
+
+  test('is its own, not another', () => {
+    expect(publishedRootOf(issuing, [issuing, { ...root, id: 'root-2' as KeyId }])).toBeUndefined();
   });
 });
 
