@@ -37,6 +37,16 @@ export interface RevocationSubject {
   readonly agent?: SpiffeId;
 }
 
+/** What revocations are asked about, for a credential that is on record or about to be. */
+export const revocationSubject = (
+  of: Omit<RevocationSubject, 'credential'> & { readonly id: string },
+): RevocationSubject => ({
+  spiffeId: of.spiffeId,
+  credential: of.id,
+  ...(of.entry !== undefined && { entry: of.entry }),
+  ...(of.agent !== undefined && { agent: of.agent }),
+});
+
 const keyOf = ({ kind, value }: RevocationTarget): string => `${kind} ${value}`;
 
 /**

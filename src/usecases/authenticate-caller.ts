@@ -4,6 +4,7 @@ import type { Instant } from '../domain/instant.ts';
 import { isRecordId } from '../domain/record-id.ts';
 import type { RecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { revocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { Appended } from '../ports/ledger.ts';
 import type { CredentialRow } from '../ports/views.ts';
@@ -11,7 +12,6 @@ import { CallerPaths } from './caller-paths.ts';
 import type { VerifiedCaller } from './caller-paths.ts';
 import type { Issuer } from './issuer.ts';
 import type { DenialSubject } from './record-denial.ts';
-import { revocationSubject } from './release.ts';
 
 /** The certificates that a TLS client sent, as DER; perhaps without the intermediates (DEC-19). One object per connection. */
 export interface PresentedChain {

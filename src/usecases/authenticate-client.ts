@@ -1,6 +1,7 @@
 import { unixSeconds } from '../domain/instant.ts';
 import { isRecordId } from '../domain/record-id.ts';
 import { Refusal } from '../domain/refusal.ts';
+import { revocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { CredentialRow } from '../ports/views.ts';
 import { verifyJwtSvid } from '../verify/jwt-svid.ts';
@@ -8,7 +9,6 @@ import type { Caller } from './authenticate-caller.ts';
 import type { Issuer } from './issuer.ts';
 import { ownVerificationKeys } from './own-keys.ts';
 import { recordDenial, withDecision } from './record-denial.ts';
-import { revocationSubject } from './release.ts';
 
 /** draft-ietf-oauth-spiffe-client-auth §4.1. */
 const JWT_SPIFFE_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';

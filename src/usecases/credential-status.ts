@@ -1,9 +1,8 @@
 import type { KeyId } from '../domain/authority.ts';
 import { unixSeconds } from '../domain/instant.ts';
-import type { Revocation } from '../domain/revocation.ts';
+import { type Revocation, revocationSubject } from '../domain/revocation.ts';
 import type { CredentialRow } from '../ports/views.ts';
 import type { Issuer } from './issuer.ts';
-import { revocationSubject } from './release.ts';
 
 /** `revoked` wins over `expired`: a revoked credential stays so after its end. */
 export type CredentialState = 'valid' | 'revoked' | 'expired' | 'superseded';

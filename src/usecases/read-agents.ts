@@ -1,13 +1,12 @@
 import { isWithin, requireWithin, type Administrator } from '../domain/administrator.ts';
 import { unixSeconds } from '../domain/instant.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { Revocation } from '../domain/revocation.ts';
+import { type Revocation, revocationSubject } from '../domain/revocation.ts';
 import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationRow, Page } from '../ports/views.ts';
 import { agentLife } from './agent-life.ts';
 import type { AgentPresence, PresenceReader } from './agent-presence.ts';
 import type { Issuer } from './issuer.ts';
-import { revocationSubject } from './release.ts';
 import { readAll } from './slices.ts';
 
 type Reader = Pick<Issuer, 'views' | 'clock' | 'follower' | 'policy'>;

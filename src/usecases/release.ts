@@ -1,15 +1,7 @@
 import type { Issued } from '../domain/fact.ts';
 import { Refusal } from '../domain/refusal.ts';
-import type { RevocationSubject } from '../domain/revocation.ts';
+import { revocationSubject } from '../domain/revocation.ts';
 import type { Issuer } from './issuer.ts';
-
-/** What revocations are asked about, for a credential. */
-export const revocationSubject = (of: Pick<Issued, 'id' | 'spiffeId' | 'entry' | 'agent'>): RevocationSubject => ({
-  spiffeId: of.spiffeId,
-  credential: of.id,
-  ...(of.entry !== undefined && { entry: of.entry }),
-  ...(of.agent !== undefined && { agent: of.agent }),
-});
 
 /**
  * The last look before bytes leave (DEC-4): a revocation that was committed between the intent and its signature keeps

@@ -1,6 +1,12 @@
 import { instant } from '../../src/domain/instant.ts';
 import { recordId, type RecordId } from '../../src/domain/record-id.ts';
-import { hits, type Predicate, RevocationIndex, type RevocationTarget } from '../../src/domain/revocation.ts';
+import {
+  hits,
+  type Predicate,
+  RevocationIndex,
+  type RevocationTarget,
+  revocationSubject,
+} from '../../src/domain/revocation.ts';
 import { parseSpiffeId } from '../../src/domain/spiffe-id.ts';
 
 const web = parseSpiffeId('spiffe://example.org/prod/web');
@@ -111,5 +117,15 @@ describe('release', () => {
     expect(index.barring(subject)?.id).toBe(second.id);
     index.release(newId());
     expect(index.all()).toEqual([second]);
+  });
+});
+
+describe('what revocations are asked about', () => {
+  test('is a credential with what it came through', () => {
+    expect(revocationSubject({ id: 'c1', spiffeId: web, entry: 'e1', agent })).toEqual(subject);
+  });
+
+  test('has no entry and no agent when it came through none', () => {
+    expect(revocationSubject({ id: 'c1', spiffeId: web })).toStrictEqual({ spiffeId: web, credential: 'c1' });
   });
 });

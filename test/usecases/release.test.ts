@@ -2,7 +2,7 @@ import type { Issued } from '../../src/domain/fact.ts';
 import type { RecordId } from '../../src/domain/record-id.ts';
 import type { Predicate, RevocationTarget } from '../../src/domain/revocation.ts';
 import { Follower } from '../../src/ledger/follow.ts';
-import { checkRelease, revocationSubject } from '../../src/usecases/release.ts';
+import { checkRelease } from '../../src/usecases/release.ts';
 import { AGENT, FOUNDATION, issuedFixture, newId, WEB } from '../support/facts.ts';
 import { openTestLedger, type TestLedger } from '../support/ledger.ts';
 
@@ -86,22 +86,5 @@ describe('the last look before bytes leave', () => {
     await revoke({ kind: 'credential', value: newId() }, 'cutoff');
     await revoke({ kind: 'identity', value: WEB }, 'lock');
     expect(release).not.toThrow();
-  });
-});
-
-describe('what revocations are asked about', () => {
-  test('is a credential with what it came through', () => {
-    const issued = issuedFixture();
-    expect(revocationSubject(issued)).toEqual({
-      spiffeId: WEB,
-      credential: issued.id,
-      entry: 'entry-1',
-      agent: AGENT,
-    });
-  });
-
-  test('has no entry and no agent when it came through none', () => {
-    const { entry: _entry, agent: _agent, ...plain } = issuedFixture();
-    expect(Object.keys(revocationSubject(plain))).toEqual(['spiffeId', 'credential']);
   });
 });

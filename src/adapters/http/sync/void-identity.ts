@@ -1,7 +1,7 @@
+import { revocationSubject } from '../../../domain/revocation.ts';
 import type { SyncBye } from '../../../formats/sync-message.ts';
 import { isAuthorityRevoked } from '../../../usecases/credential-status.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
-import { revocationSubject } from '../../../usecases/release.ts';
 import type { AgentStream } from './agent-stream.ts';
 
 type Reader = Pick<Issuer, 'follower'>;
