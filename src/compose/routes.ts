@@ -16,7 +16,7 @@ import type { PresenceReader } from '../usecases/agent-presence.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
 import type { FleetMemory } from '../usecases/greet-agent.ts';
 import type { Issuer } from '../usecases/issuer.ts';
-import { PublishedDocuments } from '../usecases/published-documents.ts';
+import { CurrentDocuments } from '../usecases/current-documents.ts';
 import { attestorsOf } from './attestors.ts';
 import type { Config } from './config.ts';
 
@@ -39,7 +39,7 @@ export interface RouteParts {
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
   const { config, issuer, keeper, fleet, challengeKey, limits, work, feed, presence, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
-  const documents = new PublishedDocuments(
+  const documents = new CurrentDocuments(
     issuer.views,
     jwtIssuer === undefined ? undefined : { public: jwtIssuer, api: apiUrl },
   );

@@ -10,7 +10,7 @@ import { type AgentScope, groupIds, groupsOf, parentIdsOf } from './agent-scope.
 import { EntriesUnder, type UnderParent } from './entries-under.ts';
 import { ExpiringEntries } from './expiring-entries.ts';
 import type { Issuer } from './issuer.ts';
-import { readTrusted } from './published-documents.ts';
+import { readTrusted } from './read-trusted.ts';
 import { pagesOf } from './slices.ts';
 import { syncBundle } from './sync-bundle.ts';
 import { entryLines, releaseLines, removalLines, revocationLines } from './feed-lines.ts';

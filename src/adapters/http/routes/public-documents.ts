@@ -1,6 +1,6 @@
 import { Refusal } from '../../../domain/refusal.ts';
 import type { PublishedDocument } from '../../../usecases/published-document.ts';
-import type { PublishedDocuments } from '../../../usecases/published-documents.ts';
+import type { CurrentDocuments } from '../../../usecases/current-documents.ts';
 import { defineRoute, type Answer, type Listener, type Method, type Route, type RouteContext } from '../route.ts';
 
 /** JK-05, DEC-24. An outage of ours shorter than a day must not stop anyone from verifying. */
@@ -75,7 +75,7 @@ const authorizeRoutes = (): readonly Route[] =>
   );
 
 /** What relying parties fetch: bundle, key sets, discovery (DEC-24, DEC-29, DEC-32). */
-export const publicDocumentRoutes = (documents: PublishedDocuments): readonly Route[] => [
+export const publicDocumentRoutes = (documents: CurrentDocuments): readonly Route[] => [
   documentRoute({
     path: '/bundle',
     listeners: ['api', 'public'],

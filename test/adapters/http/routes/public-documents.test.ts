@@ -5,7 +5,7 @@ import { publicDocumentRoutes } from '../../../../src/adapters/http/routes/publi
 import type { Authority } from '../../../../src/domain/authority.ts';
 import type { ResourceWritten } from '../../../../src/domain/fact.ts';
 import { bundlePem } from '../../../../src/usecases/publish-bundle.ts';
-import { PublishedDocuments } from '../../../../src/usecases/published-documents.ts';
+import { CurrentDocuments } from '../../../../src/usecases/current-documents.ts';
 import { bootstrapAuthorities, rotateAuthorities } from '../../../../src/usecases/rotate-authorities.ts';
 import { DAY_MS, openTestAuthorities, type TestAuthorities } from '../../../support/authorities.ts';
 import {
@@ -23,7 +23,7 @@ let world: TestAuthorities;
 let running: RunningServer;
 
 const start = async (urls?: typeof URLS): Promise<RunningServer> => {
-  const routes = publicDocumentRoutes(new PublishedDocuments(world.views, urls));
+  const routes = publicDocumentRoutes(new CurrentDocuments(world.views, urls));
   return startServer(routes, { listener: 'public', identity: changingIdentity(await newTlsIdentity()) });
 };
 
@@ -85,7 +85,7 @@ describe('/bundle', () => {
   });
 
   test('the same on the listener of agents', async () => {
-    const routes = publicDocumentRoutes(new PublishedDocuments(world.views));
+    const routes = publicDocumentRoutes(new CurrentDocuments(world.views));
     expect(routes.filter(({ listeners }) => listeners.includes('api')).map(({ path }) => path)).toEqual(['/bundle']);
   });
 
@@ -168,7 +168,7 @@ describe('caching', () => {
   });
 
   test('one serialisation for each state', () => {
-    const documents = new PublishedDocuments(world.views, URLS);
+    const documents = new CurrentDocuments(world.views, URLS);
     expect(documents.bundle()).toBe(documents.bundle());
     expect(documents.authorizationServer()).toBe(documents.authorizationServer());
   });

@@ -1,33 +1,17 @@
-import type { Authority } from '../domain/authority.ts';
 import type { Views } from '../ports/views.ts';
 import { publishBundle } from './publish-bundle.ts';
 import { publishKeys } from './publish-keys.ts';
 import { authorizationServerMetadata, openidConfiguration, type IssuerUrls } from './publish-metadata.ts';
 import type { PublishedDocument } from './published-document.ts';
+import { readTrusted, type Trusted } from './read-trusted.ts';
 
 type Source = Pick<Views, 'authorities' | 'resources' | 'changes'>;
-
-interface Trusted {
-  readonly authorities: readonly Authority[];
-  readonly sequence: number;
-}
-
-/**
- * Both from one state of the ledger: a commit between the two reads would put one content under two sequences (TDB-2).
- */
-export const readTrusted = ({ authorities }: Pick<Source, 'authorities'>): Trusted => {
-  for (;;) {
-    const sequence = authorities.bundleSequence();
-    const list = authorities.list();
-    if (authorities.bundleSequence() === sequence) return { authorities: list, sequence };
-  }
-};
 
 /**
  * What relying parties fetch, each document written once for every state of the ledger that changes it. Without issuer URLs
  * there is no metadata (DEC-29).
  */
-export class PublishedDocuments {
+export class CurrentDocuments {
   readonly #views: Source;
   readonly #urls: IssuerUrls | undefined;
   #newest = Number.NaN;
