@@ -26,15 +26,29 @@ export class SvidSlot {
   askedAs: AskedAs | undefined;
   /** The server refused an SVID for this entry. */
   isRefused = false;
-  /** How many keep it from being dropped for want of room. */
-  pins = 0;
   renewAt = 0;
   /** It is not asked for before this. */
   retryAt = 0;
   #failures = 0;
+  #pins = 0;
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** It is not to be dropped for want of room. */
+  get isPinned(): boolean {
+    return this.#pins > 0;
+  }
+
+  /** Keeps it from being dropped for want of room until the returned function is called. */
+  pin(): () => void {
+    this.#pins += 1;
+    let isPinned = true;
+    return () => {
+      if (isPinned) this.#pins -= 1;
+      isPinned = false;
+    };
   }
 
   ask(askedAs: AskedAs): void {
