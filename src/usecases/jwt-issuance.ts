@@ -9,7 +9,7 @@ import { accessTokenHeader, assembleJws, jwsSigningInput, jwtSvidHeader } from '
 import { checkIssuedJws } from '../verify/issued-jws.ts';
 import type { Issuer } from './issuer.ts';
 import type { Planned } from './planned.ts';
-import { checkRelease } from './release.ts';
+import { checkRelease } from './check-release.ts';
 import type { JwtKey } from './signing-keys.ts';
 
 export interface IssuedJwt {

@@ -9,7 +9,7 @@ import { assembleCertificate, leafTbs, x509Signature } from '../formats/x509-lea
 import { checkX509Leaf } from '../verify/x509-leaf.ts';
 import type { Issuer } from './issuer.ts';
 import type { Planned } from './planned.ts';
-import { checkRelease } from './release.ts';
+import { checkRelease } from './check-release.ts';
 import type { IssuingCa } from './signing-keys.ts';
 
 /** One X.509-SVID to which somebody was found entitled. */

@@ -2,7 +2,7 @@ import type { Issued } from '../../src/domain/fact.ts';
 import type { RecordId } from '../../src/domain/record-id.ts';
 import type { Predicate, RevocationTarget } from '../../src/domain/revocation.ts';
 import { Follower } from '../../src/ledger/follow.ts';
-import { checkRelease } from '../../src/usecases/release.ts';
+import { checkRelease } from '../../src/usecases/check-release.ts';
 import { AGENT, FOUNDATION, issuedFixture, newId, WEB } from '../support/facts.ts';
 import { openTestLedger, type TestLedger } from '../support/ledger.ts';
 
