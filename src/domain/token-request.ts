@@ -15,9 +15,9 @@ export const parseScope = (text: string): readonly string[] => {
   return scopes;
 };
 
-/** RFC 8707 §2: an absolute URI without fragment (RS-01). */
-const checkResourceUri = (text: string): void => {
-  if (text.includes('#') || !/^[a-z][a-z0-9+.-]*:\S+$/i.test(text) || !URL.canParse(text)) {
+/** RFC 8707 §2: an absolute URI without fragment (RS-01), as every registered identifier is: so only others are looked at. */
+const checkUnknown = (identifier: string): undefined => {
+  if (identifier.includes('#') || !/^[a-z][a-z0-9+.-]*:\S+$/i.test(identifier) || !URL.canParse(identifier)) {
     throw new Refusal('invalid_target', 'a resource is an absolute URI without fragment');
   }
 };
@@ -40,9 +40,8 @@ export const chooseTarget = (
   asked: { readonly resource: readonly string[]; readonly audience: readonly string[] },
   lookup: { get(identifier: string): Resource | undefined; named(name: string): Resource | undefined },
 ): GrantedTarget => {
-  asked.resource.forEach(checkResourceUri);
   const found = [
-    ...asked.resource.map((identifier) => lookup.get(identifier)),
+    ...asked.resource.map((identifier) => lookup.get(identifier) ?? checkUnknown(identifier)),
     ...asked.audience.map((name) => lookup.named(name)),
   ];
   if (found.length === 0) {
@@ -50,9 +49,10 @@ export const chooseTarget = (
       throw invalidTarget('no resource was named, and the entry has not exactly one grant');
     found.push(...entry.grants.map((grant) => lookup.get(grant.resource)));
   }
-  const identifiers = new Set(found.map((resource) => resource?.identifier));
-  if (identifiers.size > 1) throw invalidTarget('a token is for one resource only');
-  const resource = found[0];
+  const [resource] = found;
+  if (found.some((other) => other?.identifier !== resource?.identifier)) {
+    throw invalidTarget('a token is for one resource only');
+  }
   if (!resource) throw invalidTarget('there is no such resource');
   const grant = entry.grants.find((candidate) => candidate.resource === resource.identifier);
   if (!grant) throw invalidTarget(`the entry has no grant at ${resource.identifier}`);
@@ -71,8 +71,8 @@ export const chooseScopes = (
   if (scopes === undefined || scopes.length === 0) {
     throw new Refusal('invalid_scope', 'name the scopes: the grant has no default');
   }
-  const known = new Set(resource.scopes.map((scope) => scope.name));
-  const refused = scopes.filter((scope) => !known.has(scope) || !grant.scopes.includes(scope));
+  const isKnown = (name: string): boolean => resource.scopes.some((scope) => scope.name === name);
+  const refused = scopes.filter((scope) => !grant.scopes.includes(scope) || !isKnown(scope));
   if (refused.length > 0) throw new Refusal('invalid_scope', `not granted: ${refused.join(' ')}`);
   return scopes;
 };
