@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../domain/refusal.ts';
-import { earlyBody } from './early-body.ts';
+import { earlyBody, takeWhole } from './early-body.ts';
 import { receive } from './receiving.ts';
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
@@ -49,6 +49,8 @@ export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Bu
     return Promise.reject(tooLarge(maxBytes));
   }
   if (request.destroyed) return Promise.reject(new PeerGone());
+  const all = announced > 0 ? takeWhole(request, announced) : undefined;
+  if (all !== undefined) return Promise.resolve(all);
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const received = receive(request);
   const chunks: Buffer[] = [];

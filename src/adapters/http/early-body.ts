@@ -12,10 +12,19 @@ export const keepBody = (request: IncomingMessage, octets: Buffer): void => {
   bodies.set(request, octets);
 };
 
+/**
+ * The body, if all its `length` octets are there and nobody has begun to read it. Nearly always it comes in one packet with the
+ * headers, and is whole once the parser has been through that: then a stream with listeners would be a detour.
+ */
+export const takeWhole = (request: IncomingMessage, length: number): Buffer | undefined => {
+  const isWhole = request.complete && request.readableLength === length && request.readableFlowing === null;
+  return isWhole ? ((request.read() as Buffer | null) ?? undefined) : undefined;
+};
+
 /** Calls `then` once there are `length` octets. */
-const readRest = (request: IncomingMessage, first: Buffer, length: number, then: (octets: Buffer) => void): void => {
+const readRest = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
   const received = receive(request);
-  let octets = first;
+  let octets = Buffer.alloc(0);
   request.on('data', (chunk: Buffer) => {
     octets = Buffer.concat([octets, chunk]);
     if (octets.length < length) return;
@@ -27,11 +36,10 @@ const readRest = (request: IncomingMessage, first: Buffer, length: number, then:
 
 /**
  * Reads a body that was announced to have `length` octets, and calls `then` with it once it is complete; never, when the peer
- * goes away before. Nearly always it comes in one piece, with the headers.
+ * goes away before.
  */
 export const readEarly = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
-  request.once('data', (chunk: Buffer) => {
-    if (chunk.length >= length) then(chunk);
-    else readRest(request, chunk, length, then);
-  });
+  const whole = takeWhole(request, length);
+  if (whole !== undefined) then(whole);
+  else readRest(request, length, then);
 };

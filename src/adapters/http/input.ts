@@ -22,6 +22,7 @@ export const acceptedTypes = (route: Pick<Route, 'bodyKind' | 'contentTypes'>): 
 const PARAMETER = /^\s*charset\s*=\s*"?utf-8"?\s*$/i;
 
 const isAccepted = (contentType: string, accepted: readonly string[]): boolean => {
+  if (accepted.includes(contentType)) return true;
   const [type = '', ...parameters] = contentType.split(';');
   return accepted.includes(type.trim().toLowerCase()) && parameters.every((parameter) => PARAMETER.test(parameter));
 };

@@ -60,8 +60,10 @@ export const shedFirst = (
 ): RequestListener => {
   const methods = sheddable(routes, listener, metrics);
 
-  const refuse = ({ busy, count }: Sheddable, response: ServerResponse): void => {
+  const refuse = ({ busy, count }: Sheddable, request: IncomingMessage, response: ServerResponse): void => {
     count();
+    // A body that nobody takes is drained as a stream, which costs more than to take it.
+    if (request.complete) request.read();
     response.writeHead(busy.status, busy.headers);
     response.end(busy.payload);
   };
@@ -74,17 +76,20 @@ export const shedFirst = (
     }
     const { isRenewal } = found;
     const length = isRenewal && admission.hasRoom('renewal') ? renewalLength(request) : undefined;
-    if (isRenewal === undefined || length === undefined) {
-      refuse(found, response);
-      return;
-    }
-    readEarly(request, length, (octets) => {
-      if (!isRenewal(octets)) {
-        refuse(found, response);
+    // By then the parser has been through the packet, and nearly every body is whole.
+    queueMicrotask(() => {
+      if (isRenewal === undefined || length === undefined) {
+        refuse(found, request, response);
         return;
       }
-      keepBody(request, octets);
-      app(request, response);
+      readEarly(request, length, (octets) => {
+        if (!isRenewal(octets)) {
+          refuse(found, request, response);
+          return;
+        }
+        keepBody(request, octets);
+        app(request, response);
+      });
     });
   };
 };

@@ -119,6 +119,21 @@ test('a renewal whose body comes in pieces is put together', async () => {
   await close();
 });
 
+test('what comes of a body after its refusal is thrown away, and the connection goes on', async () => {
+  const { port, close } = await serverWith(4);
+  const socket = connect(port, '127.0.0.1');
+  const head = 'host: x\r\ncontent-type: application/octet-stream\r\n';
+  for (const first of ['', 'ab']) {
+    socket.write(`POST /ordinary HTTP/1.1\r\n${head}content-length: 6\r\n\r\n${first}`);
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 503 /);
+    socket.write('abcdef'.slice(first.length));
+    socket.write(`POST /probe HTTP/1.1\r\n${head}content-length: 5\r\n\r\nthere`);
+    expect(String((await once(socket, 'data'))[0])).toContain('{"read":"there"}');
+  }
+  socket.destroy();
+  await close();
+});
+
 test('bodies that do not come take no place', async () => {
   const { services, port, tell, close } = await serverWith(0);
   const head = 'POST /ordinary HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\ncontent-length: 9\r\n';
