@@ -26,15 +26,20 @@ export interface LiveTally {
 
 export const NO_TALLY: LiveTally = { credentials: new Map(), newest: new Map() };
 
-/** Walks all live credentials, and stands aside in between: for an operator's rare command, not for a request of a workload. */
+/**
+ * Walks all live credentials whose place in the log is below `before`, and stands aside in between: for an operator's rare
+ * command, not for a request of a workload.
+ */
 export const tallyLive = async (
   keeper: { readonly views: Pick<Views, 'credentials'> } & Pick<AuthorityKeeper, 'clock'>,
   standAside: StandAside,
+  before = Infinity,
 ): Promise<LiveTally> => {
   const credentials = new Map<KeyId, number>();
   const newest = new Map<SpiffeId, Pick<CredentialRow, 'index' | 'authority'>>();
   for (const rows of keeper.views.credentials.walk({ liveAt: unixSeconds(keeper.clock.now()) })) {
     for (const { index, authority, role, spiffeId } of rows) {
+      if (index >= before) continue;
       credentials.set(authority, (credentials.get(authority) ?? 0) + 1);
       if (role === 'agent' && index > (newest.get(spiffeId)?.index ?? -1)) newest.set(spiffeId, { index, authority });
     }

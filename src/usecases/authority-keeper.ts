@@ -8,7 +8,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { KeyStore } from '../ports/keys.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Views } from '../ports/views.ts';
-import { recordOr } from './record-facts.ts';
+import { type Committed, recordOr } from './record-facts.ts';
 
 /** A root that the operator brings online: its certificate, and where its private key is. */
 export interface BroughtRoot {
@@ -41,6 +41,5 @@ export const authorityOf = (keeper: Pick<AuthorityKeeper, 'views'>, id: string):
 };
 
 /** Records facts that stand or fall together. Refuses with the ledger's code, and with `conflict` when someone was faster. */
-export const recordFacts = async (keeper: Pick<AuthorityKeeper, 'ledger'>, facts: readonly Fact[]): Promise<void> => {
-  await recordOr('conflict', keeper, facts);
-};
+export const recordFacts = (keeper: Pick<AuthorityKeeper, 'ledger'>, facts: readonly Fact[]): Promise<Committed> =>
+  recordOr('conflict', keeper, facts);

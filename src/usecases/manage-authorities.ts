@@ -76,11 +76,13 @@ export interface AuthorityOrder {
 
 type Change = Exclude<AuthorityOperation, { kind: 'prepare' }>;
 
-/** Refuses at once what is not on record. Only what takes a key away has an impact. */
-const tallyFor = async (keeper: AuthorityManager, { kind, id }: Change, standAside: StandAside): Promise<LiveTally> => {
-  authorityOf(keeper, id);
-  return kind === 'activate' ? NO_TALLY : tallyLive(keeper, standAside);
-};
+/** Only what takes a key away has an impact. `before` is a place in the log: what was recorded there or later does not count. */
+const tallyFor = (
+  keeper: AuthorityManager,
+  { lost }: Draft,
+  standAside: StandAside,
+  before?: number,
+): LiveTally | Promise<LiveTally> => (lost.length === 0 ? NO_TALLY : tallyLive(keeper, standAside, before));
 
 const planOf = (operation: Change, { facts, lost, warnings }: Draft, tally: LiveTally): AuthorityPlan => {
   const impact = impactOf(tally, lost);
@@ -105,34 +107,48 @@ export const planAuthorityOperation = async (
     preparation(keeper, operation.purpose, operation.algorithm);
     return planOfPreparation(operation);
   }
-  const tally = await tallyFor(keeper, operation, standAside);
+  const tally = await tallyFor(keeper, draftOf(keeper, operation, by), standAside);
   return planOf(operation, draftOf(keeper, operation, by), tally);
+};
+
+/** A draft that may be recorded, and its plan; throws where it has to be forced. */
+const confirmed = async (
+  keeper: AuthorityManager,
+  operation: Change,
+  { by, standAside }: AuthorityOrder,
+): Promise<{ readonly draft: Draft; readonly plan: AuthorityPlan }> => {
+  const tally = await tallyFor(keeper, draftOf(keeper, operation, by), standAside);
+  // Nobody comes in between from here on: what is recorded is what was planned.
+  const draft = draftOf(keeper, operation, by);
+  const plan = planOf(operation, draft, tally);
+  if (plan.warnings.length > 0) {
+    throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
+  }
+  return { draft, plan };
 };
 
 /**
  * Does it, all facts in one step, then whatever follows from it (a new issuing CA, a new spare). Refuses as
  * `planAuthorityOperation`, and with `confirmation_required`, naming the reasons, when the plan has warnings and `force` is
- * not given. Whoever lost a key by theft forces; whoever has time activates the next one and waits.
+ * not given. Whoever lost a key by theft forces, and does not wait for what hangs on it to be counted; whoever has time activates
+ * the next one and waits.
  */
 export const runAuthorityOperation = async (
   keeper: AuthorityManager,
   operation: AuthorityOperation,
-  { by, force = false, standAside }: AuthorityOrder,
+  order: AuthorityOrder,
 ): Promise<AuthorityPlan> => {
+  const { by, force = false, standAside } = order;
   if (operation.kind === 'prepare') {
     const step = preparation(keeper, operation.purpose, operation.algorithm);
     const prepared = await prepareAuthority(keeper, step, by);
     await recordFacts(keeper, [prepared]);
     return planOfPreparation(operation, prepared.authority.id);
   }
-  const tally = await tallyFor(keeper, operation, standAside);
-  // Nobody comes in between from here on: what is recorded is what was planned, and what was forced.
-  const draft = draftOf(keeper, operation, by);
-  const plan = planOf(operation, draft, tally);
-  if (plan.warnings.length > 0 && !force) {
-    throw new Refusal('confirmation_required', `${plan.warnings.join('; ')} (--force goes on anyway)`);
-  }
-  await recordFacts(keeper, draft.facts);
+  const { draft, plan } = force
+    ? { draft: draftOf(keeper, operation, by), plan: undefined }
+    : await confirmed(keeper, operation, order);
+  const { index } = await recordFacts(keeper, draft.facts);
   await rotateAuthorities(keeper, by, purposesWith(authorityOf(keeper, operation.id).purpose));
-  return plan;
+  return plan ?? planOf(operation, draft, await tallyFor(keeper, draft, standAside, index));
 };

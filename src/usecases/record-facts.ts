@@ -2,7 +2,7 @@ import type { Fact } from '../domain/fact.ts';
 import { Refusal, type RefusalCode } from '../domain/refusal.ts';
 import type { Appended, Ledger } from '../ports/ledger.ts';
 
-type Committed = Extract<Appended, { status: 'committed' }>;
+export type Committed = Extract<Appended, { status: 'committed' }>;
 
 /**
  * Resolves when the facts are durable, all of them: they stand or fall together. Refuses with the ledger's code, and with

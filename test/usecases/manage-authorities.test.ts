@@ -160,19 +160,29 @@ describe('a lost issuing CA (DEC-23)', () => {
     expect(after.impact.agentsNotMoved).toEqual(['spiffe://example.org/mayfly/agent/join_token/one']);
   });
 
-  test('the answer says what was done, also where another operation came in between', async () => {
+  test('whoever forces does not wait for the count, and hears of those whom it hit', async () => {
     await issueToAgent('one');
-    const spare = one('x509-root', 'prepared');
-    let others: Promise<unknown> | undefined;
-    const standAside = async (): Promise<void> => {
-      others ??= run({ kind: 'revoke', id: spare.id });
-      await others;
-    };
     const operation: AuthorityOperation = { kind: 'revoke', id: one('x509-issuing', 'active').id };
-    const { changes } = await run(operation, true, standAside);
-    const next = one('x509-root', 'active').id;
-    expect(next).not.toBe(spare.id);
-    expect(changes[0]).toEqual({ kind: 'authority-activated', id: next });
+    const spare = one('x509-root', 'prepared').id;
+    let seen: string | undefined;
+    const standAside = async (): Promise<void> => {
+      seen ??= one('x509-root', 'active').id;
+      await issueToAgent('one');
+    };
+    const { changes, impact } = await run(operation, true, standAside);
+    expect(seen).toBe(spare);
+    expect(changes[0]).toEqual({ kind: 'authority-activated', id: spare });
+    expect(impact).toMatchObject({ liveCredentials: 1, agentCount: 1 });
+  });
+
+  test('what takes nothing away is not counted first', async () => {
+    let turns = 0;
+    const standAside = async (): Promise<void> => {
+      turns += 1;
+    };
+    await issueToAgent('one');
+    await run({ kind: 'taint', id: one('jwt-svid', 'active').id }, false, standAside);
+    expect(turns).toBe(0);
   });
 
   test('what has to be forced is what is recorded, also where another operation came in between', async () => {
