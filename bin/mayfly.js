@@ -56,7 +56,7 @@ const isPackaged = root.indexOf('node_modules') >= 0 && existsSync(join(root, 'd
  * The code of Node.js lies on large pages where the system offers them, which takes memory and gives speed: a request runs
  * through more code than the processor keeps addresses for.
  */
-const LEAN = ['--heap-growing-percent=40', '--max-semi-space-size=4', '--use-largepages=silent'];
+const LEAN = ['--heap-growing-percent=30', '--max-semi-space-size=4', '--use-largepages=silent'];
 
 /** The flag would bind every thread that is to come, and each has a bound of its own (`resourceLimits`). */
 const unbindThreads = () => v8.setFlagsFromString('--max-semi-space-size=0');
