@@ -18,7 +18,7 @@ export interface ThreadHub {
 }
 
 /** As much as the main thread has, which is a front end too (`bin/mayfly.js`): three of its semi-spaces. */
-const YOUNG_MIB = 12;
+const YOUNG_MIB = 24;
 
 /** The main thread's side of a further front end. */
 export class FrontEndThread {
