@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { Authority, AuthorityPurpose } from '../../src/domain/authority.ts';
 import { agentId } from '../../src/domain/spiffe-id.ts';
 import { publicKeyPem } from '../../src/formats/public-key.ts';
+import { tallyLive } from '../../src/usecases/authority-impact.ts';
 import {
   listAuthorities,
   planAuthorityOperation,
@@ -173,6 +174,21 @@ describe('a lost issuing CA (DEC-23)', () => {
     expect(seen).toBe(spare);
     expect(changes[0]).toEqual({ kind: 'authority-activated', id: spare });
     expect(impact).toMatchObject({ liveCredentials: 1, agentCount: 1 });
+  });
+
+  test('what was issued after a place in the log does not count', async () => {
+    await issueToAgent('one');
+    const { size } = world.views.log.head();
+    await issueToAgent('one');
+    const { id } = one('x509-issuing', 'active');
+    const counted = async (before?: number) => {
+      const { credentials, newest } = await tallyLive(manager(), onAndOn, before);
+      return [credentials.get(id), [...newest.values()].every(({ index }) => index < size)];
+    };
+    expect([await counted(size), await counted()]).toEqual([
+      [1, true],
+      [2, false],
+    ]);
   });
 
   test('what takes nothing away is not counted first', async () => {

@@ -123,10 +123,12 @@ test('what comes of a body after its refusal is thrown away, and the connection 
   const { port, close } = await serverWith(4);
   const socket = connect(port, '127.0.0.1');
   const head = 'host: x\r\ncontent-type: application/octet-stream\r\n';
-  for (const first of ['', 'ab']) {
-    socket.write(`POST /ordinary HTTP/1.1\r\n${head}content-length: 6\r\n\r\n${first}`);
+  // More than a request keeps while nobody reads it.
+  const body = 'x'.repeat(400_000);
+  for (const first of ['', 'xx']) {
+    socket.write(`POST /ordinary HTTP/1.1\r\n${head}content-length: ${body.length}\r\n\r\n${first}`);
     expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 503 /);
-    socket.write('abcdef'.slice(first.length));
+    socket.write(body.slice(first.length));
     socket.write(`POST /probe HTTP/1.1\r\n${head}content-length: 5\r\n\r\nthere`);
     expect(String((await once(socket, 'data'))[0])).toContain('{"read":"there"}');
   }
