@@ -25,6 +25,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   'fact-leaf': async () => (await import('./targets/files.ts')).factLeaf,
   'config-file': async () => (await import('./targets/files.ts')).configFile,
   'entry-file': async () => (await import('./targets/files.ts')).entryFile,
+  http1: async () => (await import('./targets/http1.ts')).http1,
   http2: async () => (await import('./targets/http2.ts')).http2,
   'http-bodies': async () => (await import('./targets/http.ts')).httpBodies,
 };

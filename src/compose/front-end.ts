@@ -260,6 +260,7 @@ export class FrontEnd {
   #server(listener: 'api' | 'public', app: LateApp, identity: ServerIdentity): HttpServer {
     const server = createHttpServer({
       app: app.listener,
+      direct: { app: app.direct, clock: this.#parts.clock },
       delays: this.#parts.delays,
       tls: { identity, clientCertificates: listener === 'api' },
       limits: { maxConnections: this.#share.connections[listener] },

@@ -38,13 +38,14 @@ export const openOperations = async (parts: OperationsParts): Promise<readonly H
   const peers = new LocalPeers(peerCredentials, ownUid, frontEnd.services.logger);
   const admin = await openAdminListener({
     path: config.server.admin.socket,
-    app: buildApp(routes, 'admin', frontEnd.services, peers.peerOf),
+    app: buildApp(routes, 'admin', frontEnd.services, peers.peerOf).listener,
     peers,
     ownUid,
     delays,
     onConnections: (open) => frontEnd.metrics.connections('admin', open),
   });
-  const metrics = createHttpServer({ app: buildApp(routes, 'metrics', frontEnd.services, networkPeers()), delays });
+  const app = buildApp(routes, 'metrics', frontEnd.services, networkPeers()).listener;
+  const metrics = createHttpServer({ app, delays });
   const { address, port } = config.server.metrics;
   listeners.push({ name: 'metrics', address, port: await metrics.listen({ host: address, port }) });
   return [admin, metrics];

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { App } from '../adapters/http/app.ts';
 import type { Route } from '../adapters/http/route.ts';
 import type { LedgerOptions } from '../adapters/sqlite/open-ledger.ts';
 import type { KeyStore } from '../ports/keys.ts';
@@ -10,7 +10,7 @@ import type { KeyStore } from '../ports/keys.ts';
 export interface Wrappers {
   readonly keyStore?: (store: KeyStore) => KeyStore;
   readonly route?: (route: Route) => Route;
-  readonly app?: (app: RequestListener) => RequestListener;
+  readonly app?: (app: App) => App;
 }
 
 /** What a test composes a server with. No configuration, argument or environment leads here. */

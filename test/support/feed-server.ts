@@ -23,7 +23,7 @@ export const serveFeed = async (issuer: Issuer, feed: AgentFeed, meanwhile: () =
   });
   const routes = syncRoutes(issuer, feed, () => undefined);
   const server = createHttpServer({
-    app: buildApp(routes, 'api', services, networkPeers()),
+    app: buildApp(routes, 'api', services, networkPeers()).listener,
     delays: systemTimers,
     tls: { identity: changingIdentity(await newTlsIdentity()), clientCertificates: true },
     upgrades: true,

@@ -107,8 +107,10 @@ export interface RunningServer {
 /** The routes on a real socket; TLS if there is an identity. */
 export const startServer = async (routes: readonly Route[], options: StartOptions = {}): Promise<RunningServer> => {
   const { listener = 'api', services = testServices(), identity, limits, peerOf = networkPeers() } = options;
+  const { listener: app, direct } = buildApp(routes, listener, services, peerOf);
   const server = createHttpServer({
-    app: buildApp(routes, listener, services, peerOf),
+    app,
+    direct: { app: direct, clock: systemClock },
     delays: systemTimers,
     ...(identity && { tls: { identity, clientCertificates: listener === 'api' } }),
     ...(limits && { limits }),

@@ -1,4 +1,5 @@
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { App } from '../../src/adapters/http/app.ts';
+import type { HttpAnswer, HttpRequest } from '../../src/adapters/http/exchange.ts';
 import type { Route } from '../../src/adapters/http/route.ts';
 import type { ServerTesting } from '../../src/compose/testing.ts';
 import type { KeyStore } from '../../src/ports/keys.ts';
@@ -62,21 +63,31 @@ const killingRoute =
         }
       : route;
 
+/** Makes an answer go out but for its last octet, if it is the last. */
+const cutAnswer = (request: HttpRequest, response: HttpAnswer, isLast: () => boolean): void => {
+  const end = response.end.bind(response) as (payload?: string | Uint8Array) => void;
+  const cut = (payload?: string | Uint8Array): void => {
+    if (payload === undefined || response.statusCode !== 200 || request.method !== 'POST' || !isLast()) end(payload);
+    else response.write(Buffer.from(payload).subarray(0, -1), () => setImmediate(die));
+  };
+  Object.assign(response, { end: cut });
+};
+
 const killingApp =
   (isLast: () => boolean) =>
-  (app: RequestListener): RequestListener =>
-  (request, response) => {
-    const end = response.end.bind(response) as (payload?: string | Uint8Array) => ServerResponse;
-    const cut = (payload?: string | Uint8Array): ServerResponse => {
-      if (payload === undefined || response.statusCode !== 200 || request.method !== 'POST' || !isLast()) {
-        return end(payload);
-      }
-      response.write(Buffer.from(payload).subarray(0, -1), () => setImmediate(die));
-      return response;
-    };
-    Object.assign(response, { end: cut });
-    app(request, response);
-  };
+  ({ listener, direct }: App): App => ({
+    listener: (request, response) => {
+      cutAnswer(request, response, isLast);
+      listener(request, response);
+    },
+    direct: {
+      has: (target) => direct.has(target),
+      answer: (request, answer) => {
+        cutAnswer(request, answer, isLast);
+        direct.answer(request, answer);
+      },
+    },
+  });
 
 /** What ends a server at a point, after so many passes. */
 export const killAt = (point: KillPoint, after: number): ServerTesting => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import express from 'express';
 import type { NextFunction, Request, Response } from 'express';
@@ -7,7 +7,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { type Admission, busyRefusal } from './admission.ts';
 import { PeerGone } from './body.ts';
+import type { DirectApp } from './direct-connection.ts';
 import { earlyBody } from './early-body.ts';
+import type { HttpAnswer, HttpRequest } from './exchange.ts';
 import { readInput } from './input.ts';
 import type { RateLimits } from './limits.ts';
 import { useOwnMessages } from './express-messages.ts';
@@ -86,7 +88,7 @@ class Dispatcher {
     this.#countUnmatched = services.metrics.requests(listener, 'other', 'unmatched');
   }
 
-  async run(path: PathRoutes, request: IncomingMessage, response: ServerResponse, params: object): Promise<void> {
+  async run(path: PathRoutes, request: HttpRequest, response: HttpAnswer, params: object): Promise<void> {
     const { clock } = this.#services;
     const start = clock.monotonic();
     const route = path.byMethod.get(request.method ?? '');
@@ -105,13 +107,13 @@ class Dispatcher {
   }
 
   /** There is no such path. */
-  notFound(request: IncomingMessage, response: ServerResponse): void {
+  notFound(request: HttpRequest, response: HttpAnswer): void {
     this.#refuse('problem', new Refusal('not_found', 'no such path'), request, response);
     this.#countUnmatched(response.statusCode, 0);
   }
 
   /** Any failure, told as `style` has it. */
-  fail(style: ErrorStyle, error: unknown, request: IncomingMessage, response: ServerResponse, operation: string): void {
+  fail(style: ErrorStyle, error: unknown, request: HttpRequest, response: HttpAnswer, operation: string): void {
     if (error instanceof Refusal) {
       this.#refuse(style, error, request, response);
     } else if (error instanceof PeerGone) {
@@ -131,7 +133,7 @@ class Dispatcher {
     return counter;
   }
 
-  async #serve(route: Route, request: IncomingMessage, response: ServerResponse, params: object): Promise<void> {
+  async #serve(route: Route, request: HttpRequest, response: HttpAnswer, params: object): Promise<void> {
     try {
       sendAnswer(response, await this.#answer(route, request, params), request.method === 'HEAD');
     } catch (error) {
@@ -144,7 +146,7 @@ class Dispatcher {
    * Cheap refusals first: rate, room, caller, body, then the work (AS-08, DEC-54). The place is taken once the body is there, or
    * a few peers that send theirs an octet a second would take them all.
    */
-  async #answer(route: Route, request: IncomingMessage, params: object): Promise<Answer> {
+  async #answer(route: Route, request: HttpRequest, params: object): Promise<Answer> {
     const { limits, admission, callers, metrics } = this.#services;
     const kind = earlyBody(request) === undefined ? (route.admission ?? 'ordinary') : 'renewal';
     const peer = this.#peerOf(request.socket);
@@ -165,7 +167,7 @@ class Dispatcher {
     }
   }
 
-  #refuse(style: ErrorStyle, refusal: Refusal, request: IncomingMessage, response: ServerResponse): void {
+  #refuse(style: ErrorStyle, refusal: Refusal, request: HttpRequest, response: HttpAnswer): void {
     this.#services.metrics.refused(this.#listener, refusal.code);
     sendAnswer(response, refusalAnswer(style, refusal, request.headers.authorization), request.method === 'HEAD');
   }
@@ -181,12 +183,19 @@ const splitTarget = (target: string): readonly [string, string] => {
  * express for the others, since its router costs as much as the rest of a small request. A known path with another method gets 405 and `Allow`, an unknown one 404
  * (AS-05); every error is JSON, whatever `Accept` says (AS-06).
  */
+export interface App {
+  /** Answers requests as `node:http` parsed them. */
+  readonly listener: RequestListener;
+  /** Answers some of them as they are when we did. */
+  readonly direct: DirectApp;
+}
+
 export const buildApp = (
   routes: readonly Route[],
   listener: Listener,
   services: AppServices,
   peerOf: (socket: Socket) => Peer,
-): RequestListener => {
+): App => {
   const app = express();
   useOwnMessages(app);
   app.disable('x-powered-by');
@@ -208,10 +217,19 @@ export const buildApp = (
     const refusal = known ? new Refusal('invalid_request', 'the path is not well-formed') : error;
     dispatcher.fail('problem', refusal, request, response, 'routing');
   });
-  const direct: RequestListener = (request, response) => {
+  const general: RequestListener = (request, response) => {
     const path = paths.get(request.url ?? '');
     if (path === undefined) app(request, response);
     else void dispatcher.run(path, request, response, {});
   };
-  return shedFirst(direct, routes, listener, services);
+  const answerDirectly: DirectApp['answer'] = (request, response) => {
+    const path = paths.get(request.url);
+    if (path === undefined) dispatcher.notFound(request, response);
+    else void dispatcher.run(path, request, response, {});
+  };
+  const shed = shedFirst(routes, listener, services);
+  return {
+    listener: shed(general),
+    direct: { has: (target) => paths.get(target)?.byMethod.has('POST') === true, answer: shed(answerDirectly) },
+  };
 };

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../domain/refusal.ts';
 import { earlyBody, takeWhole } from './early-body.ts';
+import type { HttpRequest } from './exchange.ts';
 import { receive } from './receiving.ts';
+import { WholeRequest } from './whole-request.ts';
 
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024;
 
@@ -22,7 +24,7 @@ const tooLarge = (maxBytes: number): Refusal =>
 const EMPTY = Buffer.alloc(0);
 
 /** Whether the request announces a body (RFC 9112 §6.3). */
-export const hasBody = (request: IncomingMessage): boolean =>
+export const hasBody = (request: HttpRequest): boolean =>
   request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
 
 /** Reads on and throws away, up to a bound; then the connection goes. */
@@ -39,11 +41,14 @@ const drop = (request: IncomingMessage, announced: number): void => {
  * The body, at most `maxBytes` of it. Refuses with `payload_too_large` on the announced length before anything is read, or
  * as soon as more arrives. Rejects with `PeerGone` when the peer hangs up; the server's own timeouts bound its duration.
  */
-export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Buffer> => {
+export const readBody = (request: HttpRequest, maxBytes: number): Promise<Buffer> => {
   const early = earlyBody(request);
   if (early !== undefined) return Promise.resolve(early);
   if (!hasBody(request)) return Promise.resolve(EMPTY);
   const announced = Number(request.headers['content-length'] ?? 0);
+  if (request instanceof WholeRequest) {
+    return announced > maxBytes ? Promise.reject(tooLarge(maxBytes)) : Promise.resolve(request.body);
+  }
   if (announced > maxBytes) {
     drop(request, announced);
     return Promise.reject(tooLarge(maxBytes));

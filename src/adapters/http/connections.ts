@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { LinkedQueue, type QueuePlace } from './linked-queue.ts';
 
@@ -18,9 +17,21 @@ interface Connection {
   taken: boolean;
 }
 
+/** As much of an answer and its request as has to be known here. */
+export interface OwedAnswer {
+  readonly headersSent: boolean;
+  readonly req: {
+    readonly complete: boolean;
+    readonly url?: string | undefined;
+    readonly rawHeaders?: readonly string[];
+  };
+  setHeader(name: string, value: string): void;
+  on(event: 'close', closed: () => void): void;
+}
+
 /** An answer that is not completely sent, and the connection that waits for it. */
 interface Owed {
-  readonly response: ServerResponse;
+  readonly response: OwedAnswer;
   readonly connection: Connection;
   /** Its share of what the connection has queued. */
   readonly queued: number;
@@ -39,11 +50,11 @@ export interface ConnectionLimits {
 
 const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress ?? ''} ${remotePort ?? ''}`;
 
-const headerOctets = ({ url = '', rawHeaders }: IncomingMessage): number =>
+const headerOctets = ({ url = '', rawHeaders = [] }: OwedAnswer['req']): number =>
   rawHeaders.reduce((sum, { length }) => sum + length, url.length);
 
 /** Whether a connection is held up by its peer, who sends its request slowly or does not read the answer. */
-const isStuck = ({ headersSent, req }: ServerResponse): boolean => headersSent || !req.complete;
+const isStuck = ({ headersSent, req }: OwedAnswer): boolean => headersSent || !req.complete;
 
 /**
  * The connections of a listener. When there are too many, one makes room for the new one: the oldest that never sent a
@@ -95,7 +106,7 @@ export class Connections {
    * The headers of a request came in. False when it is not to be answered: its connection is closed, since it asks for more
    * answers than it reads. Hundreds of small requests fit into one packet, each for a large answer.
    */
-  began(socket: Socket, response: ServerResponse): boolean {
+  began(socket: Socket, response: OwedAnswer): boolean {
     if (socket.destroyed) return false;
     if (this.#draining) response.setHeader('connection', 'close');
     const connection = this.#of(socket);
@@ -123,7 +134,7 @@ export class Connections {
   }
 
   /** The connection of this answer was handed over to another protocol. */
-  taken(response: ServerResponse): void {
+  taken(response: OwedAnswer): void {
     const place = this.#owed.find((owed) => owed.response === response);
     if (place === undefined) return;
     this.#owed.remove(place);

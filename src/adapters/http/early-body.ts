@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from './exchange.ts';
 import { receive } from './receiving.ts';
+import { WholeRequest } from './whole-request.ts';
 
 /** Bodies that were read before there was room for their requests, to learn whether those are renewals. */
-const bodies = new WeakMap<IncomingMessage, Buffer>();
+const bodies = new WeakMap<HttpRequest, Buffer>();
 
 /** The body, if it was read early: its request was found to be a renewal. */
-export const earlyBody = (request: IncomingMessage): Buffer | undefined => bodies.get(request);
+export const earlyBody = (request: HttpRequest): Buffer | undefined => bodies.get(request);
 
 /** Keeps a body that was read early for whoever reads it later. */
-export const keepBody = (request: IncomingMessage, octets: Buffer): void => {
+export const keepBody = (request: HttpRequest, octets: Buffer): void => {
   bodies.set(request, octets);
 };
 
@@ -38,7 +40,11 @@ const readRest = (request: IncomingMessage, length: number, then: (octets: Buffe
  * Reads a body that was announced to have `length` octets, and calls `then` with it once it is complete; never, when the peer
  * goes away before.
  */
-export const readEarly = (request: IncomingMessage, length: number, then: (octets: Buffer) => void): void => {
+export const readEarly = (request: HttpRequest, length: number, then: (octets: Buffer) => void): void => {
+  if (request instanceof WholeRequest) {
+    then(request.body);
+    return;
+  }
   const whole = takeWhole(request, length);
   if (whole !== undefined) then(whole);
   else readRest(request, length, then);

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { Refusal, problemsRefusal } from '../../domain/refusal.ts';
 import { parseJson } from '../../formats/json.ts';
 import { DEFAULT_MAX_BODY_BYTES, hasBody, readBody } from './body.ts';
+import type { HttpRequest } from './exchange.ts';
 import { formText, parseForm, parseQuery } from './form.ts';
 import type { BodyKind, Route, RouteInput } from './route.ts';
 
@@ -27,7 +27,7 @@ const isAccepted = (contentType: string, accepted: readonly string[]): boolean =
   return accepted.includes(type.trim().toLowerCase()) && parameters.every((parameter) => PARAMETER.test(parameter));
 };
 
-const checkMediaType = (request: IncomingMessage, route: Route): void => {
+const checkMediaType = (request: HttpRequest, route: Route): void => {
   const accepted = acceptedTypes(route);
   if (!isAccepted(request.headers['content-type'] ?? '', accepted)) {
     throw new Refusal('unsupported_media_type', `the content type has to be ${accepted.join(' or ')}`);
@@ -91,7 +91,7 @@ const readQuery = (schema: z.ZodType | undefined, query: string): unknown => {
  */
 export const readInput = async (
   route: Route,
-  request: IncomingMessage,
+  request: HttpRequest,
   query: string,
   params: unknown,
 ): Promise<RouteInput> => {

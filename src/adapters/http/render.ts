@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { Refusal } from '../../domain/refusal.ts';
+import type { HttpAnswer } from './exchange.ts';
 import { INTERNAL_OAUTH_ERROR, OAUTH_ERRORS, oauthErrorOf } from './oauth-error.ts';
 import { INTERNAL_PROBLEM, PROBLEM_TYPE, PROBLEMS, problemOf } from './problem.ts';
 import type { Answer, Route } from './route.ts';
@@ -49,7 +49,7 @@ const SLICE_BYTES = 16 * 1024;
  * Sends a large body, each slice once the kernel took the one before. All of it at once would be encrypted at once, and stand in
  * memory for each peer that does not read, while the octets themselves may be one document for all.
  */
-const endInSlices = (response: ServerResponse, octets: Uint8Array): void => {
+const endInSlices = (response: HttpAnswer, octets: Uint8Array): void => {
   let sent = 0;
   const sendNext = (error?: Error | null): void => {
     if (error) return;
@@ -62,7 +62,7 @@ const endInSlices = (response: ServerResponse, octets: Uint8Array): void => {
 };
 
 /** Sends an answer. A peer that has gone is not an error. */
-export const sendAnswer = (response: ServerResponse, answer: Answer, head = false): void => {
+export const sendAnswer = (response: HttpAnswer, answer: Answer, head = false): void => {
   if (response.headersSent || response.destroyed) return;
   if (answer.takeOver) {
     switchProtocols(response, answer.takeOver);

@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { roleCovers } from '../../domain/administrator.ts';
 import { Refusal } from '../../domain/refusal.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
+import type { HttpRequest } from './exchange.ts';
 import type { Peer } from './peer.ts';
 import { isUpgradeOffered } from './upgrade.ts';
 import type { Admin, Listener, Route, RouteContext } from './route.ts';
@@ -38,14 +39,7 @@ export class RequestContext implements RouteContext {
   readonly #isLocal: boolean;
   #caller: Promise<Caller> | undefined;
 
-  constructor(
-    listener: Listener,
-    route: Route,
-    request: IncomingMessage,
-    path: string,
-    peer: Peer,
-    checks: CallerChecks,
-  ) {
+  constructor(listener: Listener, route: Route, request: HttpRequest, path: string, peer: Peer, checks: CallerChecks) {
     this.listener = listener;
     this.source = peer.source;
     this.method = route.method;

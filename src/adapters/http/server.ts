@@ -3,14 +3,17 @@ import { createServer as createTlsServer } from 'node:https';
 import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
+import type { Clock } from '../../ports/clock.ts';
 import type { Delays } from '../../ports/timers.ts';
 import { Connections } from './connections.ts';
+import { type DirectApp, serveDirectly } from './direct-connection.ts';
 import { ExpressRequest, ExpressResponse } from './messages.ts';
 import { PROBLEM_TYPE, PROBLEMS, problemType } from './problem.ts';
 import type { ProblemCode } from './problem.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
 import type { TlsIdentityProvider } from './tls.ts';
 import { asksForUpgrade, offerUpgrade } from './upgrade.ts';
+import { AnswerLines } from './whole-answer.ts';
 
 /** As an ES module it costs each thread 7 MiB (docs/performance.md). */
 const { createServer } = process.getBuiltinModule('node:http');
@@ -65,6 +68,8 @@ export interface TlsSetup {
 
 export interface HttpServerOptions {
   readonly app: RequestListener;
+  /** Over TLS, answers what it can before `app` is asked. */
+  readonly direct?: { readonly app: DirectApp; readonly clock: Pick<Clock, 'now'> };
   readonly delays: Delays;
   /** Absent: plain HTTP, which only a Unix socket or the loopback interface gets (AS-04). */
   readonly tls?: TlsSetup;
@@ -109,6 +114,8 @@ const CLIENT_ERRORS: Readonly<Record<string, string>> = {
     'the headers are too large',
   ),
 };
+/** Of a peer whose connection is served directly. */
+const TOO_SLOW: NodeJS.ErrnoException = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 const NOT_HTTP = rawProblem(400, 'Bad Request', 'invalid_request', 'this is not well-formed HTTP');
 
 /** Only a peer that speaks HTTP is answered: one that got stuck in its TLS handshake could never read it. */
@@ -183,7 +190,14 @@ const answerUpgrade = (
   response.once('finish', () => socket.destroySoon());
   socket.on('error', destroyIt);
   if (!connections.began(socket, response)) return;
-  offerUpgrade(request, { socket, first, taken: () => connections.taken(response) });
+  offerUpgrade(request, {
+    socket,
+    first,
+    taken: () => {
+      response.detachSocket(socket);
+      connections.taken(response);
+    },
+  });
   app(request, response);
 };
 
@@ -208,6 +222,16 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     connections.opened(socket, () => start(socket));
     options.onConnection?.(socket);
   });
+  if (tls !== undefined && options.direct) {
+    serveDirectly(server, {
+      app: options.direct.app,
+      lines: new AnswerLines(options.direct.clock, limits.keepAliveTimeout),
+      began: (socket, answer) => connections.began(socket, answer),
+      tooSlow: (socket) => answerClientError(TOO_SLOW, socket),
+      requestTimeout: limits.headersTimeout,
+      keepAliveTimeout: limits.keepAliveTimeout,
+    });
+  }
   server.on('clientError', answerClientError);
   server.on('request', (request, response) => {
     if (connections.began(request.socket, response)) options.app(request, response);

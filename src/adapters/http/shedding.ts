@@ -1,9 +1,10 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Admission, type AdmissionKind, busyRefusal } from './admission.ts';
 import { keepBody, readEarly } from './early-body.ts';
+import type { HttpAnswer, HttpRequest } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { encodeAnswer, type EncodedAnswer, refusalAnswer } from './render.ts';
 import type { Listener, Route } from './route.ts';
+import { WholeRequest } from './whole-request.ts';
 
 /** Renewals have one CSR, of 8 KiB at most, in base64. */
 const MAX_RENEWAL_BYTES = 16 * 1024;
@@ -42,10 +43,15 @@ const pathOf = (url: string): string => {
 };
 
 /** The announced length of the body, if it could be that of a renewal. */
-const renewalLength = ({ headers }: IncomingMessage): number | undefined => {
+const renewalLength = ({ headers }: HttpRequest): number | undefined => {
   const length = Number(headers['content-length'] ?? 0);
   return length > 0 && length <= MAX_RENEWAL_BYTES ? length : undefined;
 };
+
+/** Puts itself before an application. */
+export type ShedFirst = <Request extends HttpRequest, Response extends HttpAnswer>(
+  app: (request: Request, response: Response) => void,
+) => (request: Request, response: Response) => void;
 
 /**
  * Turns away what there is no room for before anything else is done with it: a refusal here costs a third of one further in,
@@ -53,22 +59,21 @@ const renewalLength = ({ headers }: IncomingMessage): number | undefined => {
  * connection. Where some requests of a route are renewals, the body is looked at before they are turned away with the rest.
  */
 export const shedFirst = (
-  app: RequestListener,
   routes: readonly Route[],
   listener: Listener,
   { admission, metrics }: { readonly admission: Admission; readonly metrics: Metrics },
-): RequestListener => {
+): ShedFirst => {
   const methods = sheddable(routes, listener, metrics);
 
-  const refuse = ({ busy, count }: Sheddable, request: IncomingMessage, response: ServerResponse): void => {
+  const refuse = ({ busy, count }: Sheddable, request: HttpRequest, response: HttpAnswer): void => {
     count();
     // A body that nobody takes is drained as a stream, which costs more than to take it.
-    if (request.complete) request.read();
+    if (request.complete && !(request instanceof WholeRequest)) request.read();
     response.writeHead(busy.status, busy.headers);
     response.end(busy.payload);
   };
 
-  return (request, response) => {
+  return (app) => (request, response) => {
     const found = methods.get(request.method ?? '')?.get(pathOf(request.url ?? ''));
     if (found === undefined || admission.hasRoom(found.kind)) {
       app(request, response);

@@ -32,7 +32,7 @@ const whoami = defineRoute({
 const open = (path: string, readUid: ReadPeerUid = peerCredentials, uid = ownUid) => {
   const logger = keepingLogger();
   const peers = new LocalPeers(readUid, uid, logger);
-  const app = buildApp([whoami], 'admin', testServices(), peers.peerOf);
+  const app = buildApp([whoami], 'admin', testServices(), peers.peerOf).listener;
   return openAdminListener({ path, app, peers, ownUid, delays: systemTimers });
 };
 
