@@ -7,7 +7,8 @@ import type { Logger } from '../../ports/logger.ts';
 import type { Delays } from '../../ports/timers.ts';
 import type { Peer } from './peer.ts';
 import { createHttpServer } from './server.ts';
-import type { HttpServer, ServerLimits } from './server.ts';
+import type { HttpServer } from './server.ts';
+import type { ServerLimits } from './server-limits.ts';
 
 /** Reads who is at the other end of a connected Unix socket, by its descriptor. */
 export type ReadPeerUid = (descriptor: number) => { readonly uid: number };

@@ -1,15 +1,14 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { ListenOptions, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
 import type { Clock } from '../../ports/clock.ts';
 import type { Delays } from '../../ports/timers.ts';
+import { answerClientError, answerTooSlow } from './client-errors.ts';
 import { Connections } from './connections.ts';
 import { type DirectApp, serveDirectly } from './direct-connection.ts';
 import { ExpressRequest, ExpressResponse } from './messages.ts';
-import { PROBLEM_TYPE, PROBLEMS, problemType } from './problem.ts';
-import type { ProblemCode } from './problem.ts';
+import { DEFAULT_SERVER_LIMITS, type ServerLimits } from './server-limits.ts';
 import { secureContextOptions, tlsServerOptions } from './tls.ts';
 import type { TlsIdentityProvider } from './tls.ts';
 import { asksForUpgrade, offerUpgrade } from './upgrade.ts';
@@ -17,48 +16,6 @@ import { AnswerLines } from './whole-answer.ts';
 
 /** As an ES module it costs each thread 7 MiB (docs/performance.md). */
 const { createServer } = process.getBuiltinModule('node:http');
-
-/** What one listener puts up with. Durations in milliseconds. */
-export interface ServerLimits {
-  readonly handshakeTimeout: number;
-  /** From the first byte of a request, or the start of a connection, to the end of the headers. */
-  readonly headersTimeout: number;
-  /** To the end of the body. */
-  readonly requestTimeout: number;
-  readonly keepAliveTimeout: number;
-  /** A connection on which nothing moves in either direction. */
-  readonly idleTimeout: number;
-  /** How often the timeouts are looked at. */
-  readonly checkInterval: number;
-  readonly maxHeaderBytes: number;
-  readonly maxHeaders: number;
-  /** Beyond it the connection that is missed least goes. */
-  readonly maxConnections: number;
-  /** Requests that one connection may send without reading an answer. */
-  readonly maxPipelined: number;
-  /** Octets of the headers of those of them that wait behind the first. */
-  readonly maxPipelinedBytes: number;
-  /** TLS handshakes begun in one turn of the event loop; others wait for the next ones. */
-  readonly handshakesPerTurn: number;
-  /** How long a graceful close waits for what was accepted (DEC-37). */
-  readonly closeTimeout: number;
-}
-
-const DEFAULT_SERVER_LIMITS: ServerLimits = {
-  handshakeTimeout: 10_000,
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 65_000,
-  idleTimeout: 120_000,
-  checkInterval: 1_000,
-  maxHeaderBytes: 16 * 1024,
-  maxHeaders: 100,
-  maxConnections: 10_000,
-  maxPipelined: 16,
-  maxPipelinedBytes: 64 * 1024,
-  handshakesPerTurn: 8,
-  closeTimeout: 1_800,
-};
 
 export interface TlsSetup {
   readonly identity: TlsIdentityProvider;
@@ -91,40 +48,6 @@ export interface HttpServer {
   /** Accepts nothing new, answers what was accepted, then closes; resolves when all is closed, within `closeTimeout`. */
   close(): Promise<void>;
 }
-
-/** What is told to a peer whose request is not even HTTP; written by hand, since there is no response object. */
-const rawProblem = (status: number, phrase: string, code: ProblemCode, detail: string): string => {
-  const body = JSON.stringify({
-    type: problemType(code),
-    title: PROBLEMS[code].title,
-    status,
-    code,
-    detail,
-  });
-  const head = `content-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store`;
-  return `HTTP/1.1 ${status} ${phrase}\r\n${head}\r\nconnection: close\r\n\r\n${body}`;
-};
-
-const CLIENT_ERRORS: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: rawProblem(408, 'Request Timeout', 'invalid_request', 'the request took too long'),
-  HPE_HEADER_OVERFLOW: rawProblem(
-    431,
-    'Request Header Fields Too Large',
-    'payload_too_large',
-    'the headers are too large',
-  ),
-};
-/** Of a peer whose connection is served directly. */
-const TOO_SLOW: NodeJS.ErrnoException = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
-const NOT_HTTP = rawProblem(400, 'Bad Request', 'invalid_request', 'this is not well-formed HTTP');
-
-/** Only a peer that speaks HTTP is answered: one that got stuck in its TLS handshake could never read it. */
-const answerClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  const code = error.code ?? '';
-  const isHttp = code.startsWith('HPE_') || code in CLIENT_ERRORS;
-  if (isHttp && socket.writable) socket.end(CLIENT_ERRORS[code] ?? NOT_HTTP, () => socket.destroy());
-  else socket.destroy();
-};
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -227,7 +150,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       app: options.direct.app,
       lines: new AnswerLines(options.direct.clock, limits.keepAliveTimeout),
       began: (socket, answer) => connections.began(socket, answer),
-      tooSlow: (socket) => answerClientError(TOO_SLOW, socket),
+      tooSlow: answerTooSlow,
       requestTimeout: limits.headersTimeout,
       keepAliveTimeout: limits.keepAliveTimeout,
     });
