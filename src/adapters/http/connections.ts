@@ -107,7 +107,8 @@ export class Connections {
    * answers than it reads. Hundreds of small requests fit into one packet, each for a large answer.
    */
   began(socket: Socket, response: OwedAnswer): boolean {
-    if (socket.destroyed) return false;
+    // Nothing is begun whose answer could not be written.
+    if (!socket.writable) return false;
     if (this.#draining) response.setHeader('connection', 'close');
     const connection = this.#of(socket);
     if (connection === undefined) return true;

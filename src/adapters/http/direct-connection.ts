@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { receive } from './receiving.ts';
+import type { Delays } from '../../ports/timers.ts';
 import { type AnswerLines, WholeAnswer } from './whole-answer.ts';
-import { type Head, readWhole, WholeRequest } from './whole-request.ts';
+import { type Found, type Head, readWhole, WholeRequest } from './whole-request.ts';
 
 /** How much longer than it is told a connection stays, in milliseconds: a request may be on its way when the time is up. */
 const GRACE = 1000;
@@ -19,10 +19,11 @@ export interface DirectOptions {
   readonly lines: AnswerLines;
   /** Whether the request is to be answered. */
   readonly began: (socket: Socket, answer: WholeAnswer) => boolean;
-  /** The peer took too long to begin or to end a request. */
+  readonly delays: Delays;
+  /** The peer took too long to begin its first request. */
   readonly tooSlow: (socket: Socket) => void;
-  /** Milliseconds to the first request, and to the end of each. */
-  readonly requestTimeout: number;
+  /** Milliseconds to the first request. */
+  readonly firstTimeout: number;
   /** Milliseconds between two. */
   readonly keepAliveTimeout: number;
 }
@@ -30,21 +31,17 @@ export interface DirectOptions {
 /**
  * A connection whose requests are answered without `node:http`, which takes longer than all of our own code does for one, as long as each is
  * a whole one of the plain kind (`readWhole`) for a target that is answered here. With the first that is not, the
- * connection is handed over for good. One request is at work at a time: what comes before its answer is out waits, and nothing
- * behind it is read.
+ * connection is handed over for good, and so it is when a peer does not wait for its answer.
  */
 class DirectConnection {
   readonly #socket: Socket;
   readonly #options: DirectOptions;
   readonly #giveBack: (socket: Socket) => void;
   #last: Head | undefined;
-  /** A request of which there is only a part. */
-  #part: { readonly octets: Buffer; readonly received: () => void } | undefined;
   #answer: WholeAnswer | undefined;
   /** What came while a request was at work. */
   #waiting: Buffer | undefined;
-  #isOver = false;
-  #hasAsked = false;
+  #loseNoPatience: (() => void) | undefined;
 
   /** `giveBack` gives the connection to the library, as if nothing had been read from it. */
   constructor(socket: Socket, options: DirectOptions, giveBack: (socket: Socket) => void) {
@@ -52,46 +49,29 @@ class DirectConnection {
     this.#options = options;
     this.#giveBack = giveBack;
     socket.on('data', this.#take);
-    socket.on('end', this.#ended);
     socket.on('close', this.#closed);
     socket.on('error', this.#failed);
     socket.on('timeout', this.#timedOut);
-    socket.setTimeout(options.requestTimeout);
+    socket.setTimeout(options.firstTimeout);
     // It was accepted as a paused one.
     socket.resume();
   }
 
   readonly #take = (chunk: Buffer): void => {
-    if (this.#answer === undefined) {
-      this.#read(chunk);
-      return;
-    }
-    this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);
-    this.#socket.pause();
+    if (this.#answer === undefined) this.#read(chunk);
+    else this.#keep(chunk);
   };
 
   readonly #done = (): void => {
-    const isLast = this.#isOver || this.#answer?.isLast === true;
+    const isLast = this.#answer?.isLast;
     this.#answer = undefined;
-    if (isLast) {
-      this.#socket.destroySoon();
-      return;
-    }
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#waiting = undefined;
-    this.#socket.resume();
-    this.#read(waiting);
-  };
-
-  /** The peer writes nothing more; it may still read. */
-  readonly #ended = (): void => {
-    this.#isOver = true;
-    if (this.#answer === undefined) this.#socket.destroySoon();
+    this.#loseNoPatience?.();
+    if (isLast) this.#socket.destroySoon();
+    else if (this.#waiting !== undefined && this.#socket.writable) this.#handOver(this.#waiting);
   };
 
   readonly #closed = (): void => {
-    this.#part?.received();
+    this.#loseNoPatience?.();
     this.#answer?.close();
   };
 
@@ -102,35 +82,18 @@ class DirectConnection {
   /** Nothing moved for so long. A peer that waits for us is not to blame. */
   readonly #timedOut = (): void => {
     if (this.#answer !== undefined && !this.#answer.headersSent) return;
-    if (this.#part !== undefined || !this.#hasAsked) this.#options.tooSlow(this.#socket);
+    if (this.#last === undefined) this.#options.tooSlow(this.#socket);
     else this.#socket.destroy();
   };
 
-  #read(chunk: Buffer): void {
-    const part = this.#part;
-    const octets = part === undefined ? chunk : Buffer.concat([part.octets, chunk]);
+  #read(octets: Buffer): void {
     const found = readWhole(octets, this.#last);
-    if (found === undefined || !this.#options.app.has(found.head.target)) this.#handOver(octets);
-    else if (found.body !== undefined) this.#serve(found.head, found.body);
-    else if (part === undefined) this.#await(octets);
+    if (found !== undefined && this.#options.app.has(found.head.target)) this.#serve(found);
     else this.#handOver(octets);
   }
 
-  /** Many clients write the body in a packet of its own. Those that take more than one are rare. */
-  #await(octets: Buffer): void {
-    this.#part = { octets, received: receive(this.#socket) };
-    this.#socket.setTimeout(this.#options.requestTimeout);
-  }
-
-  #whole(): void {
-    this.#part?.received();
-    if (this.#part !== undefined || !this.#hasAsked) this.#socket.setTimeout(this.#options.keepAliveTimeout + GRACE);
-    this.#part = undefined;
-  }
-
-  #serve(head: Head, body: Buffer): void {
-    this.#whole();
-    this.#hasAsked = true;
+  #serve({ head, body }: Found): void {
+    if (this.#last === undefined) this.#socket.setTimeout(this.#idleTimeout);
     this.#last = head;
     const request = new WholeRequest(head, this.#socket, body);
     const answer = new WholeAnswer(request, this.#options.lines, this.#done);
@@ -138,17 +101,31 @@ class DirectConnection {
     if (this.#options.began(this.#socket, answer)) this.#options.app.answer(request, answer);
   }
 
+  /**
+   * The timer of the socket starts anew with whatever a peer writes, also when nobody reads it: who writes on and reads nothing would keep
+   * the connection for ever.
+   */
+  #keep(chunk: Buffer): void {
+    this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);
+    this.#socket.pause();
+    this.#loseNoPatience ??= this.#options.delays.after(this.#idleTimeout, this.#failed);
+  }
+
+  get #idleTimeout(): number {
+    return this.#options.keepAliveTimeout + GRACE;
+  }
+
   #handOver(octets: Buffer): void {
     const socket = this.#socket;
-    this.#part?.received();
     socket.off('data', this.#take);
-    socket.off('end', this.#ended);
     socket.off('close', this.#closed);
     socket.off('error', this.#failed);
     socket.off('timeout', this.#timedOut);
     socket.setTimeout(0);
     socket.unshift(octets);
     this.#giveBack(socket);
+    // What waited for an answer was paused.
+    socket.resume();
   }
 }
 

@@ -150,8 +150,9 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       app: options.direct.app,
       lines: new AnswerLines(options.direct.clock, limits.keepAliveTimeout),
       began: (socket, answer) => connections.began(socket, answer),
+      delays,
       tooSlow: answerTooSlow,
-      requestTimeout: limits.headersTimeout,
+      firstTimeout: limits.headersTimeout,
       keepAliveTimeout: limits.keepAliveTimeout,
     });
   }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** A POST that came in one piece or two, parsed by `readWhole`. */
+/** A POST that came in one piece, parsed by `readWhole`. */
 export class WholeRequest {
   readonly method = 'POST';
   readonly url: string;
@@ -38,11 +38,11 @@ const HEAD_END = '\r\n\r\n';
 
 /** RFC 9112 §3, §5: `POST`, one target, and lines whose names are tokens and whose values are visible ASCII. */
 const START = /^POST (?<target>\/[!-~]*) HTTP\/1\.1\r\n/;
-const LINE = /(?<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?<value>[!-~](?:[ -~\t]*[!-~])?)?[ \t]*\r\n/y;
+const LINE = /(?<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?:(?<value>[!-~](?:[ -~\t]*[!-~])?)[ \t]*)?\r\n/y;
 const LENGTH = /^(?:0|[1-9][0-9]{0,4})$/;
 
-/** Headers that change how a message is framed or what becomes of its connection: the library knows all about them. */
-const SPECIAL = ['transfer-encoding', 'expect', 'upgrade', 'proxy-connection'];
+/** Headers that change how a message is framed, what becomes of its connection, or what form a value has: the library knows all about them. */
+const SPECIAL = ['transfer-encoding', 'expect', 'upgrade', 'proxy-connection', 'set-cookie'];
 
 const isPlain = (headers: IncomingHttpHeaders): boolean =>
   headers.host !== undefined &&
@@ -75,10 +75,10 @@ const readHead = (text: string): Head | undefined => {
   return { text, target, headers: Object.freeze(headers), length: Number(length) };
 };
 
-/** What `readWhole` found: a whole request, or the head of one whose body is not all there. */
+/** What `readWhole` found. */
 export interface Found {
   readonly head: Head;
-  readonly body: Buffer | undefined;
+  readonly body: Buffer;
 }
 
 /**
@@ -92,7 +92,6 @@ export const readWhole = (octets: Buffer, last?: Head): Found | undefined => {
   const text = octets.toString('latin1', 0, end + 2);
   const head = text === last?.text ? last : readHead(text);
   if (head === undefined) return undefined;
-  const there = octets.length - end - HEAD_END.length;
-  if (there > head.length) return undefined;
-  return { head, body: there === head.length ? octets.subarray(end + HEAD_END.length) : undefined };
+  const body = octets.subarray(end + HEAD_END.length);
+  return body.length === head.length ? { head, body } : undefined;
 };

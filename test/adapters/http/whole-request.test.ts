@@ -22,8 +22,7 @@ test('a plain request is read: target, headers by their names in lower case, bod
   expect(found?.body?.toString()).toBe('abc');
 });
 
-test('of a body that is not all there, only the head is told', () => {
-  expect(read(`${head(PLAIN)}ab`)).toMatchObject({ head: { length: 3 }, body: undefined });
+test('a body may be empty', () => {
   expect(read(head(['Host: a', 'Content-Length: 0']))?.body).toHaveLength(0);
 });
 
@@ -60,6 +59,7 @@ test.each([
   ['chunks', head([...PLAIN, 'Transfer-Encoding: chunked'])],
   ['a wish to be asked for the body', head([...PLAIN, 'Expect: 100-continue'])],
   ['another protocol', head([...PLAIN, 'Upgrade: mayfly-sync'])],
+  ['a cookie to set', head([...PLAIN, 'Set-Cookie: a'])],
   ['an end of the connection', head([...PLAIN, 'Connection: close'])],
   ['a list of connection options', head([...PLAIN, 'Connection: keep-alive, upgrade'])],
   ['33 headers', head([...PLAIN, ...Array.from({ length: 31 }, (_, at) => `x-${at}: y`)])],
@@ -68,13 +68,14 @@ test.each([
   expect(read(`${text}abc`)).toBeUndefined();
 });
 
-test('so is a head that is not all there, and anything behind the body', () => {
+test('so is what is not all there, and anything behind the body', () => {
+  expect(read(`${head(PLAIN)}ab`)).toBeUndefined();
   expect(read(head(PLAIN).slice(0, -1))).toBeUndefined();
   expect(read(`${head(PLAIN)}abcd`)).toBeUndefined();
 });
 
 const PIECES =
-  'POST |/|/x| HTTP/1.1|\r\n|\n|\r| |\t|:|: |Host: a|Content-Length: 3|a|abc|Connection: keep-alive|connection:close|' +
+  'POST |/|/x| HTTP/1.1|\r\n|\n|\r| |\t|:|: |Host: a|Content-Length: 3|a|abc|Connection: keep-alive|connection:close|Set-Cookie: a|' +
   'Transfer-Encoding: chunked|x|\0|\u00e4|0|,|Content-Length:';
 const pieces = fc.constantFrom(...PIECES.split('|'));
 
@@ -94,7 +95,7 @@ test('whatever is read, the library reads in the same way', async () => {
     fc.asyncProperty(nearly, async (text) => {
       const octets = Buffer.from(text, 'latin1');
       const found = readWhole(octets);
-      if (found?.body === undefined) return;
+      if (found === undefined) return;
       read += 1;
       const { head: ours, body } = found;
       expect(await libraryReads(octets)).toEqual({
