@@ -5,10 +5,8 @@ import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationReader, AttestationRow, EntryReader, ResourceReader, Views } from '../ports/views.ts';
 import type { Follower } from './follow.ts';
 
-/** How many rows of each kind are kept; beyond that the oldest go. */
+/** How many rows of each kind are kept; beyond that the oldest go. An entry takes about a kilobyte, and reading it again a twelfth of what a token costs. */
 const REMEMBERED = 4096;
-/** An entry takes about a kilobyte, and reading it again a twelfth of what a token costs. */
-const REMEMBERED_ENTRIES = 16_384;
 
 /** A bounded cache. That something does not exist is not kept: anyone may ask for any number of such things. */
 class Cache<Key, Value> {
@@ -47,7 +45,7 @@ interface Matching {
 }
 
 const rememberedEntries = (entries: EntryReader, follower: Follower): EntryReader => {
-  const byId = new Cache<string, Entry>(REMEMBERED_ENTRIES);
+  const byId = new Cache<string, Entry>();
   // Keyed by the array object: a cached attestation gives the same one each time.
   let bySelectors = new WeakMap<readonly string[], Matching>();
   follower.on('entries', (changes) => {
