@@ -17,8 +17,8 @@ export interface ThreadHub {
   presence(agents: readonly SpiffeId[] | undefined): readonly AgentPresence[];
 }
 
-/** As much as the main thread has, which is a front end too (`bin/mayfly.js`): three of its semi-spaces. */
-const YOUNG_MIB = 24;
+/** Three semi-spaces, of half the size that the main thread's have (`bin/mayfly.js`): a thread more is to be cheap (docs/performance.md). */
+const YOUNG_MIB = 12;
 
 /** The main thread's side of a further front end. */
 export class FrontEndThread {
