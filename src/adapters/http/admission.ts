@@ -16,10 +16,14 @@ export interface AdmissionOptions {
   readonly backlogMs: number;
 }
 
-export const DEFAULT_ADMISSION: AdmissionOptions = { most: 1024, least: 96, backlogMs: 90 };
+export const DEFAULT_ADMISSION: AdmissionOptions = { most: 1024, least: 112, backlogMs: 105 };
 
-/** Of the room that there is. What it is follows the cost of requests, and may shrink by a quarter from one moment to the next: renewals fit even then. */
-const SHARE: Readonly<Record<Exclude<AdmissionKind, 'always'>, number>> = { ordinary: 0.5, reserved: 0.7, renewal: 1 };
+/** Of the room that there is. What it is follows the cost of requests, and may shrink by a third from one moment to the next: renewals fit even then. */
+const SHARE: Readonly<Record<Exclude<AdmissionKind, 'always'>, number>> = {
+  ordinary: 0.45,
+  reserved: 0.6,
+  renewal: 1,
+};
 
 /**
  * A few ordinary requests are let in although others take all their room: whoever asks beside a fleet that comes back is not what
