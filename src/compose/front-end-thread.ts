@@ -17,7 +17,7 @@ export interface ThreadHub {
   presence(agents: readonly SpiffeId[] | undefined): readonly AgentPresence[];
 }
 
-/** Three semi-spaces, of half the size that the main thread's have (`bin/mayfly.js`): a thread more is to be cheap (docs/performance.md). */
+/** Three semi-spaces, half as large as the main thread's (`bin/mayfly.js`): a thread more is to be cheap. */
 const YOUNG_MIB = 12;
 
 /** The main thread's side of a further front end. */

@@ -5,24 +5,22 @@ import type { SpiffeId } from '../domain/spiffe-id.ts';
 import type { AttestationReader, AttestationRow, EntryReader, ResourceReader, Views } from '../ports/views.ts';
 import type { Follower } from './follow.ts';
 
-/** How many rows of each kind are kept; beyond that the oldest go. An entry takes about a kilobyte, and reading it again a twelfth of what a token costs. */
+/**
+ * How many rows of each kind are kept; beyond that the oldest go. An entry takes about a kilobyte, and reading it again a
+ * twelfth of what a token costs.
+ */
 const REMEMBERED = 4096;
 
 /** A bounded cache. That something does not exist is not kept: anyone may ask for any number of such things. */
 class Cache<Key, Value> {
   readonly #held = new Map<Key, Value>();
-  readonly #most: number;
-
-  constructor(most = REMEMBERED) {
-    this.#most = most;
-  }
 
   get(key: Key, read: (key: Key) => Value | undefined): Value | undefined {
     const held = this.#held.get(key);
     if (held !== undefined) return held;
     const value = read(key);
     if (value === undefined) return undefined;
-    if (this.#held.size >= this.#most) {
+    if (this.#held.size >= REMEMBERED) {
       const { value: oldest } = this.#held.keys().next();
       if (oldest !== undefined) this.#held.delete(oldest);
     }

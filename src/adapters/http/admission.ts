@@ -18,7 +18,10 @@ export interface AdmissionOptions {
 
 export const DEFAULT_ADMISSION: AdmissionOptions = { most: 1024, least: 112, backlogMs: 105 };
 
-/** Of the room that there is. What it is follows the cost of requests, and may shrink by a third from one moment to the next: renewals fit even then. */
+/**
+ * Of the room that there is. What it is follows the cost of requests, and may shrink by a third from one moment to the next:
+ * renewals fit even then.
+ */
 const SHARE: Readonly<Record<Exclude<AdmissionKind, 'always'>, number>> = {
   ordinary: 0.45,
   reserved: 0.6,

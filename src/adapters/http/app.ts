@@ -178,18 +178,19 @@ const splitTarget = (target: string): readonly [string, string] => {
   return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
 };
 
-/**
- * What answers the requests of one listener: at once for a path without parameters, which nearly all are for, and through
- * express for the others, since its router costs as much as the rest of a small request. A known path with another method gets 405 and `Allow`, an unknown one 404
- * (AS-05); every error is JSON, whatever `Accept` says (AS-06).
- */
+/** What answers the requests of one listener. */
 export interface App {
-  /** Answers requests as `node:http` parsed them. */
+  /** Those that `node:http` parsed. */
   readonly listener: RequestListener;
-  /** Answers some of them as they are when we did. */
+  /** Those that we parsed: POST requests for paths without parameters. */
   readonly direct: DirectApp;
 }
 
+/**
+ * Answers at once for a path without parameters, which nearly all requests are for, and through express for the others, since
+ * its router costs as much as the rest of a small request. A known path with another method gets 405 and `Allow`, an unknown
+ * one 404 (AS-05); every error is JSON, whatever `Accept` says (AS-06).
+ */
 export const buildApp = (
   routes: readonly Route[],
   listener: Listener,

@@ -29,9 +29,9 @@ export interface DirectOptions {
 }
 
 /**
- * A connection whose requests are answered without `node:http`, which takes longer than all of our own code does for one, as long as each is
- * a whole one of the plain kind (`readWhole`) for a target that is answered here. With the first that is not, the
- * connection is handed over for good, and so it is when a peer does not wait for its answer.
+ * A connection whose requests are answered without `node:http`, which takes longer than all of our own code does for one, as
+ * long as each is a whole one of the plain kind (`readWhole`) for a target that is answered here. With the first that is not,
+ * the connection is handed over for good, and so it is when a peer does not wait for its answer.
  */
 class DirectConnection {
   readonly #socket: Socket;
@@ -39,9 +39,9 @@ class DirectConnection {
   readonly #giveBack: (socket: Socket) => void;
   #last: Head | undefined;
   #answer: WholeAnswer | undefined;
-  /** What came while a request was at work. */
+  /** What came while a request was at work, and what calls off the end of a connection on which something waits for too long. */
   #waiting: Buffer | undefined;
-  #loseNoPatience: (() => void) | undefined;
+  #callOff: (() => void) | undefined;
 
   /** `giveBack` gives the connection to the library, as if nothing had been read from it. */
   constructor(socket: Socket, options: DirectOptions, giveBack: (socket: Socket) => void) {
@@ -65,13 +65,13 @@ class DirectConnection {
   readonly #done = (): void => {
     const isLast = this.#answer?.isLast;
     this.#answer = undefined;
-    this.#loseNoPatience?.();
+    this.#callOff?.();
     if (isLast) this.#socket.destroySoon();
     else if (this.#waiting !== undefined && this.#socket.writable) this.#handOver(this.#waiting);
   };
 
   readonly #closed = (): void => {
-    this.#loseNoPatience?.();
+    this.#callOff?.();
     this.#answer?.close();
   };
 
@@ -102,13 +102,13 @@ class DirectConnection {
   }
 
   /**
-   * The timer of the socket starts anew with whatever a peer writes, also when nobody reads it: who writes on and reads nothing would keep
-   * the connection for ever.
+   * The timer of the socket starts anew with whatever a peer writes, also when nobody reads it: who writes on and reads
+   * nothing would keep the connection for ever.
    */
   #keep(chunk: Buffer): void {
     this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);
     this.#socket.pause();
-    this.#loseNoPatience ??= this.#options.delays.after(this.#idleTimeout, this.#failed);
+    this.#callOff ??= this.#options.delays.after(this.#idleTimeout, this.#failed);
   }
 
   get #idleTimeout(): number {

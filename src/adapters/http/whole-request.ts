@@ -41,7 +41,7 @@ const START = /^POST (?<target>\/[!-~]*) HTTP\/1\.1\r\n/;
 const LINE = /(?<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?:(?<value>[!-~](?:[ -~\t]*[!-~])?)[ \t]*)?\r\n/y;
 const LENGTH = /^(?:0|[1-9][0-9]{0,4})$/;
 
-/** Headers that change how a message is framed, what becomes of its connection, or what form a value has: the library knows all about them. */
+/** What changes how a message is framed, what becomes of its connection, or the form of a value: the library knows all of it. */
 const SPECIAL = ['transfer-encoding', 'expect', 'upgrade', 'proxy-connection', 'set-cookie'];
 
 const isPlain = (headers: IncomingHttpHeaders): boolean =>
@@ -82,9 +82,9 @@ export interface Found {
 }
 
 /**
- * Reads `octets` if they are one request of the kind that nearly all are: a POST of HTTP/1.1 with a length, no header twice, and nothing that
- * is unusual in any way. Undefined for everything else, well-formed or not, which is the library's to read. Whatever is
- * read here the library would read in the same way. `last` is the head of the request before, if it may be the same.
+ * Reads `octets` if they are one request of the kind that nearly all are: a POST of HTTP/1.1 with a length, no header twice,
+ * and nothing that is unusual in any way. Undefined for everything else, well-formed or not, which is the library's to read.
+ * Whatever is read here the library would read in the same way. `last` is the head of the request before, if it may be the same.
  */
 export const readWhole = (octets: Buffer, last?: Head): Found | undefined => {
   const end = octets.indexOf(HEAD_END);
