@@ -3,19 +3,25 @@ import { connect, type TLSSocket } from 'node:tls';
 import { type Answer, defineRoute, type Route } from '../../src/adapters/http/route.ts';
 import { changingIdentity, newTlsIdentity, startServer, type StartOptions } from './http.ts';
 
-export const post = (path: string, handle: (body: string) => Answer | Promise<Answer>): Route =>
-  defineRoute({
+/** A route whose body is told to `handle` as text. */
+export const post = (
+  path: string,
+  handle: (body: string) => Answer | Promise<Answer>,
+  more: Partial<Route> = {},
+): Route => ({
+  ...defineRoute({
     method: 'POST',
     path,
     listeners: ['api'],
     summary: 'does what it is told',
     access: { kind: 'none' },
     bodyKind: 'raw',
-    maxBytes: 8192,
     answers: [],
     refusals: [],
     handle: (_context, { body }) => handle(Buffer.from(body).toString()),
-  });
+  }),
+  ...more,
+});
 
 /** Answers when told, once it was asked. */
 export const gate = () => {

@@ -1,6 +1,12 @@
 import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { serveDirectly } from '../../../src/adapters/http/direct-connection.ts';
+import { AnswerLines, type WholeAnswer } from '../../../src/adapters/http/whole-answer.ts';
+import { systemClock } from '../../../src/adapters/system/clock.ts';
+import { systemTimers } from '../../../src/adapters/system/timers.ts';
 import { asked, echo, gate, post, RawPeer, withServer } from '../../support/direct-server.ts';
-import { testServices } from '../../support/http.ts';
+import { newTlsIdentity, testServices } from '../../support/http.ts';
 
 /** More than the kernel takes for a peer that reads nothing. */
 const HUGE = 'x'.repeat(20_000_000);
@@ -44,6 +50,32 @@ describe('a peer that writes on and does not read its answer', () => {
       expect(echoed).toBe(1);
     });
   });
+});
+
+test('an answer ends with its connection, before anybody gave it', async () => {
+  const { certificateChain: cert, privateKey: key } = await newTlsIdentity();
+  const server = createServer({ cert, key });
+  const ended = Promise.withResolvers<WholeAnswer>();
+  serveDirectly(server, {
+    app: { has: () => true, answer: ({ socket }) => socket.destroy() },
+    lines: new AnswerLines(systemClock, 1000),
+    began: (_socket, answer) => {
+      answer.on('close', () => ended.resolve(answer));
+      return true;
+    },
+    delays: systemTimers,
+    tooSlow: (socket) => socket.destroy(),
+    firstTimeout: 1000,
+    keepAliveTimeout: 1000,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const peer = new RawPeer((server.address() as AddressInfo).port);
+  peer.socket.write(asked('/gate', ''));
+  const answer = await ended.promise;
+  expect([answer.destroyed, answer.headersSent]).toEqual([true, false]);
+  await peer.closed;
+  server.close();
 });
 
 test('a peer that goes while its request is at work takes no place for longer', async () => {

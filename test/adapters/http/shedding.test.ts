@@ -4,29 +4,18 @@ import { once } from 'node:events';
 import { Admission } from '../../../src/adapters/http/admission.ts';
 import { aggregateMetrics } from '../../../src/adapters/http/metrics.ts';
 import { defineRoute, type Route } from '../../../src/adapters/http/route.ts';
+import { post } from '../../support/direct-server.ts';
 import { ask, type Asked, startServer, testServices } from '../../support/http.ts';
 
-const post = (path: string, more: Partial<Route> = {}): Route => ({
-  ...defineRoute({
-    method: 'POST',
-    path,
-    listeners: ['api'],
-    summary: 'does what it is told',
-    access: { kind: 'none' },
-    bodyKind: 'raw',
-    answers: [],
-    refusals: [],
-    handle: (_context, { body }) => ({ body: { read: body.toString() } }),
-  }),
-  ...more,
-});
+const reads = (path: string, more: Partial<Route> = {}): Route =>
+  post(path, (body) => ({ body: { read: body } }), more);
 
 const routes: readonly Route[] = [
-  post('/ordinary'),
-  post('/oauth', { errorStyle: 'oauth' }),
-  post('/svids', { admission: 'reserved', isRenewal: (octets) => octets.includes('renew') }),
-  post('/probe', { admission: 'always' }),
-  post('/things/:id'),
+  reads('/ordinary'),
+  reads('/oauth', { errorStyle: 'oauth' }),
+  reads('/svids', { admission: 'reserved', isRenewal: (octets) => octets.includes('renew') }),
+  reads('/probe', { admission: 'always' }),
+  reads('/things/:id'),
 ];
 
 /** A server on which as many places of four are taken. */
