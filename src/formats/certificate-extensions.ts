@@ -3,12 +3,12 @@ import {
   checkWellFormed,
   DerError,
   namedBits,
-  objectIdentifierText,
   readSingle,
   readWhole,
   smallNumber,
   type DerReader,
 } from './der-reader.ts';
+import { objectIdentifierText } from './object-identifier.ts';
 
 /** The extensions that Mayfly understands, by their object identifier (RFC 5280 §4.2.1). */
 export const EXTENSION = {

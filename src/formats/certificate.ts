@@ -55,9 +55,9 @@ export interface Certificate {
 const ZULU = 0x5a;
 
 /** Two decimal digits. */
-const twoDigits = (text: Uint8Array, at: number): number => {
-  const tens = (text[at] ?? 0) - 0x30;
-  const ones = (text[at + 1] ?? 0) - 0x30;
+const twoDigits = (text: DerElement, at: number): number => {
+  const tens = (text.octet(at) ?? 0) - 0x30;
+  const ones = (text.octet(at + 1) ?? 0) - 0x30;
   if (tens < 0 || tens > 9 || ones < 0 || ones > 9) throw new DerError('not a certificate time');
   return tens * 10 + ones;
 };
@@ -70,20 +70,20 @@ const daysIn = (year: number, month: number): number => {
 };
 
 /** UTCTime through 2049, GeneralizedTime from 2050 on, in seconds and in Zulu time (RFC 5280 §4.1.2.5). */
-const readTime = ({ tag, content }: DerElement): number => {
-  const isUtc = tag === 0x17;
+const readTime = (time: DerElement): number => {
+  const isUtc = time.tag === 0x17;
   const rest = isUtc ? 2 : 4;
-  if ((!isUtc && tag !== 0x18) || content.length !== rest + 11 || content[rest + 10] !== ZULU) {
+  if ((!isUtc && time.tag !== 0x18) || time.length !== rest + 11 || time.octet(rest + 10) !== ZULU) {
     throw new DerError('not a certificate time');
   }
-  const first = twoDigits(content, 0);
-  const year = isUtc ? first + (first < 50 ? 2000 : 1900) : first * 100 + twoDigits(content, 2);
+  const first = twoDigits(time, 0);
+  const year = isUtc ? first + (first < 50 ? 2000 : 1900) : first * 100 + twoDigits(time, 2);
   if (!isUtc && year < 2050) throw new DerError('a GeneralizedTime before 2050');
-  const month = twoDigits(content, rest);
-  const day = twoDigits(content, rest + 2);
-  const hour = twoDigits(content, rest + 4);
-  const minute = twoDigits(content, rest + 6);
-  const second = twoDigits(content, rest + 8);
+  const month = twoDigits(time, rest);
+  const day = twoDigits(time, rest + 2);
+  const hour = twoDigits(time, rest + 4);
+  const minute = twoDigits(time, rest + 6);
+  const second = twoDigits(time, rest + 8);
   if (day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) {
     throw new DerError('a time that does not exist');
   }
@@ -106,7 +106,7 @@ const readName = (tbs: DerReader): Uint8Array => {
 const readSerial = (element: DerElement): string => {
   const octets = unsignedContent(element);
   if (octets.length > 20) throw new DerError('a serial with more than 20 octets');
-  return Buffer.from(octets).toString('hex').padStart(32, '0');
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('hex').padStart(32, '0');
 };
 
 const readTbs = (tbs: DerReader) => {
@@ -126,7 +126,7 @@ const readTbs = (tbs: DerReader) => {
   tbs.end();
   const extensions = readExtensions(wrapper.enter(0x30));
   wrapper.end();
-  return { serial, algorithm, issuerName, ...validity, subjectName, spki, extensions };
+  return { serial, algorithm, issuerName, validity, subjectName, spki, extensions };
 };
 
 /**
@@ -140,8 +140,9 @@ export const readCertificate = (der: Uint8Array): Certificate => {
   const outerAlgorithm = certificate.read(0x30).raw;
   const signature = wholeOctets(certificate.read(0x03));
   certificate.end();
-  const { algorithm, extensions, ...fields } = readTbs(tbs.enter());
-  if (Buffer.compare(algorithm, outerAlgorithm) !== 0) throw new DerError('two signature algorithms');
+  const read = readTbs(tbs.enter());
+  const { extensions } = read;
+  if (Buffer.compare(read.algorithm, outerAlgorithm) !== 0) throw new DerError('two signature algorithms');
   const parse = <T>(type: string, reader: (value: Uint8Array) => T): T | undefined => {
     const extension = extensions.get(type);
     return extension === undefined ? undefined : reader(extension.value);
@@ -150,9 +151,14 @@ export const readCertificate = (der: Uint8Array): Certificate => {
     der,
     tbs: tbs.raw,
     signature,
-    signatureAlgorithm: readSignatureAlgorithm(algorithm),
-    ...fields,
-    publicKey: readPublicKey(fields.spki),
+    signatureAlgorithm: readSignatureAlgorithm(read.algorithm),
+    serial: read.serial,
+    issuerName: read.issuerName,
+    subjectName: read.subjectName,
+    notBefore: read.validity.notBefore,
+    notAfter: read.validity.notAfter,
+    spki: read.spki,
+    publicKey: readPublicKey(read.spki),
     extensions,
     basicConstraints: parse(EXTENSION.basicConstraints, readBasicConstraints),
     keyUsage: parse(EXTENSION.keyUsage, readKeyUsage),

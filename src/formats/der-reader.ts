@@ -16,7 +16,7 @@ const CONSTRUCTED = 0x20;
 
 /**
  * One element. `raw` is it with its header, `content` without; both are views, made when they are asked for, since most
- * elements are only walked through.
+ * elements are only walked through, and of short ones `octet` tells enough.
  */
 export class DerElement {
   readonly tag: number;
@@ -40,7 +40,23 @@ export class DerElement {
   }
 
   get content(): Uint8Array {
-    return this.#bytes.subarray(this.#contentStart, this.#end);
+    return this.contentFrom(0);
+  }
+
+  /** The content without its first `at` octets. */
+  contentFrom(at: number): Uint8Array {
+    return this.#bytes.subarray(this.#contentStart + at, this.#end);
+  }
+
+  /** Of the content. */
+  get length(): number {
+    return this.#end - this.#contentStart;
+  }
+
+  /** One of the content, undefined behind its end. */
+  octet(at: number): number | undefined {
+    const place = this.#contentStart + at;
+    return place < this.#end ? this.#bytes[place] : undefined;
   }
 
   /** A reader over the content, one level deeper. */
@@ -57,12 +73,15 @@ export class DerReader {
   readonly #depth: number;
   readonly #end: number;
   #at: number;
+  /** Where the content of the element before `#at` begins. */
+  #contentStart: number;
 
   constructor(bytes: Uint8Array, depth = 0, start = 0, end = bytes.length) {
     if (depth > MAX_DEPTH) throw new DerError('nested too deeply');
     this.#bytes = bytes;
     this.#depth = depth;
     this.#at = start;
+    this.#contentStart = start;
     this.#end = end;
   }
 
@@ -77,6 +96,29 @@ export class DerReader {
 
   /** The next element, which must have `tag` when one is given. */
   read(tag?: number): DerElement {
+    const start = this.#at;
+    this.#pass(tag);
+    return new DerElement(this.#bytes, start, this.#contentStart, this.#at, this.#depth);
+  }
+
+  /** The next element when it has `tag`, else undefined. */
+  readOptional(tag: number): DerElement | undefined {
+    return this.nextTag === tag ? this.read(tag) : undefined;
+  }
+
+  /** A reader over the content of the next element, which must be constructed and have `tag`. */
+  enter(tag: number): DerReader {
+    this.#pass(tag);
+    return new DerReader(this.#bytes, this.#depth + 1, this.#contentStart, this.#at);
+  }
+
+  /** Nothing may follow. */
+  end(): void {
+    if (!this.atEnd) throw new DerError('bytes after the end');
+  }
+
+  /** Goes behind the next element. Apart from `read` and `enter`, so that those are short enough to be compiled into their callers. */
+  #pass(tag: number | undefined): void {
     const start = this.#at;
     const found = this.#octet(start);
     if (found === undefined) throw new DerError('ends too early');
@@ -100,23 +142,8 @@ export class DerReader {
     }
     const end = contentStart + length;
     if (end > this.#end) throw new DerError('ends too early');
+    this.#contentStart = contentStart;
     this.#at = end;
-    return new DerElement(this.#bytes, start, contentStart, end, this.#depth);
-  }
-
-  /** The next element when it has `tag`, else undefined. */
-  readOptional(tag: number): DerElement | undefined {
-    return this.nextTag === tag ? this.read(tag) : undefined;
-  }
-
-  /** A reader over the content of the next element, which must be constructed and have `tag`. */
-  enter(tag: number): DerReader {
-    return this.read(tag).enter();
-  }
-
-  /** Nothing may follow. */
-  end(): void {
-    if (!this.atEnd) throw new DerError('bytes after the end');
   }
 
   #octet(at: number): number | undefined {
@@ -144,14 +171,13 @@ export const checkWellFormed = (element: DerElement): void => {
 
 /** The content of an INTEGER that is not negative, without its sign octet, in its only form. */
 export const unsignedContent = (element: DerElement): Uint8Array => {
-  const [first, second] = element.content;
+  const first = element.octet(0);
   if (element.tag !== 0x02 || first === undefined) throw new DerError('not an INTEGER');
   if (first > 0x7f) throw new DerError('a negative INTEGER');
-  if (first === 0 && element.content.length > 1) {
-    if (second === undefined || second < 0x80) throw new DerError('an INTEGER that is not the shortest');
-    return element.content.subarray(1);
-  }
-  return element.content;
+  if (first > 0 || element.length === 1) return element.content;
+  const second = element.octet(1);
+  if (second === undefined || second < 0x80) throw new DerError('an INTEGER that is not the shortest');
+  return element.contentFrom(1);
 };
 
 /** A number of at most 31 bits, such as a version or a path length. */
@@ -162,8 +188,8 @@ export const smallNumber = (element: DerElement): number => {
 };
 
 export const booleanValue = (element: DerElement): boolean => {
-  const value = element.content[0];
-  if (element.tag !== 0x01 || element.content.length !== 1 || (value !== 0 && value !== 0xff)) {
+  const value = element.octet(0);
+  if (element.tag !== 0x01 || element.length !== 1 || (value !== 0 && value !== 0xff)) {
     throw new DerError('not a BOOLEAN');
   }
   return value === 0xff;
@@ -171,46 +197,22 @@ export const booleanValue = (element: DerElement): boolean => {
 
 /** The octets of a BIT STRING whose length is a whole number of octets. */
 export const wholeOctets = (element: DerElement): Uint8Array => {
-  if (element.tag !== 0x03 || element.content[0] !== 0) throw new DerError('not a BIT STRING of whole octets');
-  return element.content.subarray(1);
+  if (element.tag !== 0x03 || element.octet(0) !== 0) throw new DerError('not a BIT STRING of whole octets');
+  return element.contentFrom(1);
 };
 
 /** Bit 0 is the first. A named bit list ends with a set bit (X.690 §11.2.2). */
 export const namedBits = (element: DerElement): readonly boolean[] => {
-  const { tag, content } = element;
-  const unused = content[0];
-  if (tag !== 0x03 || unused === undefined || unused > 7) throw new DerError('not a BIT STRING');
-  const last = content.length > 1 ? content[content.length - 1] : undefined;
+  const unused = element.octet(0);
+  if (element.tag !== 0x03 || unused === undefined || unused > 7) throw new DerError('not a BIT STRING');
+  const last = element.length > 1 ? element.octet(element.length - 1) : undefined;
   if (last === undefined ? unused !== 0 : (last & ((1 << (unused + 1)) - 1)) !== 1 << unused) {
     throw new DerError('a list of bits that is not the shortest');
   }
   const bits: boolean[] = [];
-  for (let at = 1; at < content.length; at++) {
-    const octet = content[at] ?? 0;
+  for (let at = 1; at < element.length; at++) {
+    const octet = element.octet(at) ?? 0;
     for (let bit = 7; bit >= 0; bit--) bits.push((octet & (1 << bit)) !== 0);
   }
   return bits;
-};
-
-/** The dotted form of an OBJECT IDENTIFIER. */
-export const objectIdentifierText = (element: DerElement): string => {
-  const { tag, content } = element;
-  if (tag !== 0x06 || content.length === 0 || content.length > 64) throw new DerError('not an OBJECT IDENTIFIER');
-  let text = '';
-  let arc = 0;
-  let isArcOpen = false;
-  for (const octet of content) {
-    if (!isArcOpen && octet === 0x80) throw new DerError('an OBJECT IDENTIFIER that is not the shortest');
-    arc = arc * 128 + (octet & 0x7f);
-    if (arc > Number.MAX_SAFE_INTEGER / 128) throw new DerError('an OBJECT IDENTIFIER out of range');
-    isArcOpen = octet >= 0x80;
-    if (isArcOpen) continue;
-    if (text === '') {
-      const root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-      text = `${root}.${arc - root * 40}`;
-    } else text += `.${arc}`;
-    arc = 0;
-  }
-  if (isArcOpen) throw new DerError('an OBJECT IDENTIFIER that ends too early');
-  return text;
 };

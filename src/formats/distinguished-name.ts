@@ -1,4 +1,5 @@
-import { DerError, objectIdentifierText, readWhole } from './der-reader.ts';
+import { DerError, readWhole } from './der-reader.ts';
+import { objectIdentifierText } from './object-identifier.ts';
 
 /** One attribute of a distinguished name. */
 export interface NameAttribute {

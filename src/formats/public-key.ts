@@ -1,11 +1,5 @@
-import {
-  DerError,
-  objectIdentifierText,
-  readWhole,
-  unsignedContent,
-  wholeOctets,
-  type DerElement,
-} from './der-reader.ts';
+import { DerError, readWhole, unsignedContent, wholeOctets, type DerElement } from './der-reader.ts';
+import { objectIdentifierText } from './object-identifier.ts';
 import { encodePem } from './pem.ts';
 
 /** What a SubjectPublicKeyInfo holds. `other`: an algorithm or curve that Mayfly does not use. */

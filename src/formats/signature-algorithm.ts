@@ -1,4 +1,5 @@
-import { objectIdentifierText, readWhole } from './der-reader.ts';
+import { readWhole } from './der-reader.ts';
+import { objectIdentifierText } from './object-identifier.ts';
 
 /** How a certificate or request is signed, in node:crypto's terms. */
 export interface SignatureAlgorithm {

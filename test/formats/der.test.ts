@@ -13,7 +13,7 @@ import {
   unsignedInteger,
   utf8String,
 } from '../../src/formats/der.ts';
-import { objectIdentifierText, readSingle, readWhole, unsignedContent } from '../../src/formats/der-reader.ts';
+import { readSingle, readWhole, unsignedContent } from '../../src/formats/der-reader.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -48,16 +48,6 @@ test('numbers come back as they were', () => {
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 24 }), (bytes) => {
       const content = unsignedContent(readSingle(unsignedInteger(bytes), 0x02));
       expect(BigInt(`0x${hex(content)}`)).toBe(BigInt(`0x${hex(bytes)}`));
-    }),
-  );
-});
-
-test('object identifiers come back as they were', () => {
-  const arcs = fc.tuple(fc.nat(2), fc.nat(39), fc.array(fc.nat(2 ** 31 - 1), { maxLength: 8 }));
-  fc.assert(
-    fc.property(arcs, ([first, second, rest]) => {
-      const dotted = [first, second, ...rest].join('.');
-      expect(objectIdentifierText(readSingle(objectIdentifier(dotted), 0x06))).toBe(dotted);
     }),
   );
 });

@@ -4,12 +4,12 @@ import {
   DerError,
   DerReader,
   namedBits,
-  objectIdentifierText,
   smallNumber,
   unsignedContent,
   wholeOctets,
   type DerElement,
 } from '../../../src/formats/der-reader.ts';
+import { objectIdentifierText } from '../../../src/formats/object-identifier.ts';
 import { readDistinguishedName } from '../../../src/formats/distinguished-name.ts';
 import { derMutator } from '../mutate-der.ts';
 import { LEAVES, ROOT_DER } from '../samples.ts';
