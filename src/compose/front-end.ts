@@ -111,7 +111,6 @@ export class FrontEnd {
   readonly #share: FrontEndShare;
   readonly #parts: FrontEndParts;
   readonly #agents: AgentExchange;
-  readonly #work: WorkLimit;
   readonly #servers: HttpServer[] = [];
   #identities: readonly ServerIdentity[] = [];
 
@@ -139,10 +138,10 @@ export class FrontEnd {
         agent: limits.signPerAgent,
       }),
       admission: new Admission(DEFAULT_ADMISSION, new RequestCost(eventLoopBusyMs)),
+      work: new WorkLimit({ now: () => clock.monotonic(), busy: eventLoopBusyMs }),
       metrics: this.metrics,
       callers: callerChecks(this.built.issuer, new CallerMemory((id) => this.#supersede(id))),
     };
-    this.#work = new WorkLimit({ now: () => clock.monotonic(), busy: eventLoopBusyMs });
     this.feed = new AgentFeed({
       issuer: this.built.issuer,
       delays: parts.delays,
@@ -204,7 +203,6 @@ export class FrontEnd {
       fleet: { log: views.log, writes, heads: headAuthenticator(sealKey, config.trustDomain) },
       challengeKey,
       limits: this.services.limits,
-      work: this.#work,
       feed: this.feed,
       presence: this.#agents.reader,
       readiness: () => this.health.readiness(),

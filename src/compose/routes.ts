@@ -10,7 +10,6 @@ import { syncRoutes } from '../adapters/http/routes/sync.ts';
 import { validateRoutes } from '../adapters/http/routes/validate.ts';
 import type { RateLimits } from '../adapters/http/limits.ts';
 import type { Route } from '../adapters/http/route.ts';
-import type { WorkLimit } from '../adapters/http/work-limit.ts';
 import type { AgentFeed } from '../adapters/http/sync/agent-feed.ts';
 import type { PresenceReader } from '../usecases/agent-presence.ts';
 import type { AuthorityManager } from '../usecases/draft-authority-change.ts';
@@ -27,7 +26,6 @@ export interface RouteParts {
   readonly fleet: FleetMemory;
   readonly challengeKey: Uint8Array;
   readonly limits: RateLimits;
-  readonly work: WorkLimit;
   readonly feed: AgentFeed;
   readonly presence: PresenceReader;
   readonly readiness: () => Readiness;
@@ -37,7 +35,7 @@ export interface RouteParts {
 
 /** The whole route table of a front end; each listener serves the part that names it. */
 export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
-  const { config, issuer, keeper, fleet, challengeKey, limits, work, feed, presence, readiness, apiUrl } = parts;
+  const { config, issuer, keeper, fleet, challengeKey, limits, feed, presence, readiness, apiUrl } = parts;
   const { jwtIssuer } = issuer.policy;
   const documents = new CurrentDocuments(
     issuer.views,
@@ -47,13 +45,10 @@ export const frontEndRoutes = (parts: RouteParts): readonly Route[] => {
     entry === undefined ? undefined : issuer.views.entries.get(entry)?.limits?.signingsPerSecond;
   return [
     ...attestRoutes({ ...issuer, challengeKey, attestors: attestorsOf(config, issuer) }),
-    ...svidRoutes(
-      issuer,
-      ({ spiffeId, role, row }, count) =>
-        limits.signings(spiffeId, role === 'agent' ? 'agent' : 'workload', count, ownRate(row.entry)),
-      work,
+    ...svidRoutes(issuer, ({ spiffeId, role, row }, count) =>
+      limits.signings(spiffeId, role === 'agent' ? 'agent' : 'workload', count, ownRate(row.entry)),
     ),
-    ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry)), work),
+    ...tokenRoutes(issuer, ({ spiffeId, row }) => limits.signings(spiffeId, 'workload', 1, ownRate(row.entry))),
     ...helloRoutes(issuer, fleet, ({ certificate, source }) => limits.hello(certificate?.leaf, source)),
     ...syncRoutes(issuer, feed, ({ spiffeId }) => limits.feed(spiffeId)),
     ...validateRoutes(issuer, ({ spiffeId, role, row }) =>

@@ -17,6 +17,7 @@ import { createHttpServer } from '../../src/adapters/http/server.ts';
 import type { HttpServer } from '../../src/adapters/http/server.ts';
 import type { ServerLimits } from '../../src/adapters/http/server-limits.ts';
 import type { TlsIdentity, TlsIdentityProvider } from '../../src/adapters/http/tls.ts';
+import { WorkLimit } from '../../src/adapters/http/work-limit.ts';
 import { TOKEN_BUCKET_BYTES, TokenBuckets } from '../../src/adapters/http/token-buckets.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { systemTimers } from '../../src/adapters/system/timers.ts';
@@ -55,6 +56,7 @@ export const testServices = (
     options.limits,
   ),
   admission: new Admission(options.admission),
+  work: new WorkLimit({ now: () => systemClock.monotonic(), busy: () => 0 }),
   metrics: new Metrics(),
   callers: options.callers ?? noCallers,
 });

@@ -1,6 +1,6 @@
 import type { App } from '../../src/adapters/http/app.ts';
 import type { HttpAnswer, HttpRequest } from '../../src/adapters/http/exchange.ts';
-import type { Route } from '../../src/adapters/http/route.ts';
+import type { CredentialWork, Route } from '../../src/adapters/http/route.ts';
 import type { ServerTesting } from '../../src/compose/testing.ts';
 import type { KeyStore } from '../../src/ports/keys.ts';
 import type { Signer } from '../../src/ports/signer.ts';
@@ -56,9 +56,17 @@ const killingRoute =
       ? {
           ...route,
           handle: async (context, input) => {
-            const answer = await route.handle(context, input);
-            if (isLast()) die();
-            return answer;
+            const handled = await route.handle(context, input);
+            if (!('make' in handled)) {
+              if (isLast()) die();
+              return handled;
+            }
+            const make: CredentialWork['make'] = (send) =>
+              handled.make((answer) => {
+                if (isLast()) die();
+                send(answer);
+              });
+            return { ...handled, make };
           },
         }
       : route;

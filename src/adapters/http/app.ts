@@ -21,6 +21,7 @@ import { RequestContext } from './request-context.ts';
 import type { CallerChecks } from './request-context.ts';
 import type { Answer, Listener, Route } from './route.ts';
 import { shedFirst } from './shedding.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 /** What all listeners of a front end share. */
 export interface AppServices {
@@ -28,6 +29,7 @@ export interface AppServices {
   readonly logger: Logger;
   readonly limits: RateLimits;
   readonly admission: Admission;
+  readonly work: WorkLimit;
   readonly metrics: Metrics;
   readonly callers: CallerChecks;
 }
@@ -134,8 +136,9 @@ class Dispatcher {
   }
 
   async #serve(route: Route, request: HttpRequest, response: HttpAnswer, params: object): Promise<void> {
+    const send = (answer: Answer): void => sendAnswer(response, answer, request.method === 'HEAD');
     try {
-      sendAnswer(response, await this.#answer(route, request, params), request.method === 'HEAD');
+      await this.#answer(route, request, params, send);
     } catch (error) {
       const operation = `${route.method} ${route.path}`;
       this.fail(route.errorStyle ?? 'problem', error, request, response, operation);
@@ -146,8 +149,8 @@ class Dispatcher {
    * Cheap refusals first: rate, room, caller, body, then the work (AS-08, DEC-54). The place is taken once the body is there, or
    * a few peers that send theirs an octet a second would take them all.
    */
-  async #answer(route: Route, request: HttpRequest, params: object): Promise<Answer> {
-    const { limits, admission, callers, metrics } = this.#services;
+  async #answer(route: Route, request: HttpRequest, params: object, send: (answer: Answer) => void): Promise<void> {
+    const { limits, admission, work, callers, metrics } = this.#services;
     const kind = earlyBody(request) === undefined ? (route.admission ?? 'ordinary') : 'renewal';
     const peer = this.#peerOf(request.socket);
     if (route.sourceLimit) limits.source(route.sourceLimit, peer.source);
@@ -160,7 +163,9 @@ class Dispatcher {
     metrics.inFlight(admission.inFlight);
     try {
       if (route.bodyKind !== undefined) await context.confirm(route.access);
-      return await route.handle(context, input);
+      const handled = await route.handle(context, input);
+      if ('make' in handled) await work.run(handled.items, handled.urgency, () => handled.make(send));
+      else send(handled);
     } finally {
       admission.leave(kind);
       metrics.inFlight(admission.inFlight);

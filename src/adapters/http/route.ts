@@ -5,6 +5,7 @@ import type { AdminRole } from '../../domain/entry.ts';
 import type { RefusalCode } from '../../domain/refusal.ts';
 import type { AdmissionKind } from './admission.ts';
 import type { TakeOver } from './upgrade.ts';
+import type { Urgency } from './work-limit.ts';
 import type { Caller, PresentedChain } from '../../usecases/authenticate-caller.ts';
 
 /** Where a route is served. `metrics` is the loopback listener of operations. */
@@ -51,7 +52,7 @@ export interface RouteContext {
   caller(): Promise<Caller>;
 }
 
-/** What a handler gives back. */
+/** What goes back to the peer. */
 export interface Answer {
   /** 200 unless told, 204 without a body. */
   readonly status?: number;
@@ -63,6 +64,21 @@ export interface Answer {
   /** In place of all else: the connection changes its protocol, and this takes it over. */
   readonly takeOver?: TakeOver;
 }
+
+/** Credentials that a handler found to be due, made when it is the request's turn (`WorkLimit`). */
+export interface CredentialWork {
+  /** How many. */
+  readonly items: number;
+  readonly urgency: Urgency;
+  /**
+   * Makes them and hands the answer to `send`, before it resolves. The answer is not what it resolves with: promises that waited
+   * for their turn have become old to V8's collector, and all that they lead to stays until a full collection.
+   */
+  make(send: (answer: Answer) => void): Promise<void>;
+}
+
+/** What a handler gives back. */
+export type Handled = Answer | CredentialWork;
 
 /** One answer that a route gives when all is well, for the reader of the API document. */
 export interface DocumentedAnswer {
@@ -118,7 +134,7 @@ export interface Route {
   readonly admission?: Exclude<AdmissionKind, 'renewal'>;
   /** Whether a body asks for a renewal, which has more room than the other requests of the route. Cheap, and never wrong. */
   readonly isRenewal?: (octets: Buffer) => boolean;
-  handle(context: RouteContext, input: RouteInput): Answer | Promise<Answer>;
+  handle(context: RouteContext, input: RouteInput): Handled | Promise<Handled>;
 }
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -137,7 +153,7 @@ interface TypedRoute<
   handle(
     context: RouteContext,
     input: RouteInput<ParsedBody<Kind, Body>, Parsed<Query>, Parsed<Params>>,
-  ): Answer | Promise<Answer>;
+  ): Handled | Promise<Handled>;
 }
 
 /** Writes a route down; the handler's input has the types of the schemas. */

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { Refusal } from '../../../domain/refusal.ts';
 import { authenticateClient, type OAuthClient } from '../../../usecases/authenticate-client.ts';
-import { issueAccessToken } from '../../../usecases/issue-access-token.ts';
+import { type GrantedToken, issueAccessToken } from '../../../usecases/issue-access-token.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import { recordDenial } from '../../../usecases/record-denial.ts';
-import { defineRoute, type Route, type RouteContext } from '../route.ts';
-import type { WorkLimit } from '../work-limit.ts';
+import { type Answer, defineRoute, type Route, type RouteContext } from '../route.ts';
 
 /** AS-07. */
 const MAX_ASSERTION = 16 * 1024;
@@ -80,8 +79,18 @@ const clientOf = (issuer: Issuer, context: RouteContext, body: z.output<typeof T
 /** Takes one token from the client's rate (DEC-21), or refuses with `rate_limited`. */
 export type TokenRate = (client: OAuthClient) => void;
 
+const renderToken = (granted: GrantedToken): Answer => ({
+  headers: { 'cache-control': 'no-store', pragma: 'no-cache' },
+  body: {
+    access_token: granted.token,
+    token_type: 'Bearer',
+    expires_in: granted.expiresAt - granted.issuedAt,
+    scope: granted.scopes.join(' '),
+  },
+});
+
 /** The token endpoint (RFC 6749 §3.2): on `public` for assertions, on `api` also for client certificates (DEC-49). */
-export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate, work: WorkLimit): readonly Route[] => [
+export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/oauth2/token',
@@ -116,15 +125,10 @@ export const tokenRoutes = (issuer: Issuer, takeRate: TokenRate, work: WorkLimit
         audience: body.audience ?? [],
         ...(body.scope !== undefined && { scope: body.scope }),
       };
-      const granted = await work.run(1, 'other', () => issueAccessToken(issuer, client, wanted, context.source));
       return {
-        headers: { 'cache-control': 'no-store', pragma: 'no-cache' },
-        body: {
-          access_token: granted.token,
-          token_type: 'Bearer',
-          expires_in: granted.expiresAt - granted.issuedAt,
-          scope: granted.scopes.join(' '),
-        },
+        items: 1,
+        urgency: 'other',
+        make: async (send) => send(renderToken(await issueAccessToken(issuer, client, wanted, context.source))),
       };
     },
   }),

@@ -8,7 +8,6 @@ import { issueX509Svids } from '../../../usecases/issue-x509-svids.ts';
 import type { IssuedJwt } from '../../../usecases/jwt-issuance.ts';
 import type { IssuedX509 } from '../../../usecases/x509-issuance.ts';
 import { defineRoute, type Route } from '../route.ts';
-import type { WorkLimit } from '../work-limit.ts';
 
 /** DEC-21. */
 const MAX_ITEMS = 100;
@@ -114,7 +113,7 @@ const refusals = [
   'unavailable',
 ] as const;
 
-export const svidRoutes = (issuer: Issuer, takeRate: SigningRate, work: WorkLimit): readonly Route[] => [
+export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/svids/x509',
@@ -145,10 +144,14 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate, work: WorkLimi
         ...(item.entryId !== undefined && { entryId: item.entryId }),
       }));
       const urgency = items.some(({ entryId: entry }) => entry === undefined) ? 'renewal' : 'other';
-      const outcomes = await work.run(items.length, urgency, () =>
-        issueX509Svids(issuer, caller, items, context.source),
-      );
-      return { body: renderItems(outcomes, renderX509) };
+      return {
+        items: items.length,
+        urgency,
+        make: async (send) => {
+          const outcomes = await issueX509Svids(issuer, caller, items, context.source);
+          send({ body: renderItems(outcomes, renderX509) });
+        },
+      };
     },
   }),
   defineRoute({
@@ -177,10 +180,14 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate, work: WorkLimi
         ...(algorithm !== undefined && { algorithm }),
         ...(entry !== undefined && { entryId: entry }),
       }));
-      const outcomes = await work.run(items.length, 'other', () =>
-        issueJwtSvids(issuer, caller, items, context.source),
-      );
-      return { body: renderItems(outcomes, renderJwt) };
+      return {
+        items: items.length,
+        urgency: 'other',
+        make: async (send) => {
+          const outcomes = await issueJwtSvids(issuer, caller, items, context.source);
+          send({ body: renderItems(outcomes, renderJwt) });
+        },
+      };
     },
   }),
 ];
