@@ -46,6 +46,12 @@ export const encodeAnswer = (answer: Answer): EncodedAnswer => {
 const SLICE_BYTES = 16 * 1024;
 
 /**
+ * More than a hundred certificates with their chains. An object's text is made for one peer, and encrypted it takes the place of the
+ * text; in slices it would wait for a turn of the event loop with each of them, and all turns are long where much is signed.
+ */
+const OWN_BYTES = 256 * 1024;
+
+/**
  * Sends a large body, each slice once the kernel took the one before. All of it at once would be encrypted at once, and stand in
  * memory for each peer that does not read, while the octets themselves may be one document for all.
  */
@@ -61,6 +67,8 @@ const endInSlices = (response: HttpAnswer, octets: Uint8Array): void => {
   sendNext();
 };
 
+const isMadeHere = ({ body }: Answer): boolean => typeof body === 'object' && !isOctets(body);
+
 /** Sends an answer. A peer that has gone is not an error. */
 export const sendAnswer = (response: HttpAnswer, answer: Answer, head = false): void => {
   if (response.headersSent || response.destroyed) return;
@@ -71,7 +79,7 @@ export const sendAnswer = (response: HttpAnswer, answer: Answer, head = false): 
   const { status, headers, payload } = encodeAnswer(answer);
   response.writeHead(status, headers);
   if (head || payload === undefined) response.end();
-  else if (payload.length <= SLICE_BYTES) response.end(payload);
+  else if (payload.length <= (isMadeHere(answer) ? OWN_BYTES : SLICE_BYTES)) response.end(payload);
   else endInSlices(response, typeof payload === 'string' ? Buffer.from(payload) : payload);
 };
 

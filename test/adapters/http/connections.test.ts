@@ -198,9 +198,10 @@ test('who asks for more answers than it reads is cut off', async () => {
 const TEXT = 'ü and more '.repeat(1024 * 1024);
 
 test.each([
-  ['octets', Buffer.from(TEXT)],
-  ['text', TEXT],
-])('a large answer of %s waits in the server by the slice, and arrives whole', async (_name, body) => {
+  ['octets', Buffer.from(TEXT), TEXT],
+  ['text', TEXT, TEXT],
+  ['an object', { TEXT }, JSON.stringify({ TEXT })],
+])('a large answer of %s waits in the server by the slice, and arrives whole', async (_name, body, expected) => {
   const text = defineRoute({ ...hello, path: '/text', handle: () => ({ body }) });
   const sockets = new Set<Socket>();
   const peerOf = networkPeers();
@@ -221,7 +222,7 @@ test.each([
   const chunks = [first];
   for await (const chunk of reader) chunks.push(chunk as Buffer);
   const answer = Buffer.concat(chunks).toString();
-  expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === TEXT).toBe(true);
+  expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === expected).toBe(true);
   await server.close();
 });
 

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { errorDescription, OAUTH_ERRORS } from '../../../src/adapters/http/oauth-error.ts';
 import { PROBLEMS, problemOf } from '../../../src/adapters/http/problem.ts';
-import { internalAnswer, refusalAnswer } from '../../../src/adapters/http/render.ts';
+import type { HttpAnswer } from '../../../src/adapters/http/exchange.ts';
+import { internalAnswer, refusalAnswer, sendAnswer } from '../../../src/adapters/http/render.ts';
 import { Refusal, REFUSAL_CODES } from '../../../src/domain/refusal.ts';
 
 describe('the form of OAuth', () => {
@@ -88,5 +89,35 @@ describe('a problem document', () => {
   test('of a failure says nothing more', () => {
     expect(Object.keys(internalAnswer('problem').body ?? {}).sort()).toEqual(['code', 'status', 'title', 'type']);
     expect(internalAnswer('oauth')).toMatchObject({ status: 500, body: { error: 'server_error' } });
+  });
+});
+
+describe('a body', () => {
+  const KIB = 1024;
+  const text = (length: number): string => 'x'.repeat(length);
+  const piecesOf = (body: object | string): number => {
+    let pieces = 0;
+    const response = {
+      writeHead: () => response,
+      write: (_part: Uint8Array, written: () => void) => {
+        pieces += 1;
+        written();
+      },
+      end: () => {
+        pieces += 1;
+      },
+    };
+    sendAnswer(response as unknown as HttpAnswer, { body });
+    return pieces;
+  };
+
+  test.each([
+    ['of 16 KiB goes at once', text(16 * KIB), 1],
+    ['that others may share waits by the slice', text(200 * KIB), 13],
+    ['of octets that others may share waits by the slice', Buffer.alloc(200 * KIB), 13],
+    ['that was made for one peer goes at once', { text: text(200 * KIB) }, 1],
+    ['that was made for one peer waits by the slice when it is very large', { text: text(300 * KIB) }, 19],
+  ])('%s', (_name, body, pieces) => {
+    expect(piecesOf(body)).toBe(pieces);
   });
 });
