@@ -80,7 +80,11 @@ export type KeyUsage = (typeof KEY_USAGES)[number];
 export const readKeyUsage = (value: Uint8Array): ReadonlySet<KeyUsage> => {
   const bits = namedBits(readSingle(value, 0x03));
   if (bits.length === 0) throw new DerError('a key usage without a bit');
-  return new Set(KEY_USAGES.filter((_, index) => bits[index] === true));
+  const usages = new Set<KeyUsage>();
+  KEY_USAGES.forEach((usage, at) => {
+    if (bits[at] === true) usages.add(usage);
+  });
+  return usages;
 };
 
 export const readExtendedKeyUsage = (value: Uint8Array): readonly string[] => {

@@ -1,10 +1,10 @@
 import { hash, type KeyObject } from 'node:crypto';
 import { isIPv4, SocketAddress } from 'node:net';
 import type { SigningAlgorithm } from '../domain/authority.ts';
-import type { KeyType, X509LeafPlan } from '../domain/x509-profile.ts';
+import type { KeyType, X509LeafPlan, X509Subject } from '../domain/x509-profile.ts';
 import { readCertificate, type Certificate } from '../formats/certificate.ts';
 import type { CertificateExtensions } from '../formats/certificate-extensions.ts';
-import { readDistinguishedName } from '../formats/distinguished-name.ts';
+import { type NameAttribute, readDistinguishedName } from '../formats/distinguished-name.ts';
 import type { SignatureAlgorithm } from '../formats/signature-algorithm.ts';
 import { isSignedBy } from './certificate-signature.ts';
 
@@ -90,14 +90,20 @@ const addressText = (octets: Uint8Array): string =>
 const canonicalAddress = (text: string): string =>
   new SocketAddress({ address: text, family: isIPv4(text) ? 'ipv4' : 'ipv6' }).address;
 
+/** The organization, then the common name, each only where it is planned. */
+const isSubject = (name: readonly NameAttribute[], { organization, commonName }: X509Subject): boolean => {
+  let at = 0;
+  const isNext = (type: string, text: string | undefined): boolean => {
+    if (text === undefined) return true;
+    const attribute = name[at];
+    at += 1;
+    return attribute?.type === type && attribute.text === text;
+  };
+  return isNext('2.5.4.10', organization) && isNext('2.5.4.3', commonName) && at === name.length;
+};
+
 const checkNames = ({ alternativeNames, extensions, subjectName }: Certificate, plan: X509LeafPlan): void => {
-  const { organization, commonName } = plan.subject;
-  const expected = [
-    ...(organization === undefined ? [] : [`2.5.4.10=${organization}`]),
-    ...(commonName === undefined ? [] : [`2.5.4.3=${commonName}`]),
-  ];
-  const subject = readDistinguishedName(subjectName).map(({ type, text }) => `${type}=${text}`);
-  demand(subject.length === expected.length && subject.every((name, index) => name === expected[index]), 'subject');
+  demand(isSubject(readDistinguishedName(subjectName), plan.subject), 'subject');
 
   const { uris = [], dnsNames = [], ipAddresses = [], others = 0 } = alternativeNames ?? {};
   const [uri = new Uint8Array()] = uris;
@@ -114,7 +120,8 @@ const checkNames = ({ alternativeNames, extensions, subjectName }: Certificate, 
     'IP addresses',
   );
   demand(others === 0, 'names of other types');
-  demand(extensions.get('2.5.29.17')?.critical === (expected.length === 0), 'criticality of the alternative names');
+  const isSubjectEmpty = plan.subject.organization === undefined && plan.subject.commonName === undefined;
+  demand(extensions.get('2.5.29.17')?.critical === isSubjectEmpty, 'criticality of the alternative names');
 };
 
 /**

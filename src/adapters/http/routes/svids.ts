@@ -59,11 +59,13 @@ const JwtSvid = z.object({
   ledger: Place,
 });
 
+const base64 = (der: Uint8Array): string => Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64');
+
 /** What a client is told of an X.509-SVID. */
 export const renderX509 = (svid: IssuedX509): z.output<typeof X509Svid> => ({
   spiffeId: svid.spiffeId,
   serial: svid.id,
-  chain: svid.chain.map((der) => Buffer.from(der).toString('base64')),
+  chain: svid.chain.map(base64),
   notBefore: svid.notBefore,
   notAfter: svid.notAfter,
   ledger: svid.ledger,
