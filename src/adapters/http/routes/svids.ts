@@ -4,7 +4,7 @@ import type { Caller } from '../../../usecases/authenticate-caller.ts';
 import type { Issuer } from '../../../usecases/issuer.ts';
 import type { ItemOutcome } from '../../../usecases/item-outcome.ts';
 import { issueJwtSvids } from '../../../usecases/issue-jwt-svids.ts';
-import { issueX509Svids } from '../../../usecases/issue-x509-svids.ts';
+import { issueX509Svids, type X509SvidItem } from '../../../usecases/issue-x509-svids.ts';
 import type { IssuedJwt } from '../../../usecases/jwt-issuance.ts';
 import type { IssuedX509 } from '../../../usecases/x509-issuance.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -96,6 +96,11 @@ const renderItems = <T>(outcomes: readonly ItemOutcome<T>[], render: (value: T) 
 /** What is not base64 is no CSR either: it is refused in its place, on record like any other. */
 const decodeCsr = (text: string): Uint8Array => tryDecodeBase64(text) ?? new Uint8Array();
 
+const decodeItem = (item: z.output<typeof X509Request>['items'][number]): X509SvidItem => ({
+  csr: decodeCsr(item.csr),
+  ...(item.entryId !== undefined && { entryId: item.entryId }),
+});
+
 /**
  * Whether no item names an entry, so that all ask for the caller's own SVID. A member name can hide from this only behind an
  * escape, so bodies with one count as others.
@@ -138,19 +143,14 @@ export const svidRoutes = (issuer: Issuer, takeRate: SigningRate): readonly Rout
       },
     ],
     refusals: [...refusals, 'invalid_csr', 'unsupported_key', 'renewal_refused'],
-    handle: async (context, { body }) => {
+    handle: async (context, { body: { items } }) => {
       const caller = await context.caller();
-      takeRate(caller, body.items.length);
-      const items = body.items.map((item) => ({
-        csr: decodeCsr(item.csr),
-        ...(item.entryId !== undefined && { entryId: item.entryId }),
-      }));
-      const urgency = items.some(({ entryId: entry }) => entry === undefined) ? 'renewal' : 'other';
+      takeRate(caller, items.length);
       return {
         items: items.length,
-        urgency,
+        urgency: items.some((item) => item.entryId === undefined) ? 'renewal' : 'other',
         make: async (send) => {
-          const outcomes = await issueX509Svids(issuer, caller, items, context.source);
+          const outcomes = await issueX509Svids(issuer, caller, items.map(decodeItem), context.source);
           send({ body: renderItems(outcomes, renderX509) });
         },
       };
