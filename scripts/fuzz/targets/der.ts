@@ -61,7 +61,7 @@ const rewrite = (reader: DerReader): Buffer => {
 export const der: Target = {
   seeds: [ROOT_DER, ...LEAVES, Buffer.of(0x03, 0x02, 0x05, 0xa0), Buffer.of(0x02, 0x02, 0x00, 0x80)],
   mutate: derMutator,
-  sources: ['formats/der-reader.ts'],
+  sources: ['formats/der-reader.ts', 'formats/object-identifier.ts'],
   run: (input) => {
     const written = unless(isDerError, () => rewrite(new DerReader(input)));
     demand(

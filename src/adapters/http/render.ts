@@ -46,20 +46,20 @@ export const encodeAnswer = (answer: Answer): EncodedAnswer => {
 const SLICE_BYTES = 16 * 1024;
 
 /**
- * More than a hundred certificates with their chains. An object's text is made for one peer, and encrypted it takes the place of the
- * text; in slices it would wait for a turn of the event loop with each of them, and all turns are long where much is signed.
+ * Of what was made for one peer. Each slice waits for a turn of the event loop, and all turns are long where much is signed. A slice of
+ * everything would stand in memory twice while its peer does not read, and a slow one would be cut off in its midst.
  */
-const OWN_BYTES = 256 * 1024;
+const OWN_SLICE_BYTES = 64 * 1024;
 
 /**
  * Sends a large body, each slice once the kernel took the one before. All of it at once would be encrypted at once, and stand in
  * memory for each peer that does not read, while the octets themselves may be one document for all.
  */
-const endInSlices = (response: HttpAnswer, octets: Uint8Array): void => {
+const endInSlices = (response: HttpAnswer, octets: Uint8Array, sliceBytes: number): void => {
   let sent = 0;
   const sendNext = (error?: Error | null): void => {
     if (error) return;
-    const slice = octets.subarray(sent, sent + SLICE_BYTES);
+    const slice = octets.subarray(sent, sent + sliceBytes);
     sent += slice.length;
     if (sent < octets.length) response.write(slice, sendNext);
     else response.end(slice);
@@ -79,8 +79,11 @@ export const sendAnswer = (response: HttpAnswer, answer: Answer, head = false): 
   const { status, headers, payload } = encodeAnswer(answer);
   response.writeHead(status, headers);
   if (head || payload === undefined) response.end();
-  else if (payload.length <= (isMadeHere(answer) ? OWN_BYTES : SLICE_BYTES)) response.end(payload);
-  else endInSlices(response, typeof payload === 'string' ? Buffer.from(payload) : payload);
+  else if (Number(headers['content-length']) <= SLICE_BYTES) response.end(payload);
+  else {
+    const octets = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    endInSlices(response, octets, isMadeHere(answer) ? OWN_SLICE_BYTES : SLICE_BYTES);
+  }
 };
 
 const retryHeader = (refusal: Refusal, status: number): Record<string, string> =>

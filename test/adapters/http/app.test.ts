@@ -189,3 +189,47 @@ describe('failures', () => {
     expectProblem(await get('/svid'), 401, 'unauthenticated');
   });
 });
+
+test('credentials are made when it is their turn, and those that fail give their place back', async () => {
+  const services = testServices();
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const handled = Promise.withResolvers<void>();
+  let asked = 0;
+  const route = defineRoute({
+    method: 'GET',
+    path: '/make',
+    listeners: ['api'],
+    summary: 'makes',
+    access: { kind: 'none' },
+    answers: [],
+    refusals: [],
+    handle: () => {
+      const at = asked++;
+      if (at === 1) handled.resolve();
+      return {
+        items: 64,
+        urgency: 'other',
+        make: async (send) => {
+          begun[at]?.resolve();
+          await gates[at]?.promise;
+          if (at === 0) throw new Error('not made');
+          send({ body: { itemsNow: services.work.items } });
+        },
+      };
+    },
+  });
+  const { server, port } = await startServer([route], { services });
+  const first = ask({ port, path: '/make' });
+  await begun[0]?.promise;
+  const second = ask({ port, path: '/make' });
+  await handled.promise;
+  expect([services.work.items, services.admission.inFlight]).toEqual([64, 2]);
+  gates[0]?.resolve();
+  expect((await first).status).toBe(500);
+  await begun[1]?.promise;
+  gates[1]?.resolve();
+  expect((await second).json()).toEqual({ itemsNow: 64 });
+  expect([services.work.items, services.admission.inFlight]).toEqual([0, 0]);
+  await server.close();
+});

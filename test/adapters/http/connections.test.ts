@@ -198,33 +198,36 @@ test('who asks for more answers than it reads is cut off', async () => {
 const TEXT = 'ü and more '.repeat(1024 * 1024);
 
 test.each([
-  ['octets', Buffer.from(TEXT), TEXT],
-  ['text', TEXT, TEXT],
-  ['an object', { TEXT }, JSON.stringify({ TEXT })],
-])('a large answer of %s waits in the server by the slice, and arrives whole', async (_name, body, expected) => {
-  const text = defineRoute({ ...hello, path: '/text', handle: () => ({ body }) });
-  const sockets = new Set<Socket>();
-  const peerOf = networkPeers();
-  const identity = changingIdentity(await newTlsIdentity());
-  const { server, port } = await startServer([text], {
-    identity,
-    peerOf: (socket) => {
-      sockets.add(socket);
-      return peerOf(socket);
-    },
-  });
-  const reader = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
-  await once(reader, 'secureConnect');
-  reader.write('GET /text HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
-  const [first] = (await once(reader, 'data')) as [Buffer];
-  const [socket] = sockets;
-  expect(socket?.writableLength).toBeLessThan(32 * 1024);
-  const chunks = [first];
-  for await (const chunk of reader) chunks.push(chunk as Buffer);
-  const answer = Buffer.concat(chunks).toString();
-  expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === expected).toBe(true);
-  await server.close();
-});
+  ['octets', Buffer.from(TEXT), TEXT, 32],
+  ['text', TEXT, TEXT, 32],
+  ['an object', { TEXT }, JSON.stringify({ TEXT }), 80],
+])(
+  'a large answer of %s waits in the server by the slice, and arrives whole',
+  async (_name, body, expected, mostKib) => {
+    const text = defineRoute({ ...hello, path: '/text', handle: () => ({ body }) });
+    const sockets = new Set<Socket>();
+    const peerOf = networkPeers();
+    const identity = changingIdentity(await newTlsIdentity());
+    const { server, port } = await startServer([text], {
+      identity,
+      peerOf: (socket) => {
+        sockets.add(socket);
+        return peerOf(socket);
+      },
+    });
+    const reader = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(reader, 'secureConnect');
+    reader.write('GET /text HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    const [first] = (await once(reader, 'data')) as [Buffer];
+    const [socket] = sockets;
+    expect(socket?.writableLength).toBeLessThan(mostKib * 1024);
+    const chunks = [first];
+    for await (const chunk of reader) chunks.push(chunk as Buffer);
+    const answer = Buffer.concat(chunks).toString();
+    expect(answer.slice(answer.indexOf('\r\n\r\n') + 4) === expected).toBe(true);
+    await server.close();
+  },
+);
 
 describe('large headers of requests that wait for an answer to an earlier one', () => {
   const heavy = ASK.replace('\r\n\r\n', `\r\nx-large: ${'a'.repeat(4000)}\r\n\r\n`);

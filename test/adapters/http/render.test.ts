@@ -115,8 +115,8 @@ describe('a body', () => {
     ['of 16 KiB goes at once', text(16 * KIB), 1],
     ['that others may share waits by the slice', text(200 * KIB), 13],
     ['of octets that others may share waits by the slice', Buffer.alloc(200 * KIB), 13],
-    ['that was made for one peer goes at once', { text: text(200 * KIB) }, 1],
-    ['that was made for one peer waits by the slice when it is very large', { text: text(300 * KIB) }, 19],
+    ['is measured in octets', '€'.repeat(15 * KIB), 3],
+    ['that was made for one peer waits by larger slices', { text: text(200 * KIB) }, 4],
   ])('%s', (_name, body, pieces) => {
     expect(piecesOf(body)).toBe(pieces);
   });
