@@ -21,7 +21,8 @@ test('what was read before does not answer for another, however many there are',
 });
 
 test('what was read before does not change with the octets that it was read from', () => {
-  for (let arc = 0; arc < 128; arc += 1) {
+  // Downwards: 69 falls into the place of 5, and comes before 5 is remembered with octets that nobody changes.
+  for (let arc = 127; arc >= 0; arc -= 1) {
     const first = objectIdentifier('1.2.3.4.5');
     expect(read(first)).toBe('1.2.3.4.5');
     first[first.length - 1] = arc;
