@@ -19,7 +19,7 @@ import { internalAnswer, refusalAnswer, sendAnswer } from './render.ts';
 import type { ErrorStyle } from './render.ts';
 import { RequestContext } from './request-context.ts';
 import type { CallerChecks } from './request-context.ts';
-import type { Answer, Listener, Route } from './route.ts';
+import type { Answer, CredentialWork, Listener, Route } from './route.ts';
 import { shedFirst } from './shedding.ts';
 import type { WorkLimit } from './work-limit.ts';
 
@@ -150,7 +150,7 @@ class Dispatcher {
    * a few peers that send theirs an octet a second would take them all.
    */
   async #answer(route: Route, request: HttpRequest, params: object, send: (answer: Answer) => void): Promise<void> {
-    const { limits, admission, work, callers, metrics } = this.#services;
+    const { limits, admission, callers, metrics } = this.#services;
     const kind = earlyBody(request) === undefined ? (route.admission ?? 'ordinary') : 'renewal';
     const peer = this.#peerOf(request.socket);
     if (route.sourceLimit) limits.source(route.sourceLimit, peer.source);
@@ -164,12 +164,23 @@ class Dispatcher {
     try {
       if (route.bodyKind !== undefined) await context.confirm(route.access);
       const handled = await route.handle(context, input);
-      if ('make' in handled) await work.run(handled.items, handled.urgency, () => handled.make(send));
+      if ('make' in handled) await this.#make(handled, send);
       else send(handled);
     } finally {
       admission.leave(kind);
       metrics.inFlight(admission.inFlight);
     }
+  }
+
+  /** Work that ended without an answer would leave its peer waiting for ever: a mistake of ours, told as one. */
+  async #make(handled: CredentialWork, send: (answer: Answer) => void): Promise<void> {
+    let isSent = false;
+    const sendIt = (answer: Answer): void => {
+      isSent = true;
+      send(answer);
+    };
+    await this.#services.work.run(handled.items, handled.urgency, () => handled.make(sendIt));
+    if (!isSent) throw new Error('the work ended without an answer');
   }
 
   #refuse(style: ErrorStyle, refusal: Refusal, request: HttpRequest, response: HttpAnswer): void {

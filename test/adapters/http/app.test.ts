@@ -233,3 +233,25 @@ test('credentials are made when it is their turn, and those that fail give their
   expect([services.work.items, services.admission.inFlight]).toEqual([0, 0]);
   await server.close();
 });
+
+test('work that ends without an answer is a bug, and its peer hears so', async () => {
+  const services = testServices();
+  const route = defineRoute({
+    method: 'GET',
+    path: '/forgets',
+    listeners: ['api'],
+    summary: 'forgets',
+    access: { kind: 'none' },
+    answers: [],
+    refusals: [],
+    handle: () => ({ items: 1, urgency: 'other', make: async () => {} }),
+  });
+  const { server, port } = await startServer([route], { services });
+  expect((await ask({ port, path: '/forgets' })).status).toBe(500);
+  expect(services.logger.lines.at(-1)).toMatchObject({
+    message: 'a request failed',
+    fields: { operation: 'GET /forgets', error: { message: 'the work ended without an answer' } },
+  });
+  expect([services.work.items, services.admission.inFlight]).toEqual([0, 0]);
+  await server.close();
+});
