@@ -61,6 +61,9 @@ export interface PreparedSizes {
 /** Enough that nobody asks more often than the default limits let an agent (500/s) or a workload (50/s). */
 const SIZES: PreparedSizes = { agents: 32, entriesPerAgent: 16, workloads: 160 };
 
+/** The same, with an agent for each client at least. */
+export const sizesFor = (clients: number): PreparedSizes => ({ ...SIZES, agents: Math.max(SIZES.agents, clients) });
+
 const ADMIN: Administrator = { name: 'bench', role: 'owner', local: true };
 
 const attestHolder = async (issuer: Attesting, purpose: JoinTokenRequest['purpose']): Promise<Holder> => {

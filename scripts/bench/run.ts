@@ -12,7 +12,7 @@ import { HERD_PACE, measureHerd } from './herd/run.ts';
 import { buildLoad, MissingTool } from './load.ts';
 import { measureAll } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE, UsageError } from './options.ts';
-import { prepare } from './prepare.ts';
+import { prepare, sizesFor } from './prepare.ts';
 import { measureOverload } from './overload.ts';
 import { overloadText } from './overload-report.ts';
 import { makeReport, reportText } from './report.ts';
@@ -38,7 +38,7 @@ const bench = async (options: BenchOptions, folder: string): Promise<Printable> 
   const generator = buildLoad(folder);
   progress('preparing identities');
   const dataDir = join(folder, 'data');
-  const prepared = await prepare(dataDir);
+  const prepared = await prepare(dataDir, sizesFor(Math.max(...options.clients)));
   const first = await measureFloor(folder);
   const server = await startBenchServer(dataDir, prepared.trustDomain, options);
   const parts = { options, server, prepared, generator, progress };
