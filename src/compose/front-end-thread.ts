@@ -17,8 +17,8 @@ export interface ThreadHub {
   presence(agents: readonly SpiffeId[] | undefined): readonly AgentPresence[];
 }
 
-/** Three semi-spaces, half as large as the main thread's (`bin/mayfly.js`): a thread more is to be cheap. */
-const YOUNG_MIB = 12;
+/** Three semi-spaces, a quarter as large as the main thread's (`bin/mayfly.js`): a thread more is to be cheap. */
+const YOUNG_MIB = 6;
 
 /** The main thread's side of a further front end. */
 export class FrontEndThread {
