@@ -25,7 +25,7 @@ export interface ScaleOptions {
 export const SCALE_USAGE = `npm run bench -- --fill ENTRIES | disk | flat | purge | memory | soak | writer [--data DIR] [--json] [options]
   --fill N         makes a data set in DIR, or goes on with one; then tells where its bytes are, as disk does
   disk             where the bytes of a data set are
-  flat             CPU of an operation in the data set against a store of ten entries; how long a start takes
+  flat             CPU of an operation in the data set against a store of 16 entries; how long a start takes
   purge            p99 at half of the server's rate while what expired is purged (fill with --aged 9 before)
   memory           resident memory at rest, after load, for further front ends and open connections
   soak             resident memory over a steady run
