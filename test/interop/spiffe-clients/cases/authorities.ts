@@ -87,23 +87,29 @@ const traffic = async (suite: Suite) => {
 const marksOf = (programs: ReadonlyMap<Language, Program>): ReadonlyMap<Language, number> =>
   new Map([...programs].map(([language, program]) => [language, program.mark()]));
 
-/** Every watcher has new serials, under bundles that hold this root and not that one. */
+interface Taint {
+  readonly tainted: Authority;
+  /** Where each watcher stood when the tainted root had signed what it then held; nothing of that may stay. */
+  readonly signed: ReadonlyMap<Language, number>;
+}
+
+/** Every watcher has other serials than those that the tainted root signed, under bundles without it. */
 const allReissued = async (
   row: string,
   watchers: Watchers,
   marks: ReadonlyMap<Language, number>,
-  { holds, lacks, isAll }: { readonly holds: string; readonly lacks: string; readonly isAll: boolean },
+  { signed, holds, lacks }: Pick<Taint, 'signed'> & { readonly holds: string; readonly lacks: string },
 ): Promise<void> => {
   await Promise.all(
     [...watchers].map(([language, program]) =>
       check(row, language, 'a new SVID, and new bundles with it', async () => {
-        const from = marks.get(language) ?? 0;
-        const before = program.events.slice(0, from).findLast(is('x509'));
+        const before = program.events.slice(0, signed.get(language) ?? 0).findLast(is('x509'));
         ok(before);
         const isNew = (event: Parameters<typeof serialsOf>[0]): boolean =>
           is('x509')(event) &&
           !bundleOf(event, TRUST_DOMAIN).includes(lacks) &&
-          (!isAll || serialsOf(event).every((serial) => !serialsOf(before).includes(serial)));
+          serialsOf(event).every((serial) => !serialsOf(before).includes(serial));
+        const from = marks.get(language) ?? 0;
         const event = await program.next('new SVIDs', isNew, { from, within: REISSUE_MS });
         const bundle = bundleOf(event, TRUST_DOMAIN);
         ok(bundle.includes(holds), 'the bundle lacks the root that signs now');
@@ -163,6 +169,8 @@ export const rootCases = async (suite: Suite, watchers: Watchers): Promise<void>
     await server.admin('authority', 'prepare', '--purpose', 'x509-issuing', '--yes');
     const issuing = await server.authority('x509-issuing', 'prepared');
     equal(issuing.issuer, spare.id, 'the next issuing CA is not under the new root');
+    // What is renewed after the next line is under the new root already, and may stay.
+    const signed = marksOf(watchers);
     await server.admin('authority', 'activate', issuing.id, '--force', '--yes');
     await acrossRoots(suite, row);
     for (const [language, dialer] of dialers) {
@@ -174,9 +182,10 @@ export const rootCases = async (suite: Suite, watchers: Watchers): Promise<void>
     }
     const subscriber = await startSubscribing(suite);
     const from = subscriber.mark();
-    await taint(suite, watchers, dialers, old);
+    await taint(suite, watchers, dialers, { tainted: old, signed });
     await pushedCases(subscriber, from);
-    await taint(suite, watchers, dialers, await server.authority('x509-root', 'active'));
+    const tainted = await server.authority('x509-root', 'active');
+    await taint(suite, watchers, dialers, { tainted, signed: marksOf(watchers) });
   } finally {
     await stop();
   }
@@ -193,7 +202,7 @@ const taint = async (
   suite: Suite,
   watchers: Watchers,
   dialers: ReadonlyMap<Language, Program>,
-  tainted: Authority,
+  { tainted, signed }: Taint,
 ): Promise<void> => {
   const row = 'M4 tainted root';
   const { server } = suite;
@@ -201,9 +210,7 @@ const taint = async (
   const since = Date.now();
   await server.admin('authority', 'taint', tainted.id, '--force', '--yes');
   const active = await server.authority('x509-root', 'active');
-  // SVIDs that were renewed since an older root signed are under the next one already.
-  const isAll = tainted.state === 'active';
-  await allReissued(row, watchers, marks, { holds: hashOf(active), lacks: hashOf(tainted), isAll });
+  await allReissued(row, watchers, marks, { signed, holds: hashOf(active), lacks: hashOf(tainted) });
   // Peers that have not heard yet do not trust those that have; it lasts as long as the push.
   await sleep(1000);
   const after = marksOf(dialers);
