@@ -40,6 +40,11 @@ const AGENTS = 32;
 const SAMPLE_EVERY = 100;
 const CPU_BAR = 1.2;
 const START_BAR_S = 5;
+/**
+ * What each store is asked before anything counts: with a million entries this is once for each that is asked for. Until then, most
+ * of their pages are read from the disk.
+ */
+const FIRST_MS = 20_000;
 
 /** The agents of a filled store with entries of the fleet in place of their own. */
 export const grown = async (dataDir: string, dataSet: DataSet, perAgent = ENTRIES_PER_AGENT): Promise<Prepared> => {
@@ -112,8 +117,10 @@ interface Pair {
   readonly filled: number;
 }
 
-const figures = (name: OperationName, pairs: readonly Pair[]): readonly Bar[] => [
-  told(`${name}: CPU of one operation, ${FEW}`, median(pairs.map(({ small }) => small)), 'µs'),
+const figures = (name: OperationName, pairs: readonly Pair[], first: Pair): readonly Bar[] => [
+  told(`${name}: CPU of one operation, ${FEW}, first ${FIRST_MS / 1000} s`, first.small, 'µs'),
+  told(`${name}: the same, filled`, first.filled, 'µs'),
+  told(`${name}: CPU of one operation, ${FEW}, after it`, median(pairs.map(({ small }) => small)), 'µs'),
   told(`${name}: the same, filled`, median(pairs.map(({ filled }) => filled)), 'µs'),
   atMost(`${name}: filled over ${FEW}`, median(pairs.map(({ small, filled }) => filled / small)), '×', CPU_BAR),
 ];
@@ -135,10 +142,13 @@ export const measureFlat = async (
   const { server: small } = await timedStart(smallDir, few.trustDomain);
   try {
     const [askFilled, askSmall] = [await askable(filled, many), await askable(small, repeated(few))];
-    const cpu = async (asked: Asked, name: OperationName): Promise<number> =>
-      (await closedLoop(asked, generator, name, options)).server_cpu_us;
+    const cpu = async (asked: Asked, name: OperationName, times: Partial<LoadOptions> = {}): Promise<number> =>
+      (await closedLoop(asked, generator, name, { ...options, ...times })).server_cpu_us;
     const bars: Bar[] = [atMost('start of the filled store', seconds, 's', START_BAR_S)];
     for (const name of options.operations) {
+      progress(`${name}, each entry once`);
+      const once = { warmupMs: 0, durationMs: FIRST_MS };
+      const began = { small: await cpu(askSmall, name, once), filled: await cpu(askFilled, name, once) };
       const pairs: Pair[] = [];
       for (let n = 0; n < options.pairs; n += 1) {
         progress(`${name}, pair ${n + 1} of ${options.pairs}`);
@@ -149,7 +159,7 @@ export const measureFlat = async (
         progress(`${pair.small.toFixed(0)} µs with ${FEW}, ${pair.filled.toFixed(0)} µs filled`);
         pairs.push(pair);
       }
-      bars.push(...figures(name, pairs));
+      bars.push(...figures(name, pairs, began));
     }
     return bars;
   } finally {
