@@ -111,7 +111,7 @@ export interface AttestationRow {
   readonly selectors: readonly string[];
   readonly nodeKey?: string;
   readonly attestedAt: Instant;
-  /** Unix seconds. */
+  /** Unix seconds. At least the end of every agent SVID that rests on it. */
   readonly renewUntil: number;
 }
 

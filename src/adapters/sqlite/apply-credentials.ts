@@ -13,6 +13,7 @@ export class CredentialWriter {
   readonly #supersede;
   readonly #spend;
   readonly #attestation;
+  readonly #renewed;
   readonly #agent;
   readonly #agentSvid;
 
@@ -33,6 +34,8 @@ export class CredentialWriter {
       `INSERT INTO attestation (id, idx, attestor, role, spiffe_id, selectors, node_key, attested_at_ms, renew_until)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    // Several nodes may be one agent, each renewing under the attestation that it came with: each of them is still needed.
+    this.#renewed = db.prepare('UPDATE attestation SET renew_until = max(renew_until, ?) WHERE id = ?');
     this.#agent = db.prepare(
       `INSERT INTO agent (spiffe_id, attestation) VALUES (?, ?)
          ON CONFLICT (spiffe_id) DO UPDATE SET attestation = excluded.attestation`,
@@ -56,7 +59,10 @@ export class CredentialWriter {
       hexToBlob(fact.predecessor),
     );
     this.#filing.add(index, holder);
-    if (fact.role === 'agent' && fact.credential === 'x509-svid') this.#agentSvid.run(index, fact.spiffeId);
+    if (fact.role === 'agent' && fact.credential === 'x509-svid') {
+      this.#agentSvid.run(index, fact.spiffeId);
+      this.#renewed.run(fact.notAfter, hexToBlob(fact.attestation));
+    }
     this.#spendAll(fact, index);
   }
 

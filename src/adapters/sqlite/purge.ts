@@ -208,7 +208,10 @@ export class Purge {
     return changes;
   }
 
-  /** An agent renews without attesting anew, so its attestation stays for as long as a credential of it does. */
+  /**
+   * An agent renews without attesting anew, which carries `renew_until` of its attestation on. The newest one stays for as
+   * long as the agent may come back with its node key.
+   */
   #attestations(): number {
     const due = this.#db
       .prepare<[number], { id: Buffer; spiffe_id: string }>(

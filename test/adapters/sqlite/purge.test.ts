@@ -3,7 +3,9 @@ import Database from 'better-sqlite3';
 import { checkDataDir } from '../../../src/adapters/sqlite/check-ledger.ts';
 import { ledgerFile } from '../../../src/adapters/sqlite/open.ts';
 import { unpackText } from '../../../src/adapters/sqlite/packed-text.ts';
+import type { RecordId } from '../../../src/domain/record-id.ts';
 import type { SpiffeId } from '../../../src/domain/spiffe-id.ts';
+import { attested } from '../../support/admission.ts';
 import { deniedFixture, entryFixture, FOUNDATION, issuedFixture, newId } from '../../support/facts.ts';
 import { openTestLedger } from '../../support/ledger.ts';
 import type { TestLedger } from '../../support/ledger.ts';
@@ -100,6 +102,29 @@ describe('erasure and retention', () => {
     expect(views.log.find(issued.id)).toBe(4);
     // A name that was purged can come again.
     expect(await ledger.append({ facts: [issuedFixture()] })).toMatchObject({ status: 'committed' });
+  });
+
+  test('of several nodes that are one agent, each keeps the attestation under which it renews', async () => {
+    const test = await ready();
+    const { ledger, views, clock } = test;
+    const seconds = () => clock.now() / 1000;
+    const spiffeId = 'spiffe://example.org/mayfly/agent/oidc/node' as SpiffeId;
+    const came = () => attested({ spiffeId, renewUntil: seconds() + 3600 });
+    const [gone, older, newest] = [came(), came(), came()];
+    const renewed = (attestation: RecordId) =>
+      issuedFixture({ spiffeId, role: 'agent', attestation, notAfter: seconds() + 3600 });
+    await ledger.append({ facts: [gone, older, newest] });
+    await ledger.append({ facts: [renewed(gone.id), renewed(older.id), renewed(newest.id)] });
+    for (let days = 0; days < 20; days += 1) {
+      clock.advance(DAY);
+      await ledger.append({ facts: [renewed(older.id), renewed(newest.id)] });
+    }
+    expect(await test.open.purge()).toMatchObject({ attestations: 1 });
+    expect([gone, older, newest].map(({ id }) => views.attestations.get(id)?.id)).toEqual([
+      undefined,
+      older.id,
+      newest.id,
+    ]);
   });
 
   test('a probe writes no fact', async () => {
